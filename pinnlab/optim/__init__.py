@@ -1,0 +1,1 @@
+"""pinnlab.optim."""
