@@ -1,0 +1,178 @@
+"""Pointwise functions with all their derivatives in closed form.
+
+Each entry maps z and an order K to the list [f(z), f'(z), …, f^{(K)}(z)]. The recurrences share
+what they can: every derivative of tanh is a polynomial in tanh, those of the error function are
+Hermite polynomials times a Gaussian.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Derivatives = Callable[[Tensor, int], list[Tensor]]
+
+
+def _tanh(z: Tensor, k: int) -> list[Tensor]:
+    t = torch.tanh(z)
+    f = [t]
+    if k >= 1:
+        f.append(torch.addcmul(torch.ones((), dtype=z.dtype, device=z.device), t, t, value=-1))
+    # t' = 1 − t², and Leibniz on t² gives t^{(j+1)} = −Σ C(j,i) t^{(i)} t^{(j−i)}.
+    for j in range(1, k):
+        half = [math.comb(j, i) * (1 if 2 * i == j else 2) for i in range(j // 2 + 1)]
+        total = (f[0] * f[j]).mul_(-half[0])
+        for i in range(1, j // 2 + 1):
+            total = torch.addcmul(total, f[i], f[j - i], value=-half[i])
+        f.append(total)
+    return f
+
+
+def _sin(z: Tensor, k: int) -> list[Tensor]:
+    s = torch.sin(z)
+    if k == 0:
+        return [s]
+    c = torch.cos(z)
+    cycle = [s, c, -s, -c] if k > 1 else [s, c]
+    return [cycle[j % 4] for j in range(k + 1)]
+
+
+def _cos(z: Tensor, k: int) -> list[Tensor]:
+    c = torch.cos(z)
+    if k == 0:
+        return [c]
+    s = torch.sin(z)
+    cycle = [c, -s, -c, s]
+    return [cycle[j % 4] for j in range(k + 1)]
+
+
+def _exp(z: Tensor, k: int) -> list[Tensor]:
+    return [torch.exp(z)] * (k + 1)
+
+
+def _sigmoid(z: Tensor, k: int) -> list[Tensor]:
+    # σ(z) = (1 + tanh(z/2)) / 2
+    t = _tanh(z / 2, k)
+    return [(1 + t[0]) / 2] + [t[j] / 2 ** (j + 1) for j in range(1, k + 1)]
+
+
+def _softplus(z: Tensor, k: int) -> list[Tensor]:
+    return [F.softplus(z), *(_sigmoid(z, k - 1) if k else [])]
+
+
+def _times_argument(z: Tensor, g: list[Tensor]) -> list[Tensor]:
+    """Derivatives of z g(z): z g^{(j)} + j g^{(j−1)}."""
+    return [z * g[0]] + [z * g[j] + j * g[j - 1] for j in range(1, len(g))]
+
+
+def _silu(z: Tensor, k: int) -> list[Tensor]:
+    return _times_argument(z, _sigmoid(z, k))
+
+
+def _normal_cdf(z: Tensor, k: int) -> list[Tensor]:
+    f = [0.5 * torch.erfc(-z / math.sqrt(2))]
+    if k >= 1:
+        f.append(torch.exp(-z * z / 2) / math.sqrt(2 * math.pi))
+    for j in range(1, k):  # φ^{(j)} = −z φ^{(j−1)} − (j−1) φ^{(j−2)}
+        f.append(-z * f[j] - ((j - 1) * f[j - 1] if j > 1 else 0))
+    return f
+
+
+def _gelu(z: Tensor, k: int) -> list[Tensor]:
+    return _times_argument(z, _normal_cdf(z, k))
+
+
+def _erf(z: Tensor, k: int) -> list[Tensor]:
+    f = [torch.erf(z)]
+    if k >= 1:
+        f.append(torch.exp(-z * z) * (2 / math.sqrt(math.pi)))
+    for j in range(1, k):
+        f.append(-2 * z * f[j] - (2 * (j - 1) * f[j - 1] if j > 1 else 0))
+    return f
+
+
+def _sinh(z: Tensor, k: int) -> list[Tensor]:
+    s, c = torch.sinh(z), torch.cosh(z)
+    return [(s, c)[j % 2] for j in range(k + 1)]
+
+
+def _cosh(z: Tensor, k: int) -> list[Tensor]:
+    s, c = torch.sinh(z), torch.cosh(z)
+    return [(c, s)[j % 2] for j in range(k + 1)]
+
+
+def _relu(z: Tensor, k: int) -> list[Tensor]:
+    step = (z > 0).to(z.dtype)
+    return [z * step, step, *([torch.zeros_like(z)] * (k - 1))][: k + 1]
+
+
+def _abs(z: Tensor, k: int) -> list[Tensor]:
+    return [z.abs(), torch.sign(z), *([torch.zeros_like(z)] * (k - 1))][: k + 1]
+
+
+def power(exponent: float) -> Derivatives:
+    """Derivatives of z^p; a polynomial for a natural number p, so that 0 is an ordinary point."""
+
+    def derivatives(z: Tensor, k: int) -> list[Tensor]:
+        out, factor, p = [], 1.0, exponent
+        for _ in range(k + 1):
+            if factor == 0:
+                out.append(torch.zeros_like(z))
+            elif p == 0:
+                out.append(torch.full_like(z, factor))
+            else:
+                out.append(factor * z**p if factor != 1 else z**p)
+            factor, p = factor * p, p - 1
+        return out
+
+    return derivatives
+
+
+def _log(z: Tensor, k: int) -> list[Tensor]:
+    return [torch.log(z), *(power(-1)(z, k - 1) if k else [])]
+
+
+def _tan(z: Tensor, k: int) -> list[Tensor]:
+    f = [torch.tan(z)]
+    if k >= 1:
+        f.append(1 + f[0] * f[0])
+    for j in range(1, k):  # tan' = 1 + tan²
+        f.append(sum(math.comb(j, i) * f[i] * f[j - i] for i in range(j + 1)))  # type: ignore[arg-type]
+    return f
+
+
+def _atan(z: Tensor, k: int) -> list[Tensor]:
+    f = [torch.atan(z)]
+    if k >= 1:
+        f.append(1 / (1 + z * z))
+    for j in range(1, k):  # (1 + z²) f' = 1, differentiated j times
+        lower = j * (j - 1) * f[j - 1] if j > 1 else 0
+        f.append(-(2 * j * z * f[j] + lower) * f[1])
+    return f
+
+
+POINTWISE: dict[Callable, Derivatives] = {
+    torch.tanh: _tanh,
+    torch.sin: _sin,
+    torch.cos: _cos,
+    torch.tan: _tan,
+    torch.atan: _atan,
+    torch.exp: _exp,
+    torch.log: _log,
+    torch.sqrt: power(0.5),
+    torch.reciprocal: power(-1),
+    torch.square: power(2),
+    torch.sinh: _sinh,
+    torch.cosh: _cosh,
+    torch.erf: _erf,
+    torch.abs: _abs,
+    torch.sigmoid: _sigmoid,
+    F.softplus: _softplus,
+    F.silu: _silu,
+    F.gelu: _gelu,
+    F.relu: _relu,
+    torch.relu: _relu,
+}
+NOT_SMOOTH = {F.relu, torch.relu}
