@@ -305,29 +305,27 @@ def _selectors(what: str, given: Mapping[str, Any] | Sequence[str]) -> dict[str,
 
 def _coordinate(table: Table, name: str, entry: Any) -> np.ndarray:
     """The values of a coordinate without axes of length one: () for a constant, (k,), or more."""
+    try:
+        if isinstance(entry, Mapping) and set(entry) == {"start", "stop", "count"}:
+            return np.linspace(float(entry["start"]), float(entry["stop"]), int(entry["count"]))
+        if isinstance(entry, Mapping) and set(entry) == {"value"}:
+            return np.asarray(float(entry["value"]))
+        if isinstance(entry, (float, list, tuple, np.ndarray)):
+            return _squeeze(np.asarray(entry, np.float64))
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"The values of the coordinate '{name}' are not numbers",
+            expected="numbers",
+            got=repr(entry),
+            do="correct them; a name without brackets means a column",
+        ) from error
     if isinstance(entry, Mapping):
-        if set(entry) == {"start", "stop", "count"}:
-            return np.linspace(entry["start"], entry["stop"], int(entry["count"]))
-        if set(entry) == {"value"}:
-            return np.asarray(entry["value"], np.float64)
         raise DataError(
             f"The coordinate '{name}' is not understood",
             expected="start, stop and count; or value",
             got=", ".join(map(str, entry)) or "nothing",
             do="give, for example, {start: 0, stop: 1, count: 11}",
         )
-    if isinstance(entry, float):
-        return np.asarray(entry)
-    if isinstance(entry, (list, tuple, np.ndarray)):
-        try:
-            return _squeeze(np.asarray(entry, np.float64))
-        except (TypeError, ValueError) as error:
-            raise DataError(
-                f"The values of the coordinate '{name}' are not numbers",
-                expected="a list of numbers",
-                got=repr(entry),
-                do="correct them; a name without brackets means a column",
-            ) from error
     return _squeeze(table.read(entry))
 
 
@@ -448,9 +446,8 @@ def _owners(
             **problem,
             do=f"say which coordinate runs along each axis: axes={example}",
         )
-    spare = [
-        key for key in table if key not in values and table[key].shape in {(s,) for s in shape}
-    ]
+    lacking = {(size,) for size in shape if size not in varying.values()}
+    spare = [key for key in table if _squeeze(table[key]).shape in lacking]
     hint = f"; '{spare[0]}' of the file has a fitting length" if spare else ""
     raise DataError(
         f"The field '{name}' of '{table.source}' does not fit its coordinates",
@@ -468,7 +465,8 @@ def _given_owners(
     axes: Any,
     problem: dict[str, str],
 ) -> tuple[tuple[str, ...], ...]:
-    groups = [(group,) if isinstance(group, str) else tuple(group) for group in axes]
+    listed = [axes] if isinstance(axes, str) else list(axes) if _is_list(axes) else []
+    groups = [tuple(group) if _is_list(group) else (group,) for group in listed]
     groups = [tuple(c for c in group if c in varying) for group in groups]
     owners = tuple(group for group in groups if group)  # constants have no axis
     named = sorted(c for group in owners for c in group)
@@ -484,6 +482,10 @@ def _given_owners(
         )
     order = list(varying)
     return tuple(tuple(sorted(group, key=order.index)) for group in owners)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, (list, tuple))
 
 
 def _frozen(array: Any) -> np.ndarray:
