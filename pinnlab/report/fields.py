@@ -1,0 +1,492 @@
+"""Fields over a plane: one, several, or a prediction beside its reference and its error.
+
+A field is given on a grid, on scattered points, or on triangles; holes stay holes:
+
+* **Grid**: axes ``x`` (nx,) and ``y`` (ny,), values (nx, ny), first index along ``x``; or all three
+  as equal two-dimensional arrays for a curvilinear grid. ``inside``, a boolean array like the
+  values, leaves out the nodes that are not in the domain.
+* **Scattered points**: ``x``, ``y``, values, all (n,). They are joined to triangles (Delaunay);
+  ``inside``, a function of points (m, 2), drops the triangles whose centroid is not in the domain:
+  they bridge holes and notches. Without it the convex hull is filled.
+* **Triangles**: the same with ``triangles`` (k, 3), indices of points, and no question is open.
+
+The axes have equal scales where both are lengths. Where one is the time, their scales are
+independent and time runs to the right.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pinnlab.errors import DataError
+from pinnlab.report.figure import (
+    INK,
+    as_array,
+    colour_bar,
+    colour_scale,
+    error_scale,
+    finite,
+    grid_shape,
+    new_figure,
+    plain,
+    say,
+    styled,
+    symbol,
+)
+from pinnlab.report.numbers import number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Normalize
+    from matplotlib.figure import Figure
+
+Inside = Callable[[np.ndarray], Any] | np.ndarray | None
+
+# Panels of a wide domain are stacked, others stand side by side.
+_WIDE = 2.2
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Where the values of a plane figure lie, ready to draw; made by :func:`plane`.
+
+    Args:
+        x: Horizontal coordinate, grid (ny, nx) or points (n,).
+        y: Vertical coordinate, of the same shape.
+        triangles: Indices of points (k, 3), none for a grid.
+        outside: Grid nodes to leave out, of the shape of ``x``.
+        labels: Names of the axes.
+        equal: Whether both axes have one scale.
+        swapped: Whether a grid's values are transposed before they are drawn.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    triangles: np.ndarray | None
+    outside: np.ndarray | None
+    labels: tuple[str, str]
+    equal: bool
+    swapped: bool
+
+    @property
+    def ratio(self) -> float:
+        """Width over height of the domain as it is drawn."""
+        if not self.equal:
+            return 1.35
+        width, height = np.ptp(finite(self.x)), np.ptp(finite(self.y))
+        return float(np.clip(width / height, 0.1, 12.0)) if width > 0 and height > 0 else 1.0
+
+    def values(self, name: str, values: Any) -> np.ndarray:
+        """Values in the layout of the points, nan where there is nothing to draw.
+
+        Raises:
+            DataError: If their shape is not that of the points.
+        """
+        array = as_array(name, values, (1, 2))
+        if self.triangles is None and self.swapped and array.ndim == 2:
+            array = array.T
+        if array.shape != self.x.shape:
+            raise DataError(
+                f"Field '{name}' does not fit its points",
+                expected=f"shape {self.x.T.shape if self.swapped else self.x.shape}",
+                got=f"{np.shape(values)}",
+                do="give one value for each point, or for a grid values (nx, ny)",
+            )
+        return array if self.outside is None else np.where(self.outside, np.nan, array)
+
+    def draw(self, axes: "Axes", values: np.ndarray, colours: str, scale: "Normalize") -> Any:
+        """Draw values that came from :meth:`values`; returns what a colour bar needs."""
+        if self.triangles is None:
+            artist = self._draw_grid(axes, values, colours, scale)
+        else:
+            artist = self._draw_triangles(axes, values, colours, scale)
+        axes.set_xlabel(symbol(self.labels[0]))
+        axes.set_ylabel(symbol(self.labels[1]))
+        axes.set_aspect("equal" if self.equal else "auto")
+        _few_ticks(axes, self.ratio if self.equal else 1.0)
+        if not finite(values).size:
+            say(axes, "no finite values")
+        return artist
+
+    def _draw_grid(self, axes: "Axes", values: np.ndarray, colours: str, scale: Any) -> Any:
+        # Smooth shading loses every cell next to a left-out node: cells around nodes keep it.
+        smooth = min(values.shape) > 1 and bool(np.isfinite(values).all())
+        if min(values.shape) < 2:
+            artist = axes.scatter(self.x, self.y, c=values, cmap=colours, norm=scale, s=12)
+        else:
+            artist = axes.pcolormesh(
+                self.x, self.y, np.ma.masked_invalid(values), cmap=colours, norm=scale,
+                shading="gouraud" if smooth else "nearest", rasterized=True,
+            )  # fmt: skip
+        return artist
+
+    def _draw_triangles(self, axes: "Axes", values: np.ndarray, colours: str, scale: Any) -> Any:
+        triangles = self.triangles
+        assert triangles is not None
+        kept = triangles[np.isfinite(values[triangles]).all(axis=1)]
+        if kept.size:
+            filled = np.where(np.isfinite(values), values, 0.0)
+            artist = axes.tripcolor(
+                self.x, self.y, filled, triangles=kept, cmap=colours, norm=scale,
+                shading="gouraud", rasterized=True,
+            )  # fmt: skip
+        else:
+            artist = axes.scatter(
+                self.x, self.y, c=values, cmap=colours, norm=scale, s=12, plotnonfinite=False
+            )
+        axes.autoscale_view()
+        return artist
+
+
+def plane(
+    x: Any,
+    y: Any,
+    shape: tuple[int, ...],
+    *,
+    inside: Inside = None,
+    triangles: Any = None,
+    labels: tuple[str, str] = ("x", "y"),
+    time: str | None = "t",
+    aspect: str | None = None,
+) -> Plane:
+    """Sort out how points are given, see the top of this module.
+
+    Args:
+        x: First coordinate.
+        y: Second coordinate.
+        shape: Shape of the values, which tells a grid from scattered points.
+        inside: Boolean array like the values, or a function of points (m, 2).
+        triangles: Indices of points (k, 3).
+        labels: Names of the two coordinates.
+        time: Name of the coordinate that is the time; it runs to the right.
+        aspect: ``"equal"`` or ``"auto"``; by default equal unless a coordinate is the time.
+
+    Raises:
+        DataError: If the shapes do not fit together.
+    """
+    x, y = as_array(labels[0], x, (1, 2)), as_array(labels[1], y, (1, 2))
+    swap = time is not None and labels[1] == time
+    equal = (aspect or ("auto" if time in labels else "equal")) == "equal"
+    if len(shape) == 2 and triangles is None:
+        gx, gy, outside = _grid(x, y, shape, inside)
+    else:
+        gx, gy, outside = x.ravel(), y.ravel(), None
+        if gx.shape != gy.shape:
+            raise DataError(
+                "The coordinates of the points differ in length",
+                expected=f"{gx.size} values of '{labels[1]}'",
+                got=f"{gy.size}",
+                do="for a grid give values (nx, ny), for points one value each",
+            )
+        triangles = _triangles(gx, gy, triangles, inside)
+    if swap:
+        gx, gy, labels = gy, gx, (labels[1], labels[0])
+    # Image order: rows go up. A grid's first index runs along the first coordinate.
+    transpose = triangles is None and not swap
+    if transpose:
+        gx, gy = gx.T, gy.T
+        outside = None if outside is None else outside.T
+    return Plane(gx, gy, triangles, outside, labels, equal, transpose)
+
+
+def _grid(
+    x: np.ndarray, y: np.ndarray, shape: tuple[int, ...], inside: Inside
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    if x.ndim == 1 and y.ndim == 1:
+        if shape != (x.size, y.size):
+            raise DataError(
+                "The values do not fit the grid",
+                expected=f"shape ({x.size}, {y.size}): first index along the first coordinate",
+                got=f"{shape}",
+                do="transpose the values" if shape == (y.size, x.size) else "check the axes",
+            )
+        x, y = np.meshgrid(x, y, indexing="ij")
+    elif x.shape != shape or y.shape != shape:
+        raise DataError(
+            "The coordinates do not fit the grid",
+            expected=f"shape {shape}, or one axis each",
+            got=f"{x.shape} and {y.shape}",
+            do="use numpy.meshgrid(x, y, indexing='ij')",
+        )
+    if inside is None:
+        return x, y, None
+    if callable(inside):
+        inside = np.asarray(inside(np.column_stack([x.ravel(), y.ravel()]))).reshape(shape)
+    mask = np.asarray(inside, dtype=bool)
+    if mask.shape != shape:
+        raise DataError(
+            "The mask does not fit the grid",
+            expected=f"shape {shape}",
+            got=f"{mask.shape}",
+            do="give one boolean for each value",
+        )
+    return x, y, ~mask
+
+
+def _triangles(x: np.ndarray, y: np.ndarray, triangles: Any, inside: Inside) -> np.ndarray:
+    none = np.empty((0, 3), dtype=int)
+    if triangles is None:
+        from scipy.spatial import Delaunay, QhullError
+
+        good = np.isfinite(x) & np.isfinite(y)
+        where = np.flatnonzero(good)
+        try:
+            triangles = where[Delaunay(np.column_stack([x[good], y[good]])).simplices]
+        except (QhullError, ValueError):  # fewer than three points, or all on a line
+            return none
+    triangles = np.asarray(triangles, dtype=int).reshape(-1, 3)
+    if triangles.size and not 0 <= triangles.min() <= triangles.max() < x.size:
+        raise DataError(
+            "A triangle names a point that does not exist",
+            expected=f"indices from 0 to {x.size - 1}",
+            got=f"{triangles.min()} to {triangles.max()}",
+            do="count points from zero",
+        )
+    if inside is None or not triangles.size:
+        return triangles
+    if callable(inside):
+        centroids = np.column_stack([x[triangles].mean(axis=1), y[triangles].mean(axis=1)])
+        kept = np.asarray(inside(centroids), dtype=bool).ravel()
+    else:  # one boolean a point: a triangle needs all of its corners
+        kept = np.asarray(inside, dtype=bool).ravel()
+        if kept.size != x.size:
+            raise DataError(
+                "The mask does not fit the points",
+                expected=f"{x.size} booleans",
+                got=f"{kept.size}",
+                do="give one boolean for each point, or a function of points",
+            )
+        kept = kept[triangles].all(axis=1)
+    return triangles[kept]
+
+
+@styled
+def plot_2d(
+    x: Any,
+    y: Any,
+    values: Any,
+    *,
+    inside: Inside = None,
+    triangles: Any = None,
+    points: Any = None,
+    title: str = "",
+    label: str = "u",
+    labels: tuple[str, str] = ("x", "y"),
+    time: str | None = "t",
+    aspect: str | None = None,
+    signed: bool | None = None,
+    contours: int = 0,
+) -> "Figure":
+    """One field over a plane, or several of them each with its own colours.
+
+    Args:
+        x: First coordinate, see the top of this module.
+        y: Second coordinate.
+        values: The field, or several by name.
+        inside: What belongs to the domain, see the top of this module.
+        triangles: Indices of points (k, 3).
+        points: Places to mark, (m, 2), such as sensors.
+        title: Heading.
+        label: Name of the field, if it is one.
+        labels: Names of the coordinates.
+        time: Name of the coordinate that is the time; it runs to the right.
+        aspect: ``"equal"`` or ``"auto"``; by default equal unless a coordinate is the time.
+        signed: Whether zero is the middle of the colours; by default judged from the values.
+        contours: How many contour lines to draw as well.
+
+    Returns:
+        A figure with one panel a field.
+
+    Raises:
+        DataError: If the shapes do not fit together.
+    """
+    fields = dict(values) if isinstance(values, Mapping) else {label: values}
+    if not fields:
+        raise DataError("There is no field to plot", expected="at least one", got="none")
+    where = plane(
+        x, y, np.shape(next(iter(fields.values()))), inside=inside, triangles=triangles,
+        labels=labels, time=time, aspect=aspect,
+    )  # fmt: skip
+    single = len(fields) == 1
+    figure, panels = panel_figure(where, len(fields), 4 if where.ratio < _WIDE else 1, single)
+    for axes, (name, field) in zip(panels, fields.items(), strict=False):
+        numbers = where.values(name, field)
+        artist = where.draw(axes, numbers, *colour_scale(numbers, signed=signed))
+        if contours:
+            _contours(axes, where, numbers, contours)
+        colour_bar(figure, artist, axes, symbol(name) if single and title else "")
+        if points is not None:
+            _mark(axes, where, points)
+        axes.set_title(plain(title, 80) if single and title else symbol(name), loc="left")
+    if title and not single:
+        figure.suptitle(plain(title, 80), x=0.01, ha="left", fontsize=11)
+    return figure
+
+
+@styled
+def plot_comparison(
+    x: Any,
+    y: Any,
+    prediction: Any,
+    reference: Any,
+    *,
+    inside: Inside = None,
+    triangles: Any = None,
+    points: Any = None,
+    title: str = "",
+    label: str = "u",
+    labels: tuple[str, str] = ("x", "y"),
+    time: str | None = "t",
+    aspect: str | None = None,
+    signed: bool | None = None,
+) -> "Figure":
+    """Prediction, reference and absolute error side by side.
+
+    The first two share one scale, which is that of the reference, so that their colours can be
+    compared; a prediction that leaves it is shown in the end colours and the bar says so. The error
+    has its own scale, from zero to its largest value.
+
+    Args:
+        x: First coordinate, see the top of this module.
+        y: Second coordinate.
+        prediction: Field that was computed, or several by name, one row of panels each.
+        reference: Field to compare with, or several by the same names.
+        inside: What belongs to the domain, see the top of this module.
+        triangles: Indices of points (k, 3).
+        points: Places to mark in the error, (m, 2), such as training data.
+        title: Heading.
+        label: Name of the field, if it is one.
+        labels: Names of the coordinates.
+        time: Name of the coordinate that is the time; it runs to the right.
+        aspect: ``"equal"`` or ``"auto"``; by default equal unless a coordinate is the time.
+        signed: Whether zero is the middle of the colours; by default judged from the reference.
+
+    Returns:
+        A figure with three panels for each field.
+
+    Raises:
+        DataError: If the shapes or names do not fit together.
+    """
+    ours = dict(prediction) if isinstance(prediction, Mapping) else {label: prediction}
+    theirs = dict(reference) if isinstance(reference, Mapping) else {label: reference}
+    missing = [name for name in ours if name not in theirs]
+    if missing or not ours:
+        raise DataError(
+            "A field has no reference" if ours else "There is no field to plot",
+            expected="a reference for " + (", ".join(map(str, ours)) or "at least one field"),
+            got=", ".join(map(str, theirs)) or "none",
+            do="leave the field out of the prediction, or use plot_2d",
+        )
+    where = plane(
+        x, y, np.shape(next(iter(ours.values()))), inside=inside, triangles=triangles,
+        labels=labels, time=time, aspect=aspect,
+    )  # fmt: skip
+    stacked = where.ratio >= _WIDE
+    figure, panels = panel_figure(where, 3 * len(ours), 1 if stacked else 3, False)
+    for row, name in enumerate(ours):
+        trio = panels[3 * row : 3 * row + 3]
+        _trio(figure, trio, where, str(name), ours[name], theirs[name], signed, stacked)
+        if points is not None:
+            _mark(trio[2], where, points)
+    if title:
+        figure.suptitle(plain(title, 80), x=0.01, ha="left", fontsize=11)
+    return figure
+
+
+def _trio(
+    figure: "Figure", trio: Any, where: Plane, name: str, ours: Any, theirs: Any,
+    signed: bool | None, stacked: bool,
+) -> None:  # fmt: skip
+    """Prediction, reference, error of one field in three axes."""
+    computed, exact = where.values(name, ours), where.values(name, theirs)
+    error = np.abs(computed - exact)
+    # A reference without a finite value sets no scale.
+    colours, scale = colour_scale(exact if finite(exact).size else computed, signed=signed)
+    first = where.draw(trio[0], computed, colours, scale)
+    where.draw(trio[1], exact, colours, scale)
+    third = where.draw(trio[2], error, *error_scale(error))
+    colour_bar(figure, first, list(trio[:2]), extend=_extend(computed, scale))
+    colour_bar(figure, third, trio[2])
+    shown = symbol(name)
+    size, largest = finite(exact), finite(error)
+    trio[0].set_title(f"{shown}  prediction", loc="left")
+    trio[1].set_title(f"{shown}  reference", loc="left")
+    worst = f"max {number(float(largest.max()), 2)}" if largest.size else ""
+    trio[2].set_title(f"absolute error,  {worst}" if worst and size.size else "absolute error",
+                      loc="left")  # fmt: skip
+    for axes in trio[:2] if stacked else ():
+        axes.set_xlabel("")
+    for axes in () if stacked else trio[1:]:
+        axes.set_ylabel("")
+
+
+def panel_figure(
+    where: Plane, count: int, columns: int, single: bool
+) -> tuple["Figure", list["Axes"]]:
+    """Panels of the shape of the domain, with room for their colour bars."""
+    rows, columns = grid_shape(count, columns)
+    ratio = where.ratio
+    if single:
+        width = min(6.4, 4.4 * ratio) if ratio < 1 else 6.4
+    else:
+        width = {1: 8.0, 2: 4.2, 3: 3.3}.get(columns, 2.9)
+        width = min(width, 3.3 * ratio) if ratio < 1 else width
+    height = width / ratio
+    figure = new_figure(columns * (width + 0.75) + 0.3, rows * (height + 0.75) + 0.15)
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    axes = list(grid.ravel())
+    for left_over in axes[count:]:
+        left_over.set_visible(False)
+    return figure, axes[:count]
+
+
+def _extend(values: np.ndarray, scale: "Normalize") -> str:
+    """Which ends of the bar need an arrow."""
+    numbers = finite(values)
+    if not numbers.size or scale.vmin is None or scale.vmax is None:
+        return "neither"
+    slack = 0.02 * (scale.vmax - scale.vmin)  # an arrow for a rounding error would mislead
+    low, high = numbers.min() < scale.vmin - slack, numbers.max() > scale.vmax + slack
+    return {(True, True): "both", (True, False): "min", (False, True): "max"}.get(
+        (bool(low), bool(high)), "neither"
+    )
+
+
+def _few_ticks(axes: "Axes", ratio: float) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(5 if ratio > 0.6 else 3))
+    axes.yaxis.set_major_locator(MaxNLocator(5 if ratio < _WIDE else 3))
+    for side in axes.spines.values():
+        side.set_visible(False)
+
+
+def _contours(axes: "Axes", where: Plane, values: np.ndarray, count: int) -> None:
+    from matplotlib.tri import Triangulation
+
+    options: dict[str, Any] = {"colors": INK, "linewidths": 0.5, "alpha": 0.55}
+    numbers = finite(values)
+    if numbers.size < 4 or np.ptp(numbers) == 0:
+        return
+    levels = np.linspace(numbers.min(), numbers.max(), count + 2)[1:-1]
+    if where.triangles is None:
+        axes.contour(where.x, where.y, np.ma.masked_invalid(values), levels, **options)
+    else:
+        kept = where.triangles[np.isfinite(values[where.triangles]).all(axis=1)]
+        if kept.size:
+            mesh = Triangulation(where.x, where.y, kept)
+            axes.tricontour(mesh, np.nan_to_num(values), levels, **options)
+
+
+def _mark(axes: "Axes", where: Plane, points: Any) -> None:
+    """Small rings at some places, given in the order of the caller's coordinates."""
+    places = np.asarray(points, dtype=float).reshape(-1, 2)
+    time_first = where.triangles is None and not where.swapped
+    first, second = (1, 0) if time_first else (0, 1)
+    size = 9 if len(places) <= 200 else 3
+    axes.scatter(
+        places[:, first], places[:, second], s=size, facecolors="white", edgecolors=INK,
+        linewidths=0.6, zorder=4, clip_on=False,
+    )  # fmt: skip
