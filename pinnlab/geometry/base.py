@@ -3,15 +3,25 @@
 Everything is NumPy in float64: geometry is exact and rarely on the hot path; sampled points move
 once to the device where they are used. Only :meth:`Geometry.distance` is written in torch
 operations, because hard constraints differentiate it.
+
+Geometries combine: ``a | b``, ``a & b`` and ``a - b`` are set operations, under which every
+boundary piece keeps its name, and ``space * Time("t", 0, 1)`` is a space-time domain.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from pinnlab.errors import GeometryError, nearest
+from pinnlab.sampling.sequences import unit_points
 from pinnlab.typing import Coordinates
+
+if TYPE_CHECKING:
+    from pinnlab.geometry.csg import Combination
+    from pinnlab.geometry.time import SpaceTime, Time
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +40,7 @@ class Sample:
     normals: np.ndarray | None = None
 
 
-Where = str | Sequence[str] | Callable[..., object]
+Where: TypeAlias = str | Sequence[str] | Callable[..., object]
 
 
 class Geometry(ABC):
@@ -42,12 +52,22 @@ class Geometry(ABC):
     """
 
     coordinates: Coordinates
-    name: str | None
+    name: str | None = None
 
     @property
     @abstractmethod
     def pieces(self) -> tuple[str, ...]:
         """Names of the boundary pieces; together they cover the boundary."""
+
+    @property
+    def boundary_pieces(self) -> tuple[str, ...]:
+        """The pieces that the name ``"boundary"`` stands for (not ``initial`` and ``final``)."""
+        return self.pieces
+
+    @property
+    def aliases(self) -> Mapping[str, tuple[str, ...]]:
+        """Further names, each for one or more pieces."""
+        return {}
 
     @property
     def regions(self) -> tuple[str, ...]:
@@ -76,7 +96,13 @@ class Geometry(ABC):
     def sample_boundary(
         self, n: int, on: Where = "boundary", *, sampler: str = "sobol", rng: np.random.Generator
     ) -> Sample:
-        """Draw ``n`` points with outward normals on the pieces, all pieces, or a predicate."""
+        """Draw ``n`` points with outward normals on the pieces, all pieces, or a predicate.
+
+        The points are shared among several pieces by their measure, at least one for each.
+        Isolated points (the ends of an interval, the points of a cloud) come once each, so that
+        there may be fewer than ``n``. A predicate such as ``lambda x, y: x > 0.5`` gets NumPy
+        columns by name and says which points of the boundary are meant.
+        """
 
     @abstractmethod
     def on_piece(self, x: np.ndarray, piece: str) -> np.ndarray:
@@ -89,3 +115,113 @@ class Geometry(ABC):
         Written in torch operations on the columns (tensors or Taylor jets), so that it can be
         differentiated; near the pieces it grows like the distance to them.
         """
+
+    def sample_jointly(
+        self,
+        n: int,
+        extra: int,
+        *,
+        sampler: str = "sobol",
+        rng: np.random.Generator,
+        region: str | None = None,
+    ) -> tuple[Sample, np.ndarray]:
+        """Draw interior points together with ``extra`` further coordinates in [0, 1).
+
+        A geometry that maps the unit cube to itself overrides this, so that space and time are
+        evenly filled together; otherwise the further coordinates are drawn on their own.
+
+        Returns:
+            The sample and the further coordinates ``(n, extra)``.
+        """
+        sample = self.sample(n, sampler=sampler, rng=rng, region=region)
+        return sample, self._independently(len(sample.x), extra, sampler, rng)
+
+    def sample_boundary_jointly(
+        self, n: int, on: Where, extra: int, *, sampler: str = "sobol", rng: np.random.Generator
+    ) -> tuple[Sample, np.ndarray]:
+        """Draw boundary points together with ``extra`` further coordinates in [0, 1).
+
+        Returns:
+            The sample and the further coordinates ``(n, extra)``.
+        """
+        sample = self.sample_boundary(n, on, sampler=sampler, rng=rng)
+        return sample, self._independently(len(sample.x), extra, sampler, rng)
+
+    @staticmethod
+    def _independently(n: int, extra: int, sampler: str, rng: np.random.Generator) -> np.ndarray:
+        if sampler == "gauss":
+            raise GeometryError(
+                "This geometry has no Gauss rule",
+                expected="a geometry that maps the unit cube to itself, such as a box",
+                got="sampler='gauss'",
+                do="use the sampler 'sobol', 'halton', 'lhs' or 'uniform'",
+            )
+        # Shuffled, because the order of the points in space may follow the order of the sequence.
+        return rng.permutation(unit_points(sampler, n, extra, rng)) if extra else np.empty((n, 0))
+
+    def resolve(self, on: str | Sequence[str]) -> tuple[str, ...]:
+        """The pieces that one or several names stand for, without repetition.
+
+        Raises:
+            GeometryError: If a name is unknown; the message lists the pieces.
+        """
+        found: dict[str, None] = {}
+        for name in [on] if isinstance(on, str) else on:
+            found.update(dict.fromkeys(self._expand(name)))
+        if not found:
+            raise GeometryError(
+                "No boundary piece is named",
+                expected=", ".join((*self.pieces, "boundary")),
+                got=repr(on),
+                do="name at least one piece",
+            )
+        return tuple(found)
+
+    def _expand(self, name: str) -> tuple[str, ...]:
+        if name == "boundary" and self.boundary_pieces:
+            return self.boundary_pieces
+        if name in self.pieces:
+            return (name,)
+        if name in self.aliases:
+            return self.aliases[name]
+        options = [*self.pieces, *self.aliases, "boundary"]
+        raise GeometryError(
+            f"There is no boundary piece '{name}'",
+            expected=", ".join(options),
+            got=repr(name),
+            do=nearest(name, options) or "use one of the pieces above, or a predicate",
+        )
+
+    def check_region(self, region: str | None) -> None:
+        """Refuse a volume part that the geometry does not have.
+
+        Raises:
+            GeometryError: If the region is unknown; the message lists the known ones.
+        """
+        if region is not None and region not in self.regions:
+            raise GeometryError(
+                f"There is no region '{region}'",
+                expected=", ".join(self.regions) or "no region: this geometry has no named parts",
+                got=repr(region),
+                do=nearest(region, self.regions) or "leave the region out",
+            )
+
+    def __or__(self, other: "Geometry") -> "Combination":
+        from pinnlab.geometry.csg import combine  # it subclasses this class
+
+        return combine("|", self, other)
+
+    def __and__(self, other: "Geometry") -> "Combination":
+        from pinnlab.geometry.csg import combine
+
+        return combine("&", self, other)
+
+    def __sub__(self, other: "Geometry") -> "Combination":
+        from pinnlab.geometry.csg import combine
+
+        return combine("-", self, other)
+
+    def __mul__(self, time: "Time") -> "SpaceTime":
+        from pinnlab.geometry.time import SpaceTime  # it subclasses this class
+
+        return SpaceTime(self, time)

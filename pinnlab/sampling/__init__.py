@@ -1,1 +1,21 @@
-"""pinnlab.sampling."""
+"""Points: where they come from and what belongs to them."""
+
+from pinnlab.sampling.draw import draw as draw
+from pinnlab.sampling.draw import to_points as to_points
+from pinnlab.sampling.points import Points as Points
+from pinnlab.sampling.sequences import RULES as RULES
+from pinnlab.sampling.sequences import SAMPLERS as SAMPLERS
+from pinnlab.sampling.sequences import gauss_rule as gauss_rule
+from pinnlab.sampling.sequences import rule as rule
+from pinnlab.sampling.sequences import unit_points as unit_points
+
+__all__ = [
+    "RULES",
+    "SAMPLERS",
+    "Points",
+    "draw",
+    "gauss_rule",
+    "rule",
+    "to_points",
+    "unit_points",
+]

@@ -63,8 +63,10 @@ class Points:
             return None if t is None else t.to(device=device, dtype=dtype)
 
         return replace(
-            self, x=self.x.to(device=device, dtype=dtype),
-            normals=move(self.normals), weights=move(self.weights),
+            self,
+            x=self.x.to(device=device, dtype=dtype),
+            normals=move(self.normals),
+            weights=move(self.weights),
         )
 
     def take(self, rows: Tensor) -> "Points":
@@ -73,6 +75,4 @@ class Points:
         def pick(t: Tensor | None) -> Tensor | None:
             return None if t is None else t[rows]
 
-        return replace(
-            self, x=self.x[rows], normals=pick(self.normals), weights=pick(self.weights)
-        )
+        return replace(self, x=self.x[rows], normals=pick(self.normals), weights=pick(self.weights))

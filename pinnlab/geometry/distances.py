@@ -1,0 +1,123 @@
+r"""Distance functions of boundary pieces that consist of several facets.
+
+For every facet there is a *carrier*, the signed distance (to first order) of the line, plane or
+circle that it lies on. How the carriers are combined depends on how the facets lie:
+
+- A carrier that vanishes nowhere else in the closed region is used as it is: the faces of a box,
+  the edges of a convex polygon, the circle of a hole. Otherwise it is trimmed to the facet
+  (:func:`pinnlab.geometry.rfunctions.trim`): the edges of a re-entrant corner or of a square hole.
+- Untrimmed carriers of facets that touch are multiplied and scaled, because a product is smooth at
+  the corners where they meet, while the R-equivalence has unbounded second derivatives there,
+  which would spoil a strong-form residual. The unit normal derivative then holds on average only.
+- Everything else is joined by the R-equivalence, which keeps the unit normal derivative.
+
+So one face, opposite faces, holes and all disjoint pieces are normalised to first order,
+∂φ/∂n = -1 for the outward normal, and on a box [a, b] both ends give (x - a)(b - x)/(b - a).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pinnlab.errors import GeometryError
+from pinnlab.geometry.facets import Facet, tensors
+from pinnlab.geometry.rfunctions import conjunction, equivalence, trim
+
+if TYPE_CHECKING:
+    from pinnlab.geometry.shape import Shape
+
+
+class DistancePlan:
+    """How the distance function of some facets of a shape is put together.
+
+    The decisions are taken once, on points; calling the plan is then a fixed formula.
+
+    Args:
+        shape: The region.
+        facets: The facets on which the function shall vanish.
+
+    Raises:
+        GeometryError: If no smooth function is known that vanishes on the facets only.
+    """
+
+    def __init__(self, shape: "Shape", facets: Sequence[Facet]) -> None:
+        self._shape = shape
+        self._names = shape.coordinates.names
+        bounds = shape.bounds()
+        self._length = float(np.linalg.norm(bounds[1] - bounds[0]))
+        self._near = 1e-6 * self._length
+        self._inside = shape.probe()
+        plain = [f for f in facets if not self._vanishes_elsewhere(f, facets)]
+        self._trimmed = [f for f in facets if f not in plain]
+        self._groups = self._touching(plain)
+        self._scales = [self._scale(group) for group in self._groups]
+        self._verify(facets)
+
+    def __call__(self, columns: Mapping[str, Any]) -> Any:
+        """Evaluate the function on tensors or Taylor jets by coordinate name."""
+        parts = []
+        for group, scale in zip(self._groups, self._scales, strict=True):
+            product = group[0].carrier(columns)
+            for facet in group[1:]:
+                product = product * facet.carrier(columns)
+            parts.append(product if scale == 1.0 else product * scale)
+        parts.extend(self._trim(facet, columns) for facet in self._trimmed)
+        return equivalence(parts)
+
+    def _trim(self, facet: Facet, columns: Mapping[str, Any]) -> Any:
+        limits = [facet.extent(columns), *self._shape.surroundings(facet, columns)]
+        present = [t for t in limits if t is not None]
+        carrier = facet.carrier(columns)
+        return trim(carrier, conjunction(present), self._length) if present else carrier
+
+    def _values(self, facet: Facet, x: np.ndarray) -> np.ndarray:
+        return facet.carrier(tensors(self._names, x)).numpy()
+
+    def _vanishes_elsewhere(self, facet: Facet, facets: Sequence[Facet]) -> bool:
+        """Whether the carrier reaches zero, or below, in the region off the facets."""
+        if np.any(self._values(facet, self._inside) <= 0):
+            return True
+        x = facet.trace(self._shape.bounds())
+        x = x[self._shape.contains(x)]
+        meant = np.zeros(len(x), dtype=bool)
+        for other in facets:
+            meant |= other.on(x, self._near)
+        return bool(np.any(~meant))
+
+    def _touching(self, facets: Sequence[Facet]) -> list[list[Facet]]:
+        """Group facets that meet somewhere, directly or through others."""
+        groups: list[list[Facet]] = []
+        for facet in facets:
+            met = [g for g in groups if any(self._meet(facet, other) for other in g)]
+            groups = [g for g in groups if g not in met]
+            groups.append([f for g in met for f in g] + [facet])
+        return groups
+
+    def _meet(self, a: Facet, b: Facet) -> bool:
+        return bool(np.any(b.on(a.outline(), self._near)) or np.any(a.on(b.outline(), self._near)))
+
+    def _scale(self, group: Sequence[Facet]) -> float:
+        """The factor that gives a product of carriers a unit normal derivative on average."""
+        if len(group) == 1:
+            return 1.0
+        others = []
+        for facet in group:
+            x = facet.outline()
+            values = [self._values(f, x) for f in group if f is not facet]
+            others.append(np.mean(np.prod(values, axis=0)))
+        return 1.0 / float(np.mean(others))
+
+    def _verify(self, facets: Sequence[Facet]) -> None:
+        inside = self(tensors(self._names, self._inside)).numpy()
+        on = np.concatenate([f.outline() for f in facets])
+        zero = self(tensors(self._names, on)).numpy()
+        if np.all(inside > 0) and np.all(np.abs(zero) <= self._near):
+            return
+        raise GeometryError(
+            "No smooth distance function is known for "
+            + ", ".join(sorted({f.name for f in facets})),
+            expected="zero on the pieces and positive elsewhere in the region",
+            got=f"a smallest value of {inside.min():.3g} inside, {np.abs(zero).max():.3g} on them",
+            do="impose this condition softly (hard=False)",
+        )
