@@ -235,7 +235,7 @@ def write_array(group: Any, name: str, value: np.ndarray | torch.Tensor) -> None
         tensor = _plain_tensor(name, value)
         kind, dtype = "tensor", str(tensor.dtype).removeprefix("torch.")
         try:
-            array = tensor.numpy()
+            array = tensor.numpy() if tensor.numel() else np.zeros(0, np.uint8)
         except TypeError:  # bfloat16, float8 …: NumPy has no such type
             array = tensor.reshape(-1).view(torch.uint8).numpy()
         shape = tuple(tensor.shape)
@@ -273,6 +273,8 @@ def read_array(dataset: Any) -> np.ndarray | torch.Tensor:
             )
         return array.astype(dtype, copy=False).reshape(shape)
     dtype = getattr(torch, name)
+    if not array.size:
+        return torch.empty(shape, dtype=dtype)
     tensor = torch.from_numpy(np.array(array, order="C", ndmin=1))
     return tensor.reshape(-1).view(dtype).reshape(shape)
 
