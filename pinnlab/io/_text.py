@@ -25,7 +25,7 @@ _COMMENT = ("%", "#", "!", "//")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eEdD][-+]?\d+)?|[-+]?(nan|inf|infinity)", re.I)
 # One entry of a COMSOL header: u (m/s) @ 11: freq=3, t=0.1
 _ENTRY = re.compile(
-    r"(?P<base>[^\s@(][^\s@]*)(?:\s\((?P<unit>[^)]*)\))?(?:\s?@\s?(?P<at>(?:[^\s,]+,\s)*[^\s,]+))?"
+    r"(?P<base>[^\s@(][^\s@]*)(?:\s\((?P<unit>[^)]*)\))?(?:\s?@\s?(?:\d+:\s)?(?P<at>(?:[^\s,]+,\s)*[^\s,]+))?"
 )
 _PARAMETER = re.compile(r"([A-Za-z_]\w*)=([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)")
 

@@ -298,7 +298,8 @@ def _unreadable(file: Path, error: Exception) -> DataError:
 
 def _npy(file: Path) -> Table:
     try:
-        array = np.load(file, allow_pickle=False)
+        with file.open("rb") as stream:
+            array = np.load(stream, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         raise _unreadable(file, error) from error
     return Table(file, {"data": lambda: array})
@@ -308,15 +309,18 @@ def _npz(file: Path) -> Table:
     def loader(name: str) -> Callable[[], np.ndarray]:
         def load() -> np.ndarray:
             try:
-                with np.load(file, allow_pickle=False) as archive:
-                    return archive[name]
+                with file.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+                    array = archive[name]
+                    if not isinstance(array, np.ndarray):  # a member that is no npy file
+                        raise ValueError(f"'{name}' is not an array")
+                    return array
             except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
                 raise _unreadable(file, error) from error
 
         return load
 
     try:
-        with np.load(file, allow_pickle=False) as archive:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             names = list(archive.files)
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise _unreadable(file, error) from error
