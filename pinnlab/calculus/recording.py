@@ -1,0 +1,562 @@
+r"""What an equation reads, found by running it once on a few random points.
+
+An equation is a black box that reads derivatives. :func:`record` runs it on a smooth closed-form
+source, where every derivative exists, notes which ones it asked for (the :class:`Plan`) and checks
+what it returned. :func:`linear` decides whether it is affine in the fields, and :func:`dependence`
+gives its partial derivative by every derivative it reads, ∂F/∂u_α, from one backward pass; from
+that come sparse Jacobians and collapsed Laplacians.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from pinnlab.calculus.formula import environment
+from pinnlab.calculus.jet import Constant, Jet
+from pinnlab.calculus.operators import Vector
+from pinnlab.calculus.sources import JetSource, Reader
+from pinnlab.errors import DeclarationError
+from pinnlab.typing import Coordinates, MultiIndex
+
+Equation: TypeAlias = Callable[[Mapping[str, Any]], Any]
+_SIZES = (5, 7)  # two sizes, so that a shape which only fits by chance is seen
+_ATTEMPTS = 4
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Plan:
+    """The derivatives that an equation reads.
+
+    Attributes:
+        derivatives: Pairs of field and multi-index; the index ``()`` is the value.
+        laplacians: Pairs of field and vector coordinate.
+        gradients: Pairs of field and vector coordinate.
+        coordinates: Names for printing; does not take part in comparisons.
+    """
+
+    derivatives: frozenset[tuple[str, MultiIndex]] = frozenset()
+    laplacians: frozenset[tuple[str, str]] = frozenset()
+    gradients: frozenset[tuple[str, str]] = frozenset()
+    coordinates: Coordinates | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return self._key() == other._key() if isinstance(other, Plan) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple:
+        return self.derivatives, self.laplacians, self.gradients
+
+    def __or__(self, other: "Plan") -> "Plan":
+        return Plan(
+            self.derivatives | other.derivatives,
+            self.laplacians | other.laplacians,
+            self.gradients | other.gradients,
+            self.coordinates or other.coordinates,
+        )
+
+    def __bool__(self) -> bool:
+        return any(self._key())
+
+    @property
+    def order(self) -> int:
+        """The highest order of differentiation."""
+        orders = [len(index) for _, index in self.derivatives]
+        return max([*orders, 2 * bool(self.laplacians), bool(self.gradients)], default=0)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields that are read, sorted."""
+        pairs = self.derivatives | self.laplacians | self.gradients
+        return tuple(sorted({name for name, _ in pairs}))
+
+    def __str__(self) -> str:
+        lines = []
+        for name in self.fields:
+            indices = sorted(
+                (i for f, i in self.derivatives if f == name), key=lambda i: (len(i), i)
+            )
+            parts = [self._suffix(index) for index in indices]
+            parts += [f"grad({c})" for f, c in sorted(self.gradients) if f == name]
+            parts += [f"laplacian({c})" for f, c in sorted(self.laplacians) if f == name]
+            lines.append(f"{name}: {', '.join(parts)}")
+        return "; ".join(lines) or "nothing"
+
+    def __repr__(self) -> str:
+        return f"Plan({self})"
+
+    def _suffix(self, index: MultiIndex) -> str:
+        if not index:
+            return "1"
+        return self.coordinates.suffix(index) if self.coordinates else str(index)
+
+
+class _Recorder:
+    """A source that notes what is read from the source inside."""
+
+    def __init__(self, inner: JetSource | Reader) -> None:
+        self.inner = inner
+        self.coordinates = inner.coordinates
+        self.derivatives: dict[tuple[str, MultiIndex], Tensor] = {}
+        self.laplacians: dict[tuple[str, str], Tensor] = {}
+        self.gradients: dict[tuple[str, str], Tensor] = {}
+
+    def derivative(self, field: str, index: MultiIndex) -> Tensor:
+        return self._keep(self.derivatives, (field, index), self.inner.derivative(field, index))
+
+    def laplacian(self, field: str, name: str) -> Tensor:
+        return self._keep(self.laplacians, (field, name), self.inner.laplacian(field, name))
+
+    def gradient(self, field: str, name: str) -> Tensor:
+        return self._keep(self.gradients, (field, name), self.inner.gradient(field, name))
+
+    def coordinate(self, name: str) -> Tensor:
+        return self.inner.coordinate(name)
+
+    def normal(self) -> Tensor | None:
+        return self.inner.normal()
+
+    def _keep(self, where: dict, key: tuple, value: Tensor) -> Tensor:
+        where[key] = value
+        return value
+
+    def plan(self) -> Plan:
+        return Plan(
+            frozenset(self.derivatives),
+            frozenset(self.laplacians),
+            frozenset(self.gradients),
+            self.coordinates,
+        )
+
+
+class _Slots(_Recorder):
+    """A recorder whose values are leaves of autograd, one per slot."""
+
+    def _keep(self, where: dict, key: tuple, value: Tensor) -> Tensor:
+        if key not in where:
+            where[key] = value.detach().clone().requires_grad_()
+        return where[key]
+
+
+class RandomSource:
+    r"""Smooth random fields in closed form: a positive constant plus a few random sine waves.
+
+    .. math:: u(x) = s + \sum_k a_k \sin(w_k \cdot x + \varphi_k)
+
+    Every derivative is exact, in double precision, so that an equation of any order can be run.
+
+    Args:
+        coordinates: The coordinates.
+        n: Number of points, uniform in the cube [0.1, 0.9]^d unless ``x`` is given.
+        seed: Of the waves and points.
+        shift: The constant ``s``; 2 keeps the fields positive, so that log and sqrt exist.
+        normals: Whether random unit normals are known.
+        x: The points ``(n, d)``, if they matter.
+    """
+
+    _WAVES = 3
+
+    def __init__(
+        self,
+        coordinates: Coordinates,
+        n: int,
+        seed: int = 0,
+        shift: float = 2.0,
+        normals: bool = False,
+        x: Tensor | None = None,
+    ) -> None:
+        self.coordinates, self._seed, self._shift = coordinates, seed, shift
+        generator = torch.Generator().manual_seed(seed)
+        random = torch.rand(n, coordinates.dim, generator=generator, dtype=torch.float64)
+        self.x = 0.1 + 0.8 * random if x is None else x
+        self._columns = coordinates.columns(self.x)
+        self._waves: dict[str, tuple[Tensor, Tensor, Tensor]] = {}
+        self._normals = None
+        if normals:
+            shape = (n, coordinates.space.dim)
+            draw = torch.randn(shape, generator=generator, dtype=torch.float64)
+            self._normals = (draw / draw.norm(dim=1, keepdim=True)).to(self.x)
+
+    def _of(self, field: str) -> tuple[Tensor, Tensor, Tensor]:
+        """Amplitudes (k,), wave numbers (d, k), and phases at the points (n, k) of a field."""
+        if field not in self._waves:
+            # The waves depend on the field's name only, not on the order in which fields are read.
+            seed = sum((k + 1) * ord(c) for k, c in enumerate(field)) + 7919 * (self._seed + 1)
+            generator = torch.Generator().manual_seed(seed)
+            d, k = self.coordinates.dim, self._WAVES
+            draw = torch.rand(d + 2, k, generator=generator, dtype=torch.float64).to(self.x)
+            sign = torch.where(draw[:d] > 0.5, 1.0, -1.0).to(self.x)
+            wave = sign * (0.7 + draw[:d]) * min(1.0, 3.0 / d**0.5)
+            amplitude = (0.2 + 0.3 * draw[d]) / k**0.5
+            self._waves[field] = amplitude, wave, self.x @ wave + 6.0 * draw[d + 1]
+        return self._waves[field]
+
+    def derivative(self, field: str, index: MultiIndex) -> Tensor:
+        """The derivative of a field, ``(n,)``."""
+        amplitude, wave, phase = self._of(field)
+        for column in index:
+            amplitude = amplitude * wave[column]
+        value = torch.sin(phase + len(index) * torch.pi / 2) @ amplitude
+        return value if index else value + self._shift
+
+    def laplacian(self, field: str, name: str) -> Tensor:
+        """The Laplacian over a coordinate, ``(n,)``."""
+        amplitude, wave, phase = self._of(field)
+        square = (wave[self.coordinates.slice(name)] ** 2).sum(0)
+        return -torch.sin(phase) @ (amplitude * square)
+
+    def gradient(self, field: str, name: str) -> Tensor:
+        """The gradient over a coordinate, ``(n, size)``."""
+        amplitude, wave, phase = self._of(field)
+        return torch.cos(phase) @ (amplitude * wave[self.coordinates.slice(name)]).T
+
+    def coordinate(self, name: str) -> Tensor:
+        """The coordinate's values."""
+        return self._columns[name]
+
+    def normal(self) -> Tensor | None:
+        """Random unit normals, if asked for."""
+        return self._normals
+
+
+class FreeSource:
+    """Independent random numbers in every slot: a jet that belongs to no function.
+
+    Args:
+        coordinates: The coordinates.
+        n: Number of points.
+        seed: Of the numbers.
+        normals: Whether random unit normals are known.
+        requires_grad: Whether each slot is a leaf of autograd.
+        base: Points and normals come from there instead, if given.
+    """
+
+    def __init__(
+        self,
+        coordinates: Coordinates,
+        n: int,
+        seed: int = 0,
+        normals: bool = False,
+        requires_grad: bool = False,
+        base: JetSource | Reader | None = None,
+    ) -> None:
+        self.coordinates = coordinates
+        self._base = base or RandomSource(coordinates, n, seed, normals=normals)
+        self._n, self._grad = self._base.coordinate(coordinates.names[0]).shape[0], requires_grad
+        self._generator = torch.Generator().manual_seed(seed)
+        self.slots: dict[tuple, Tensor] = {}
+
+    def _draw(self, key: tuple, *size: int) -> Tensor:
+        if key not in self.slots:
+            value = torch.randn(self._n, *size, generator=self._generator, dtype=torch.float64)
+            like = self._base.coordinate(self.coordinates.names[0])
+            self.slots[key] = value.to(like).requires_grad_(self._grad)
+        return self.slots[key]
+
+    def derivative(self, field: str, index: MultiIndex) -> Tensor:
+        """The slot of a derivative, ``(n,)``."""
+        return self._draw((field, index))
+
+    def laplacian(self, field: str, name: str) -> Tensor:
+        """The slot of a Laplacian, ``(n,)``."""
+        return self._draw((field, "laplacian", name))
+
+    def gradient(self, field: str, name: str) -> Tensor:
+        """The slot of a gradient, ``(n, size)``."""
+        return self._draw((field, "gradient", name), self.coordinates.size(name))
+
+    def coordinate(self, name: str) -> Tensor:
+        """The coordinate's values."""
+        return self._base.coordinate(name)
+
+    def normal(self) -> Tensor | None:
+        """The normals, if any."""
+        base = self._base.source if isinstance(self._base, Reader) else self._base
+        return base.normal()
+
+
+class _Combined:
+    """Σ c_i times the fields of several sources over the same points; none gives zero."""
+
+    def __init__(self, parts: Sequence[FreeSource], base: FreeSource) -> None:
+        self.parts, self.base, self.coordinates = parts, base, base.coordinates
+
+    def _sum(self, values: list[Tensor], zero: Tensor) -> Tensor:
+        return sum(values, torch.zeros_like(zero))
+
+    def derivative(self, field: str, index: MultiIndex) -> Tensor:
+        values = [part.derivative(field, index) for part in self.parts]
+        return self._sum(values, self.base.derivative(field, index))
+
+    def laplacian(self, field: str, name: str) -> Tensor:
+        values = [part.laplacian(field, name) for part in self.parts]
+        return self._sum(values, self.base.laplacian(field, name))
+
+    def gradient(self, field: str, name: str) -> Tensor:
+        values = [part.gradient(field, name) for part in self.parts]
+        return self._sum(values, self.base.gradient(field, name))
+
+    def coordinate(self, name: str) -> Tensor:
+        return self.base.coordinate(name)
+
+    def normal(self) -> Tensor | None:
+        return self.base.normal()
+
+
+# ---------------------------------------------------------------------------------------------
+
+
+def components(result: Any, n: int, what: str = "The equation") -> list[Tensor]:
+    """The components ``(n,)`` of what an equation returned.
+
+    Args:
+        result: A jet, a tensor ``(n,)`` or ``(n, k)``, a vector, or a sequence of these.
+        n: Number of points.
+        what: Name for the error message.
+
+    Raises:
+        DeclarationError: If it is anything else.
+    """
+    if isinstance(result, Vector | list | tuple):
+        if not len(result):
+            raise _bad_result(what, "an empty sequence", n)
+        return [part for entry in result for part in components(entry, n, what)]
+    value = result.value if isinstance(result, Jet) else result
+    if not isinstance(value, Tensor):
+        raise _bad_result(
+            what, "None" if value is None else f"{type(value).__name__} {value!r:.40}", n
+        )
+    if value.ndim == 1 and value.shape[0] == n:
+        return [value]
+    if value.ndim == 2 and value.shape[0] == n:
+        return list(value.unbind(1))
+    raise _bad_result(what, f"shape {tuple(value.shape)}", n)
+
+
+def _bad_result(what: str, got: str, n: int) -> DeclarationError:
+    return DeclarationError(
+        f"{what} does not return one value per point",
+        expected=f"shape (n,) or (n, k) with n = {n}, or a tuple of such components",
+        got=got,
+        do="return the residual, left minus right side, written with the fields",
+    )
+
+
+def record(
+    function: Equation,
+    coordinates: Coordinates,
+    fields: Sequence[str],
+    extra: Mapping[str, Any] | None = None,
+    normals: bool = False,
+    *,
+    what: str = "The equation",
+    x: Tensor | None = None,
+    require_fields: bool = True,
+) -> tuple[Plan, int]:
+    """Run an equation on random smooth fields, and say what it reads and returns.
+
+    Args:
+        function: Takes an environment of names (see
+            :func:`~pinnlab.calculus.formula.environment`), returns the residual.
+        coordinates: The coordinates.
+        fields: Names of the fields.
+        extra: Coefficients by name; formulas of the coordinates are evaluated to jets.
+        normals: Whether the normal ``n`` is known, as on a boundary.
+        what: Name of the equation for error messages.
+        x: At least 7 points ``(m, d)`` in the domain; random ones in a unit cube otherwise.
+        require_fields: Whether an equation that reads no field is refused.
+
+    Returns:
+        The plan and the number of components.
+
+    Raises:
+        DeclarationError: If the result is not one finite value per point and component, or reads
+            no field.
+    """
+    counts, finite, plan = [], [False] * len(_SIZES), Plan(coordinates=coordinates)
+    for attempt in range(_ATTEMPTS):
+        for k, n in enumerate(_SIZES):
+            points = None if x is None else x[:n]
+            shift = (2.0, 0.0, -2.0, 0.5)[attempt]
+            source = RandomSource(coordinates, n, attempt, shift, normals, points)
+            recorder = _Recorder(source)
+            result = function(environment(recorder, tuple(fields), extra, normals))
+            _refuse_constants(result, what)
+            found = components(result, n, what)
+            counts.append(len(found))
+            plan = plan | recorder.plan()
+            finite[k] = finite[k] or all(bool(torch.isfinite(part).all()) for part in found)
+        if all(finite):
+            break
+    if len(set(counts)) > 1:
+        raise _bad_result(
+            what,
+            f"{counts[0]} components on {_SIZES[0]} points, "
+            f"{counts[1]} on {_SIZES[1]}: a value of shape (n, n)",
+            _SIZES[0],
+        )
+    if require_fields and not plan:
+        raise DeclarationError(
+            f"{what} reads no field",
+            expected=f"at least one of the fields {', '.join(fields) or '(none declared)'}",
+            got="an expression of coordinates and coefficients only",
+            do="use the fields in it, or remove it",
+        )
+    if not all(finite):
+        raise DeclarationError(
+            f"{what} gives values that are not finite",
+            expected="finite values for smooth fields",
+            got="nan or inf for each of four random fields",
+            do="look for divisions by zero, and for roots and logarithms of negative numbers",
+        )
+    return plan, counts[0]
+
+
+def _refuse_constants(result: Any, what: str) -> None:
+    parts = result if isinstance(result, Vector | list | tuple) else [result]
+    for k, part in enumerate(parts):
+        constant = isinstance(part, int | float) or (
+            isinstance(part, Constant) and part.value.ndim == 0
+        )
+        if constant or (isinstance(part, Tensor) and part.ndim == 0):
+            place = f" (component {k})" if len(parts) > 1 else ""
+            raise DeclarationError(
+                f"{what} returns a constant{place}",
+                expected="an expression that reads a field",
+                got=str(part),
+                do="write left minus right side with the fields, such as u.t - u.xx",
+            )
+
+
+def trace(
+    function: Equation,
+    coordinates: Coordinates,
+    fields: Sequence[str],
+    names: Mapping[str, Any] | None = None,
+    normals: bool = False,
+) -> list[Jet]:
+    """The equation as expression graphs, one per component, for printing.
+
+    Args:
+        function: Takes an environment of names.
+        coordinates: The coordinates.
+        fields: Names of the fields.
+        names: Coefficients, which are printed by their names. A number stands for itself in the
+            arithmetic; anything else is evaluated as in :func:`record`.
+        normals: Whether the normal ``n`` is known.
+
+    Raises:
+        DeclarationError: If the equation returns anything but jets.
+    """
+    extra = {
+        name: Constant(float(value), name=name) if isinstance(value, int | float) else value
+        for name, value in (names or {}).items()
+    }
+    source = RandomSource(coordinates, _SIZES[0], normals=normals)
+    result = function(environment(source, tuple(fields), extra, normals))
+    parts = list(result) if isinstance(result, Vector | list | tuple) else [result]
+    if not all(isinstance(part, Jet) for part in parts):
+        raise DeclarationError(
+            "The equation cannot be printed",
+            expected="jets",
+            got=", ".join(type(part).__name__ for part in parts),
+            do="return expressions of the fields, not their values",
+        )
+    return parts
+
+
+def linear(
+    function: Equation,
+    coordinates: Coordinates,
+    fields: Sequence[str],
+    extra: Mapping[str, Any] | None = None,
+    normals: bool = False,
+    *,
+    x: Tensor | None = None,
+    seed: int = 0,
+) -> bool:
+    """Whether the residual is affine in the fields: F(a+b) - F(a) - F(b) + F(0) = 0.
+
+    The test runs on random numbers in every slot at 16 points, so that an equation passes by
+    chance with probability zero; it is exact up to rounding.
+    """
+    n = 16 if x is None else len(x)
+    base = RandomSource(coordinates, n, seed, normals=normals, x=x)
+    a, b = (FreeSource(coordinates, n, seed + k, base=base) for k in (1, 2))
+    values = []
+    for parts in ((a, b), (a,), (b,), ()):
+        env = environment(_Combined(parts, a), tuple(fields), extra, normals)
+        values.append(torch.stack(components(function(env), n)))
+    both, first, second, zero = values
+    scale = torch.stack(values).abs().max()
+    gap = (both - first - second + zero).abs().max()
+    tolerance = 1e4 * torch.finfo(scale.dtype).eps
+    return bool(torch.isfinite(scale)) and bool(gap <= tolerance * scale)
+
+
+@dataclass(frozen=True)
+class Dependence:
+    """Partial derivatives of one residual component by everything it reads.
+
+    Attributes:
+        derivatives: Per field and multi-index ``(n,)``.
+        laplacians: Per field and vector coordinate ``(n,)``.
+        gradients: Per field and vector coordinate ``(n, size)``.
+    """
+
+    derivatives: Mapping[tuple[str, MultiIndex], Tensor]
+    laplacians: Mapping[tuple[str, str], Tensor]
+    gradients: Mapping[tuple[str, str], Tensor]
+
+
+def dependence(
+    function: Equation,
+    source: JetSource | Reader,
+    fields: Sequence[str],
+    extra: Mapping[str, Any] | None = None,
+    normals: bool = False,
+) -> list[Dependence]:
+    """∂F/∂u_α at every point, for each component of a residual.
+
+    Args:
+        function: Takes an environment of names.
+        source: The state at which it is differentiated: a surrogate's source, or a
+            :class:`FreeSource` for random values.
+        fields: Names of the fields.
+        extra: Coefficients by name.
+        normals: Whether the normal ``n`` is known.
+
+    Returns:
+        One :class:`Dependence` per component. Slots that a component does not read hold zeros.
+    """
+    slots = _Slots(source)
+    n = source.coordinate(source.coordinates.names[0]).shape[0]
+    with torch.enable_grad():
+        parts = components(function(environment(slots, tuple(fields), extra, normals)), n)
+    leaves = [
+        *slots.derivatives.values(),
+        *slots.laplacians.values(),
+        *slots.gradients.values(),
+    ]
+    out = []
+    for k, part in enumerate(parts):
+        if part.requires_grad and leaves:
+            found = torch.autograd.grad(
+                part.sum(), leaves, retain_graph=k + 1 < len(parts), allow_unused=True
+            )
+        else:
+            found = [None] * len(leaves)
+        zeros = [torch.zeros_like(leaf) for leaf in leaves]
+        filled = iter([z if g is None else g for g, z in zip(found, zeros, strict=True)])
+        out.append(
+            Dependence(
+                {key: next(filled) for key in slots.derivatives},
+                {key: next(filled) for key in slots.laplacians},
+                {key: next(filled) for key in slots.gradients},
+            )
+        )
+    return out

@@ -1,0 +1,186 @@
+"""Where the values of a jet come from.
+
+A :class:`JetSource` answers one question: what is this derivative of this field at these points? A
+network answers by Taylor propagation, a basis in closed form, a grid by a sparse matrix. The
+source here knows no surrogate: :class:`PointSource` has coordinates and normals only. A
+:class:`Reader` stands between a source and the nodes that read it, and asks for each thing once.
+"""
+
+from functools import lru_cache
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+from pinnlab.errors import DeclarationError, nearest
+from pinnlab.typing import Coordinates, MultiIndex
+
+
+@runtime_checkable
+class JetSource(Protocol):
+    """Anything that yields the derivatives of named fields on a batch of ``n`` points."""
+
+    coordinates: Coordinates
+
+    def derivative(self, field: str, index: MultiIndex) -> Tensor:
+        """The derivative with the given sorted columns, ``(n,)``; ``()`` is the value."""
+        ...
+
+    def laplacian(self, field: str, name: str) -> Tensor:
+        """Sum of second derivatives over the columns of coordinate ``name``, ``(n,)``."""
+        ...
+
+    def gradient(self, field: str, name: str) -> Tensor:
+        """First derivatives over the columns of coordinate ``name``, ``(n, size)``."""
+        ...
+
+    def coordinate(self, name: str) -> Tensor:
+        """The coordinate's values, ``(n,)`` or ``(n, size)``."""
+        ...
+
+    def normal(self) -> Tensor | None:
+        """Outward unit normals over the space columns, ``(n, d_space)``, on a boundary."""
+        ...
+
+
+@lru_cache(maxsize=4096)
+def _parse(coordinates: Coordinates, suffix: str) -> MultiIndex | None:
+    # A pure function of hashable values; parsing costs more than the arithmetic of a small batch.
+    return coordinates.parse(suffix)
+
+
+class Reader:
+    """A source that is asked for each derivative, coordinate and normal only once.
+
+    It holds tensors and no nodes, so that nodes and reader form no reference cycle: the memory of
+    a batch is free as soon as its last node is.
+
+    Args:
+        source: The source that is read.
+    """
+
+    __slots__ = ("_values", "coordinates", "source")
+
+    def __init__(self, source: JetSource) -> None:
+        self.source = source
+        self.coordinates: Coordinates = source.coordinates
+        self._values: dict[object, Tensor | None] = {}
+
+    @property
+    def n(self) -> int:
+        """Number of points of the batch."""
+        return self.coordinate(self.coordinates.names[0]).shape[0]
+
+    def index(self, suffix: str) -> MultiIndex | None:
+        """The multi-index of a derivative suffix, or None if it is none."""
+        return _parse(self.coordinates, suffix)
+
+    def derivative(self, field: str, index: MultiIndex) -> Tensor:
+        """The derivative of a field, ``(n,)``."""
+        key = (field, index)
+        value = self._values.get(key)
+        if value is None:
+            value = self._values[key] = self.source.derivative(field, index)
+        return value
+
+    def laplacian(self, field: str, name: str) -> Tensor:
+        """The Laplacian of a field over a coordinate, ``(n,)``."""
+        return self._once(("laplacian", field, name))
+
+    def gradient(self, field: str, name: str) -> Tensor:
+        """The gradient of a field over a coordinate, ``(n, size)``."""
+        return self._once(("gradient", field, name))
+
+    def coordinate(self, name: str) -> Tensor:
+        """A coordinate, ``(n,)`` or ``(n, size)``."""
+        return self._once(("coordinate", name))
+
+    def normal(self) -> Tensor:
+        """The outward normals, ``(n, d_space)``.
+
+        Raises:
+            DeclarationError: If the points have none.
+        """
+        value = self._values.get("normal")
+        if value is None:
+            value = self._values["normal"] = self.source.normal()
+        if value is None:
+            raise DeclarationError(
+                "The normal is read where there is none",
+                expected="points on a boundary piece",
+                got="points without normals",
+                do="let the condition sit on the boundary, for example on='right'",
+            )
+        return value
+
+    def _once(self, key: tuple[str, ...]) -> Tensor:
+        value = self._values.get(key)
+        if value is None:
+            value = self._values[key] = getattr(self.source, key[0])(*key[1:])
+        return value
+
+
+def reader(source: "JetSource | Reader") -> Reader:
+    """The source as a :class:`Reader`; a reader stays itself and keeps what it has read."""
+    return source if isinstance(source, Reader) else Reader(source)
+
+
+class PointSource:
+    """Coordinates and normals of a batch of points, without any field.
+
+    Args:
+        coordinates: Names of the columns.
+        x: The points, ``(n, d)``.
+        normals: Outward unit normals, ``(n, d_space)``, if the points lie on a boundary.
+
+    Raises:
+        DeclarationError: If the number of columns is not that of the coordinates.
+    """
+
+    def __init__(self, coordinates: Coordinates, x: Tensor, normals: Tensor | None = None) -> None:
+        if x.ndim != 2 or x.shape[1] != coordinates.dim:
+            raise DeclarationError(
+                "The points do not fit the coordinates",
+                expected=f"shape (n, {coordinates.dim}) for {', '.join(coordinates.names)}",
+                got=f"shape {tuple(x.shape)}",
+                do="give one column per coordinate",
+            )
+        self.coordinates = coordinates
+        self._columns = coordinates.columns(x)
+        self._normals = normals
+
+    def derivative(self, field: str, index: MultiIndex) -> Tensor:
+        """Refused: there are no fields."""
+        raise _no_field(field, ())
+
+    def laplacian(self, field: str, name: str) -> Tensor:
+        """Refused: there are no fields."""
+        raise _no_field(field, ())
+
+    def gradient(self, field: str, name: str) -> Tensor:
+        """Refused: there are no fields."""
+        raise _no_field(field, ())
+
+    def coordinate(self, name: str) -> Tensor:
+        """The coordinate's values, ``(n,)`` or ``(n, size)``."""
+        self.coordinates.slice(name)  # raises for an unknown name
+        return self._columns[name]
+
+    def normal(self) -> Tensor | None:
+        """The normals, if any."""
+        return self._normals
+
+
+def tensor_source(
+    coordinates: Coordinates, x: Tensor, normals: Tensor | None = None
+) -> PointSource:
+    """A source of the points ``x`` ``(n, d)``, to evaluate formulas of coordinates on them."""
+    return PointSource(coordinates, x, normals)
+
+
+def _no_field(field: str, fields: tuple[str, ...]) -> DeclarationError:
+    return DeclarationError(
+        f"There is no field '{field}' here",
+        expected=", ".join(fields) or "coordinates and numbers only",
+        got=field,
+        do=nearest(field, fields) or "use the coordinates, or declare the field",
+    )
