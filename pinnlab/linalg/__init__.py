@@ -1,1 +1,5 @@
-"""pinnlab.linalg."""
+"""Linear operators and solvers."""
+
+from pinnlab.linalg.operators import LinearOperator as LinearOperator
+
+__all__ = ["LinearOperator"]

@@ -1,0 +1,92 @@
+"""Jets of any module: Taylor mode where it has rules, nested differentiation where it has none."""
+
+import logging
+import traceback
+
+import torch
+from torch import Tensor, nn
+
+from pinnlab.calculus.layout import Collapsed, Layout, Slot
+from pinnlab.calculus.taylor import TaylorTensor, UnsupportedOperation, seed
+from pinnlab.errors import DeclarationError
+
+logger = logging.getLogger(__name__)
+
+
+def propagate(module: nn.Module, x: Tensor, layout: Layout) -> TaylorTensor:
+    """All slots of ``layout`` for the outputs of ``module`` at the points ``x``.
+
+    A module that uses an operation without a Taylor rule is differentiated by
+    :func:`reference_jet` instead, which is slower; the module says so once in the log.
+
+    Args:
+        module: Maps points ``(n, d)`` to outputs ``(n, c)``, each row from its own point only.
+        x: Points ``(n, d)``.
+        layout: Slots and the points that each covers.
+
+    Returns:
+        The jet, its values of shape ``(n, c)``.
+    """
+    if not getattr(module, "_taylor_unsupported", False):
+        try:
+            return module(seed(x, layout)).stacked()
+        except UnsupportedOperation as reason:
+            where = _layer_of(reason, module)
+            logger.warning(
+                "%s has %s%s; its derivatives come from nested differentiation, which is slower",
+                type(module).__name__, reason, f" in layer '{where}'" if where else "",
+            )
+            module._taylor_unsupported = True  # type: ignore[assignment]
+    return reference_jet(module, x, layout)
+
+
+def _layer_of(error: BaseException, module: nn.Module) -> str:
+    """The innermost submodule whose forward was running when the error was raised."""
+    names = {id(child): name for name, child in module.named_modules() if name}
+    found = ""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        found = names.get(id(frame.f_locals.get("self")), found)
+    return found
+
+
+def reference_jet(module: nn.Module, x: Tensor, layout: Layout) -> TaylorTensor:
+    """The same jet by nested reverse-mode differentiation: slow, and independent of every rule."""
+    with torch.enable_grad():
+        points = x.detach().clone().requires_grad_()
+        values = module(points)
+        if values.ndim != 2 or len(values) != len(x):
+            raise DeclarationError(
+                f"{type(module).__name__} has outputs of the wrong shape",
+                expected=f"({len(x)}, number of fields)",
+                got=tuple(values.shape),
+                do="return one row per point and one column per field",
+            )
+        known: dict[tuple[int, tuple[int, ...]], Tensor] = {}
+
+        def derivative(column: int, index: tuple[int, ...]) -> Tensor:
+            if not index:
+                return values[:, column]
+            key = (column, index)
+            if key not in known:
+                lower = derivative(column, index[:-1])
+                # A derivative that no longer depends on the points is zero.
+                (g,) = (
+                    torch.autograd.grad(lower.sum(), points, create_graph=True, allow_unused=True)
+                    if lower.requires_grad
+                    else (None,)
+                )
+                g = torch.zeros_like(points) if g is None else g
+                for k in range(points.shape[1]):
+                    known[column, (*index[:-1], k)] = g[:, k]
+            return known[key]
+
+        def slot_values(column: int, slot: Slot) -> Tensor:
+            if isinstance(slot, Collapsed):
+                return sum(c * derivative(column, index) for index, c in slot.terms)  # type: ignore[return-value]
+            return derivative(column, slot)
+
+        rows = [
+            torch.stack([slot_values(c, slot)[:count] for c in range(values.shape[1])], -1)
+            for slot, count in zip(layout.slots, layout.counts, strict=True)
+        ]
+        return TaylorTensor(layout, torch.cat(rows))

@@ -1,0 +1,171 @@
+"""What every condition shares: where it holds, how much it counts, and how it becomes a term."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pinnlab.calculus.formula import Formula
+from pinnlab.calculus.jet import Jet
+from pinnlab.conditions.context import Context
+from pinnlab.conditions.placement import On, Placement
+from pinnlab.errors import DeclarationError, nearest
+from pinnlab.geometry.base import Geometry
+from pinnlab.typing import Coordinates
+
+
+@dataclass(frozen=True)
+class Declared:
+    """The declaration a condition is part of.
+
+    Args:
+        domain: The region, with time if there is one.
+        fields: Names of the fields.
+        parameters: Values for recording: numbers, first guesses of unknowns, formulas.
+        regions: Named parts of the domain.
+        unknowns: Names of the parameters that are to be found.
+    """
+
+    domain: Geometry
+    fields: tuple[str, ...]
+    parameters: Mapping[str, Any]
+    regions: Mapping[str, Geometry]
+    unknowns: tuple[str, ...] = ()
+
+    @property
+    def coordinates(self) -> Coordinates:
+        """Coordinates of the domain."""
+        return self.domain.coordinates
+
+    def check_field(self, name: str, owner: str) -> None:
+        """Refuse a field that was not declared."""
+        if name not in self.fields:
+            raise DeclarationError(
+                f"{owner} gives a value to '{name}', which is no field",
+                expected=", ".join(self.fields),
+                got=name,
+                do=nearest(name, self.fields) or "declare the field or correct the name",
+            )
+
+
+class Constraint(ABC):
+    """A condition as it is declared: frozen, printable, and not yet tied to points.
+
+    Attributes:
+        on: Boundary piece, pieces, or predicate of the coordinates.
+        weight: Factor of its mean square in the loss.
+        points: Number of points, or None for the run's default.
+        sampler: Name of the sampler, or None for the run's default.
+        hard: Built into the ansatz instead of the loss.
+    """
+
+    on: On | None
+    weight: float
+    points: int | None
+    sampler: str | None
+    hard: bool = False
+
+    @abstractmethod
+    def placements(self, declared: Declared) -> tuple[Placement, ...]:
+        """Where its points lie."""
+
+    @abstractmethod
+    def components(self, name: str, contexts: Sequence[Context]) -> Sequence[Any]:
+        """The residual's columns, each a jet or a tensor that is zero at the solution."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """The condition in one line."""
+
+    def check(self, name: str, declared: Declared) -> None:  # noqa: B027
+        """Refuse names that do not exist; by default there is nothing to refuse."""
+
+    @property
+    def kind(self) -> str:
+        """Class name."""
+        return type(self).__name__
+
+    def __repr__(self) -> str:
+        return f"{self.kind}({self.describe()})"
+
+
+def check_weight(owner: str, weight: Any) -> float:
+    """A weight as a float; refuses negative or non-numeric ones."""
+    if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not weight >= 0:
+        raise DeclarationError(
+            f"The weight of {owner} is {weight!r}",
+            expected="a number of at least 0",
+            got=weight,
+            do="use a positive weight, or leave the condition out",
+        )
+    return float(weight)
+
+
+def as_on(on: Any, owner: str) -> On:
+    """A piece name, a tuple of names, or a predicate."""
+    if isinstance(on, str) or callable(on):
+        return on
+    if isinstance(on, (list, tuple)) and on and all(isinstance(piece, str) for piece in on):
+        return tuple(on)
+    raise DeclarationError(
+        f"{owner} does not say where it holds",
+        expected="a boundary piece, a list of pieces, or a predicate such as lambda x: x > 0",
+        got=on,
+        do="set `on`",
+    )
+
+
+def on_text(on: On | None) -> str:
+    """The place, printable."""
+    if on is None:
+        return "interior"
+    if callable(on):
+        return "predicate"
+    return on if isinstance(on, str) else ", ".join(on)
+
+
+def formulas(owner: str, values: Mapping[str, Any]) -> dict[str, Formula]:
+    """Prescribed values by field; at least one."""
+    if not values:
+        raise DeclarationError(
+            f"{owner} prescribes nothing",
+            expected="a value for a field, such as u=0",
+            got="no field",
+            do="name the field and its value",
+        )
+    return {name.replace(".", "_"): Formula(value) for name, value in values.items()}
+
+
+def column(value: Any, n: int, like: Tensor) -> Tensor:
+    """One residual component as ``(n,)``."""
+    tensor = value.value if isinstance(value, Jet) else torch.as_tensor(value)
+    if tensor.ndim == 0:
+        return tensor.to(like).expand(n)
+    if tensor.shape != (n,):
+        raise DeclarationError(
+            "A residual has the wrong shape",
+            expected=f"({n},), one number per point",
+            got=tuple(tensor.shape),
+            do="check for an array of shape (n, 1) beside one of shape (n,): "
+            "their sum is silently (n, n)",
+        )
+    return tensor
+
+
+def stack_columns(values: Sequence[Any], context: Context) -> Tensor:
+    """Residual components side by side, ``(n, k)``."""
+    n = len(context.points)
+    return torch.stack([column(value, n, context.points.x) for value in values], -1)
+
+
+def frozen_set(owner: object, **values: Any) -> None:
+    """Assign attributes of a frozen dataclass from its constructor."""
+    names = {f.name for f in fields(owner)}  # type: ignore[arg-type]
+    for name, value in values.items():
+        assert name in names, name
+        object.__setattr__(owner, name, value)
+
+

@@ -1,0 +1,168 @@
+"""Where the points of an equation or condition lie, before they are drawn."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from pinnlab.errors import DeclarationError, GeometryError
+from pinnlab.geometry.base import Geometry
+from pinnlab.sampling.draw import draw
+from pinnlab.sampling.points import Points
+
+On = str | tuple[str, ...] | Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A set of points to be drawn: the interior, a region of it, or pieces of its boundary.
+
+    Two terms with equal placements share their points, and so one pass of the surrogate.
+
+    Args:
+        on: Boundary piece, pieces or predicate; None for the interior.
+        region: Named part of the interior, or the region whose boundary is meant.
+        count: Number of points, or None for the default of the run.
+        sampler: Name of the sampler, or None for the default of the run.
+        interface: Two region names: the boundary that they share.
+        fixed: Points given once and for all, such as those of a data file.
+        mirror_of: The points of another placement, moved by ``shift``.
+        shift: Column and distance of that move.
+    """
+
+    on: On | None = None
+    region: str | None = None
+    count: int | None = None
+    sampler: str | None = None
+    interface: tuple[str, str] | None = None
+    fixed: Points | None = None
+    mirror_of: "Placement | None" = None
+    shift: tuple[int, float] | None = None
+
+    def moved(self, points: Points) -> Points:
+        """The points of ``mirror_of``, moved."""
+        assert self.shift is not None
+        x = points.x.clone()
+        x[:, self.shift[0]] += self.shift[1]
+        return Points(x, points.coordinates, weights=points.weights, tag=self.describe())
+
+    def describe(self) -> str:
+        """Where that is, in words."""
+        if self.fixed is not None:
+            return f"{len(self.fixed)} given points"
+        if self.mirror_of is not None:
+            return f"opposite of {self.mirror_of.describe()}"
+        if self.interface:
+            return f"interface of '{self.interface[0]}' and '{self.interface[1]}'"
+        if self.on is None:
+            return f"region '{self.region}'" if self.region else "interior"
+        if callable(self.on):
+            return "boundary where a predicate holds"
+        pieces = (self.on,) if isinstance(self.on, str) else self.on
+        return "boundary" if pieces == ("boundary",) else "piece " + ", ".join(pieces)
+
+    def points(
+        self,
+        domain: Geometry,
+        regions: Mapping[str, Geometry],
+        *,
+        count: int,
+        sampler: str,
+        rng: np.random.Generator,
+        dtype: torch.dtype,
+        device: torch.device | str,
+    ) -> Points:
+        """Draw the points.
+
+        Raises:
+            GeometryError: If the set is empty or a name is unknown.
+        """
+        if self.fixed is not None:
+            return self.fixed.to(device, dtype)
+        count = self.count or count
+        sampler = self.sampler or sampler
+        if count < 1:
+            raise DeclarationError(
+                f"'{self.describe()}' would get no points",
+                expected="at least 1 point",
+                got=count,
+                do="set `points` of the term or of the run",
+            )
+        options = {"sampler": sampler, "generator": rng, "dtype": dtype, "device": device}
+        if self.interface:
+            return self._interface(domain, regions, count, options)
+        if self.region and self.region in regions:
+            inside = regions[self.region]
+            return draw(inside, count, on=self.on, **options)
+        return draw(domain, count, on=self.on, region=self.region, **options)
+
+    def _interface(
+        self, domain: Geometry, regions: Mapping[str, Geometry], count: int, options: dict[str, Any]
+    ) -> Points:
+        """Points of the boundary of the first region that lie in the second as well."""
+        assert self.interface is not None
+        first, second = self.interface
+        own = getattr(domain, "interface_piece", None)
+        if own is not None and first not in regions:
+            return draw(domain, count, on=own(first, second), **options)
+        a, b = (_region(regions, name) for name in self.interface)
+        found: list[Points] = []
+        wanted = count
+        for _ in range(12):
+            candidates = draw(a, 2 * wanted, on="boundary", **options)
+            mask = b.contains(candidates.x.double().cpu().numpy())
+            kept = candidates.take(torch.as_tensor(mask, device=candidates.x.device))
+            found.append(kept)
+            if sum(len(p) for p in found) >= count:
+                break
+        total = sum(len(p) for p in found)
+        if not total:
+            raise GeometryError(
+                f"The regions '{first}' and '{second}' do not touch",
+                expected="a common boundary",
+                got="no point of the one's boundary lies in the other",
+                do="check the two geometries",
+            )
+        x = torch.cat([p.x for p in found])[:count]
+        normals = torch.cat([p.normals for p in found])[:count]  # type: ignore[misc]
+        return Points(x, a.coordinates, normals=normals, tag=self.describe())
+
+
+def _region(regions: Mapping[str, Geometry], name: str) -> Geometry:
+    if name not in regions:
+        raise DeclarationError(
+            f"There is no region '{name}'",
+            expected=", ".join(regions) or "names given in Problem(regions={...})",
+            got=name,
+            do="declare it in `regions`",
+        )
+    return regions[name]
+
+
+def draw_all(
+    placements: Iterable[Placement],
+    domain: Geometry,
+    regions: Mapping[str, Geometry],
+    *,
+    counts: Callable[[Placement], int],
+    sampler: str,
+    rng: np.random.Generator,
+    dtype: torch.dtype,
+    device: torch.device | str,
+) -> dict[Placement, Points]:
+    """Draw every distinct placement once, in order, so that a seed determines all points."""
+    drawn: dict[Placement, Points] = {}
+    for placement in placements:
+        for wanted in (placement.mirror_of, placement):
+            if wanted is None or wanted in drawn:
+                continue
+            if wanted.mirror_of is not None:
+                drawn[wanted] = wanted.moved(drawn[wanted.mirror_of])
+            else:
+                drawn[wanted] = wanted.points(
+                    domain, regions, count=counts(wanted), sampler=sampler, rng=rng,
+                    dtype=dtype, device=device,
+                )
+    return drawn

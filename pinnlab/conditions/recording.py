@@ -1,0 +1,232 @@
+"""What a term reads, found by running it on a few points of its own set.
+
+The points are drawn from the declared place itself, so that a formula such as ``sqrt(x)`` is only
+asked where it is defined, and an empty or misnamed piece is found before any training.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pinnlab.calculus.formula import Formula
+from pinnlab.calculus.recording import Plan, RandomSource
+from pinnlab.conditions.base import Constraint, Declared, stack_columns
+from pinnlab.conditions.context import Context
+from pinnlab.conditions.placement import Placement, draw_all
+from pinnlab.conditions.term import Term
+from pinnlab.errors import DeclarationError, PinnlabError
+from pinnlab.sampling.points import Points
+from pinnlab.typing import MultiIndex
+
+_SIZES = (7, 5)  # two sizes, so that a shape which only fits by chance is seen
+
+
+class Probe:
+    """A source at real points that notes what is read.
+
+    Args:
+        points: Where.
+        free: Independent random numbers in every slot, each a leaf of autograd, instead of the
+            derivatives of a smooth function.
+        seed: Of the random function or numbers.
+    """
+
+    def __init__(self, points: Points, *, free: bool = False, seed: int = 0) -> None:
+        self.points, self.coordinates = points, points.coordinates
+        self._smooth = RandomSource(points.coordinates, len(points), seed=seed, x=points.x)
+        self._columns = points.columns
+        self._free = free
+        self._generator = torch.Generator().manual_seed(seed)
+        self.read: dict[tuple[str, Any], Tensor] = {}
+        self.laplacians: set[tuple[str, str]] = set()
+        self.gradients: set[tuple[str, str]] = set()
+
+    def derivative(self, field: str, index: MultiIndex) -> Tensor:
+        """A derivative of a field, ``(n,)``."""
+        key = (field, index)
+        if key not in self.read:
+            if self._free:
+                value = torch.randn(
+                    len(self.points), generator=self._generator, dtype=self.points.x.dtype
+                )
+                # Around 2, so that roots, logarithms and quotients exist.
+                self.read[key] = (2.0 + 0.5 * value).requires_grad_()
+            else:
+                self.read[key] = self._smooth.derivative(field, index)
+        return self.read[key]
+
+    def laplacian(self, field: str, name: str) -> Tensor:
+        """The Laplacian over a vector coordinate, ``(n,)``."""
+        self.laplacians.add((field, name))
+        return self._smooth.laplacian(field, name)
+
+    def gradient(self, field: str, name: str) -> Tensor:
+        """The gradient over a vector coordinate, ``(n, size)``."""
+        self.gradients.add((field, name))
+        return self._smooth.gradient(field, name)
+
+    def coordinate(self, name: str) -> Tensor:
+        """A coordinate."""
+        return self._columns[name]
+
+    def normal(self) -> Tensor | None:
+        """Normals of the points."""
+        return self.points.normals
+
+    @property
+    def plan(self) -> Plan:
+        """What has been read."""
+        return Plan(
+            frozenset(self.read), frozenset(self.laplacians), frozenset(self.gradients),
+            self.coordinates,
+        )
+
+
+def probe_points(
+    placements: Sequence[Placement], declared: Declared, count: int
+) -> dict[Placement, Points]:
+    """A few points of every placement."""
+    points = draw_all(
+        placements, declared.domain, declared.regions, counts=lambda _: count, sampler="uniform",
+        rng=np.random.default_rng(1), dtype=torch.float64, device="cpu",
+    )
+    return {k: p.take(torch.arange(min(count, len(p)))) for k, p in points.items()}
+
+
+def record_term(name: str, constraint: Constraint, declared: Declared) -> Term:
+    """An equation or condition as a residual block, its derivatives recorded.
+
+    Runs the residual twice on few points, checks what it returns, and notes what it reads.
+
+    Raises:
+        DeclarationError: If a name does not exist, or the residual has the wrong shape, reads no
+            field, or is not finite.
+    """
+    constraint.check(name, declared)
+    placements = constraint.placements(declared)
+    what = f"{'Equation' if constraint.kind == 'equation' else 'Condition'} '{name}'"
+
+    def residual(contexts: Sequence[Context]) -> Tensor:
+        columns = constraint.components(name, contexts)
+        if columns and isinstance(columns[0], Tensor) and columns[0].shape == (1,):
+            return torch.stack(list(columns), -1)  # an integral: one number for the whole set
+        return stack_columns(columns, contexts[0])
+
+    plans: list[Plan] = [Plan()] * len(placements)
+    widths, finite = set(), False
+    for size in _SIZES:
+        points = probe_points(placements, declared, size)
+        probes = [Probe(points[p]) for p in placements]
+        contexts = [
+            Context(probe, declared.fields, declared.parameters, probe.points)
+            for probe in probes
+        ]
+        try:
+            block = residual(contexts)
+        except PinnlabError as reason:
+            raise type(reason)(
+                f"{what}: {reason.what}", expected=reason.expected, got=reason.got, do=reason.do
+            ) from None
+        widths.add(block.shape[1])
+        finite = finite or bool(block.isfinite().all())
+        plans = [a | probe.plan for a, probe in zip(plans, probes, strict=True)]
+    if len(widths) != 1:
+        raise DeclarationError(
+            f"{what} has a number of components that changes with the number of points",
+            expected="one column per component",
+            got=f"{sorted(widths)} columns for {sorted(_SIZES)} points",
+            do="look for an array of shape (n, 1) beside one of shape (n,): "
+            "their sum is silently (n, n)",
+        )
+    if not any(plans):
+        raise DeclarationError(
+            f"{what} reads no field, so nothing can be trained to fulfil it",
+            expected="a residual of " + ", ".join(declared.fields),
+            got=constraint.describe(),
+            do="write it with the fields",
+        )
+    if not finite:
+        raise DeclarationError(
+            f"{what} is not finite at points of its own set",
+            expected="finite values for smooth positive fields",
+            got=f"nan or inf from {constraint.describe()}",
+            do="check roots, logarithms and quotients",
+        )
+    return Term(
+        name, residual, placements, tuple(plans), widths.pop(),
+        weight=constraint.weight, kind=constraint.kind, text=constraint.describe(),
+    )
+
+
+def second_order_ratios(
+    terms: Sequence[Term], placement: Placement, declared: Declared
+) -> dict[tuple[str, MultiIndex], float] | None:
+    r"""The one combination of second derivatives that all terms of a point set read, if any.
+
+    If ∂F/∂u_β = c ∂F/∂u_α with the same number c at every point and for every value of the jets,
+    then F depends on u_α and u_β through u_α + c u_β only, and the sum can be propagated as one.
+    The test draws independent jets and unknowns several times.
+
+    Returns:
+        Per field the coefficient of each second derivative relative to the first one; None if the
+        second derivatives enter in more than one combination.
+    """
+    ratios: dict[tuple[str, MultiIndex], float] = {}
+    rng = np.random.default_rng(2)
+    for trial in range(3):
+        values: Mapping[str, Any] = {
+            name: value * float(1 + 0.3 * rng.random())
+            if name in declared.unknowns and not isinstance(value, Formula) else value
+            for name, value in declared.parameters.items()
+        }
+        points = probe_points([placement], declared, 7)[placement]
+        for term in terms:
+            if term.placements != (placement,):
+                return None
+            probe = Probe(points, free=True, seed=trial)
+            block = term.residual([Context(probe, declared.fields, values, points)])
+            second = {k: v for k, v in probe.read.items() if len(k[1]) == 2}
+            if probe.laplacians or any(len(index) > 2 for _, index in probe.read):
+                return None
+            for component in block.unbind(-1):
+                if not second or not component.requires_grad:
+                    continue
+                slopes = dict(
+                    zip(
+                        second,
+                        torch.autograd.grad(
+                            component.sum(), list(second.values()), retain_graph=True,
+                            allow_unused=True, materialize_grads=True,
+                        ),
+                        strict=True,
+                    )
+                )
+                if not _agrees(slopes, ratios):
+                    return None
+    return ratios
+
+
+def _agrees(
+    slopes: Mapping[tuple[str, MultiIndex], Tensor], ratios: dict[tuple[str, MultiIndex], float]
+) -> bool:
+    """Whether the slopes fit the ratios so far; fills in those that were not known."""
+    for field in {field for field, _ in slopes}:
+        own = sorted(key for key in slopes if key[0] == field)
+        known = sorted(key for key in ratios if key[0] == field)
+        if not any(bool(slopes[key].any()) for key in own):
+            continue
+        base = slopes[own[0]]
+        # A term that reads other second derivatives than the rest does not see the same sum.
+        if not bool((base != 0).all()) or (known and known != own):
+            return False
+        for key in own:
+            ratio = slopes[key] / base
+            value = float(ratio[0])
+            expected = ratios.setdefault(key, value)
+            if not bool(((ratio - expected).abs() <= 1e-10 * max(1.0, abs(expected))).all()):
+                return False
+    return True
+

@@ -1,0 +1,277 @@
+"""Residual blocks as a pure function of the parameters, and the views that optimisers pull.
+
+With terms k = 1 … m, block r_k of shape ``(n_k, c_k)`` and weight w_k, the scaled residual is
+ρ_k = √(w_k / n_k) r_k, flattened, and the loss is
+
+    L(θ) = ½ ‖ρ(θ)‖² = ½ Σ_k w_k mean_i ‖r_k(x_i)‖²,   ∇L = Jᵀρ with J = ∂ρ/∂θ.
+
+The batch of points is frozen between calls of :meth:`Objective.set_points`, so that optimisers may
+evaluate as often as they like.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, jvp, vjp
+
+from pinnlab.calculus.engine import propagate
+from pinnlab.calculus.table import Batches, Demand, FieldTable
+from pinnlab.conditions.context import Context
+from pinnlab.conditions.placement import Placement
+from pinnlab.conditions.term import Term
+from pinnlab.errors import DeclarationError, nearest
+from pinnlab.linalg.operators import LinearOperator
+from pinnlab.objective.state import State
+from pinnlab.sampling.points import Points
+
+
+class Objective:
+    """The terms of a problem, a surrogate's state and a frozen batch of points.
+
+    Args:
+        terms: Named residual blocks.
+        state: Surrogate, ansatz and unknowns: everything that is trained.
+        demands: Per placement the slots it needs.
+        points: Per placement its points.
+        weights: Per term name a factor on its mean square, beside the term's own.
+
+    Raises:
+        DeclarationError: If a weight names no term or is negative.
+    """
+
+    def __init__(
+        self,
+        terms: Sequence[Term],
+        state: State,
+        demands: Mapping[Placement, Demand],
+        points: Mapping[Placement, Points],
+        weights: Mapping[str, float] | None = None,
+    ) -> None:
+        self.terms_ = tuple(terms)
+        self.state = state
+        self._demands = dict(demands)
+        self.names = tuple(term.name for term in terms)
+        self.weights: dict[str, float] = {term.name: term.weight for term in terms}
+        for name, weight in (weights or {}).items():
+            if name not in self.weights:
+                raise DeclarationError(
+                    f"A weight names no term: '{name}'",
+                    expected=", ".join(self.names),
+                    got=name,
+                    do=nearest(name, self.names) or "use the name of an equation or condition",
+                )
+            if not weight >= 0:
+                raise DeclarationError(
+                    f"The weight of '{name}' is negative or not a number",
+                    expected="a number of at least 0",
+                    got=weight,
+                    do="use a positive weight",
+                )
+            self.weights[name] *= float(weight)
+        self.evaluations = 0
+        self.batch_number = 0
+        self.set_points(points)
+
+    # --- points ------------------------------------------------------------------------------
+    def set_points(self, points: Mapping[Placement, Points]) -> None:
+        """Freeze a new batch of points; ``batch_number`` counts them."""
+        self.points = dict(points)
+        self.batch_number += 1
+        order = list(self._demands)
+        self._index = {placement: k for k, placement in enumerate(order)}
+        batch = [self.points[placement] for placement in order]
+        demands = [self._demands[placement] for placement in order]
+        self._batches = {
+            transparent: Batches(batch, demands, transparent=transparent)
+            for transparent in (False, True)
+        }
+        self._prepared: dict[bool, Any] = {}
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """Everything that is trained, surrogate first, then unknowns."""
+        return [p for p in self.state.parameters() if p.requires_grad]
+
+    # --- the primitive -----------------------------------------------------------------------
+    def residuals(
+        self, parameters: Mapping[str, Tensor] | None = None, *, transparent: bool = False
+    ) -> dict[str, Tensor]:
+        """Unscaled residual blocks ``(n_k, c_k)`` by term name.
+
+        Args:
+            parameters: Values by name in place of the state's own, for a pure evaluation.
+            transparent: Use plain torch operations, for forward mode and second derivatives.
+        """
+        self.evaluations += 1
+        if parameters is None:
+            return self._blocks(transparent)
+        call = _Call(self, transparent)
+        return functional_call(call, {f"state.{k}": v for k, v in parameters.items()}, ())
+
+    def _blocks(self, transparent: bool) -> dict[str, Tensor]:
+        batches = self._batches[transparent]
+        if transparent not in self._prepared:
+            self._prepared[transparent] = self.state.ansatz.prepare(batches.x, batches.layout)
+        network = propagate(self.state.surrogate, batches.x, batches.layout)
+        jets = self.state.ansatz.apply(network, self._prepared[transparent])
+        table = FieldTable(jets, [*batches.starts, batches.layout.n])
+        values = self.state.values()
+        contexts: dict[Placement, Context] = {}
+        out = {}
+        for term in self.terms_:
+            for placement in term.placements:
+                if placement not in contexts:
+                    window = batches.window(self._index[placement], table)
+                    contexts[placement] = Context(
+                        window, self.state.fields, values, window.points
+                    )
+            out[term.name] = term.residual([contexts[p] for p in term.placements])
+        return out
+
+    # --- views -------------------------------------------------------------------------------
+    def mean_squares(self, blocks: Mapping[str, Tensor]) -> Tensor:
+        """Unweighted mean over the points of the squared residual of every term, ``(m,)``."""
+        return torch.stack([r.square().sum() / len(r) for r in blocks.values()])
+
+    def _weight_vector(self, like: Tensor) -> Tensor:
+        return torch.tensor(
+            [self.weights[name] for name in self.names], dtype=like.dtype, device=like.device
+        )
+
+    def terms(self) -> Tensor:
+        """Unweighted mean squares of the terms, ``(m,)``."""
+        return self.mean_squares(self.residuals())
+
+    def loss_of(self, mean_squares: Tensor) -> Tensor:
+        """½ Σ w_k mean square_k."""
+        return 0.5 * (self._weight_vector(mean_squares) * mean_squares).sum()
+
+    def loss(self, parameters: Mapping[str, Tensor] | None = None) -> Tensor:
+        """The scalar loss."""
+        return self.loss_of(self.mean_squares(self.residuals(parameters)))
+
+    def loss_and_gradient(self) -> tuple[Tensor, Tensor]:
+        """Backward pass into ``.grad`` of the parameters.
+
+        Returns:
+            The loss and the mean squares of the terms ``(m,)``, both detached.
+        """
+        for parameter in self.parameters:
+            parameter.grad = None
+        squares = self.mean_squares(self.residuals())
+        loss = self.loss_of(squares)
+        loss.backward()
+        return loss.detach(), squares.detach()
+
+    def flat_gradient(self) -> Tensor:
+        """The gradients that a backward pass left, as one vector ``(p,)``."""
+        return torch.cat(
+            [
+                (torch.zeros_like(p) if p.grad is None else p.grad).reshape(-1)
+                for p in self.parameters
+            ]
+        )
+
+    def gradients(self) -> tuple[Tensor, Tensor]:
+        """Gradient of every weighted term ½ w_k mean square_k.
+
+        Returns:
+            Jacobian of the terms ``(m, p)`` and their unweighted mean squares ``(m,)``.
+        """
+        squares = self.mean_squares(self.residuals())
+        halves = 0.5 * self._weight_vector(squares) * squares
+        parameters = self.parameters
+        rows = []
+        for k in range(len(halves)):
+            grads = torch.autograd.grad(
+                halves[k], parameters, retain_graph=k + 1 < len(halves), allow_unused=True
+            )
+            rows.append(
+                torch.cat(
+                    [
+                        (torch.zeros_like(p) if g is None else g).reshape(-1)
+                        for p, g in zip(parameters, grads, strict=True)
+                    ]
+                )
+            )
+        return torch.stack(rows), squares.detach()
+
+    def scaled(self, blocks: Mapping[str, Tensor]) -> Tensor:
+        """The stacked residual ρ ``(r,)`` whose half squared norm is the loss."""
+        return torch.cat(
+            [
+                (r * (self.weights[name] / len(r)) ** 0.5).reshape(-1)
+                for name, r in blocks.items()
+            ]
+        )
+
+    def _split(self, flat: Tensor) -> dict[str, Tensor]:
+        out, start = {}, 0
+        for name, p in self.state.named_parameters():
+            if p.requires_grad:
+                out[name] = flat[start : start + p.numel()].view_as(p)
+                start += p.numel()
+        return out
+
+    def flat_parameters(self) -> Tensor:
+        """All parameters as one vector ``(p,)``, a copy."""
+        return torch.cat([p.detach().reshape(-1) for p in self.parameters])
+
+    @torch.no_grad()
+    def set_flat_parameters(self, flat: Tensor) -> None:
+        """Write one vector ``(p,)`` into the parameters."""
+        start = 0
+        for p in self.parameters:
+            p.copy_(flat[start : start + p.numel()].view_as(p))
+            start += p.numel()
+
+    def jacobian(self) -> tuple[Tensor, LinearOperator]:
+        """The scaled residual ρ ``(r,)`` and J = ∂ρ/∂θ as an operator ``(r, p)``."""
+        flat = self.flat_parameters()
+
+        def rho(vector: Tensor) -> Tensor:
+            return self.scaled(self.residuals(self._split(vector), transparent=True))
+
+        value, pull = vjp(rho, flat)
+        operator = LinearOperator(
+            shape=(len(value), len(flat)),
+            mv=lambda v: jvp(rho, (flat,), (v,))[1],
+            rmv=lambda w: pull(w)[0],
+            like=flat,
+        )
+        return value.detach(), operator
+
+    @torch.no_grad()
+    def worst_point(self, name: str) -> str:
+        """Where the residual of a term is largest or not finite, in words."""
+        term = self.terms_[self.names.index(name)]
+        block = self.residuals()[name]
+        points = self.points[term.placements[0]]
+        if len(block) != len(points):
+            return ""
+        size = torch.nan_to_num(block.abs().sum(-1), nan=torch.inf)
+        row = int(size.argmax())
+        columns = {k: v[row] for k, v in points.columns.items() if v.ndim == 1}
+        return " at " + ", ".join(f"{k} = {float(v):.6g}" for k, v in columns.items())
+
+    def gramian(self) -> Tensor:
+        """Inner products of the term gradients, ``(m, m)``, in float64."""
+        rows = self.gradients()[0].double()
+        return rows @ rows.T
+
+
+class _Call(nn.Module):
+    """Lets ``functional_call`` swap the state's parameters for one evaluation."""
+
+    def __init__(self, objective: Objective, transparent: bool) -> None:
+        super().__init__()
+        self.state = objective.state
+        self._evaluate = objective._blocks
+        self._transparent = transparent
+
+    def forward(self) -> dict[str, Tensor]:
+        return self._evaluate(self._transparent)
+
+

@@ -1,0 +1,125 @@
+"""The contract between a phase of training and the objective.
+
+A *phase* such as ``Adam(2000, lr=1e-3)`` is a frozen value. :meth:`Phase.start` makes the *stepper*
+that owns the mutable state: one call of :meth:`Stepper.step` evaluates the objective as often as
+it needs and moves the parameters once, or leaves them untouched and says why.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pinnlab.aggregation.base import Aggregator
+from pinnlab.errors import DeclarationError
+from pinnlab.objective.objective import Objective
+
+
+class Status(Enum):
+    """How a step ended; the text says what to do."""
+
+    OK = "ok"
+    CONVERGED = "converged"
+    STALLED = "no further decrease was found; resample the points, or go on with another optimiser"
+    NON_FINITE = "the loss or its gradient is not finite; lower the learning rate or use float64"
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What one step did.
+
+    Args:
+        status: How it ended.
+        loss: Loss before the step, or after it where the optimiser evaluates there (L-BFGS).
+        mean_squares: Unweighted mean squares of the terms ``(m,)`` at the same parameters.
+        evaluations: Evaluations of the objective.
+        message: The reason, where the status is not OK.
+        rate: Learning rate or step length.
+    """
+
+    status: Status
+    loss: Tensor
+    mean_squares: Tensor
+    evaluations: int
+    message: str = ""
+    rate: float | None = None
+
+
+class Stepper(ABC):
+    """The mutable part of a phase."""
+
+    @abstractmethod
+    def step(self, objective: Objective) -> StepReport:
+        """Move the parameters of the objective once."""
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next step depends on, as tensors and plain values."""
+
+    @abstractmethod
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue as if the steps before had been taken here."""
+
+
+class Phase(ABC):
+    """A stretch of training with one optimiser.
+
+    Attributes:
+        steps: Most steps of the phase.
+        resample: Draw new points every so many steps, or None to keep them.
+        batch: Points of each set used in a step, or None for all.
+    """
+
+    steps: int
+    resample: int | None
+    batch: int | None
+
+    @abstractmethod
+    def start(self, objective: Objective, aggregator: Aggregator | None) -> Stepper:
+        """The stepper for one objective.
+
+        Raises:
+            DeclarationError: If phase, aggregator and objective cannot be combined.
+        """
+
+    @property
+    def label(self) -> str:
+        """Name in logs and plots."""
+        return type(self).__name__
+
+
+def check_count(owner: object, **numbers: int | None) -> None:
+    """Refuse step and point counts that are not whole numbers of at least one."""
+    for name, value in numbers.items():
+        if value is None:
+            continue
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise DeclarationError(
+                f"{type(owner).__name__} cannot have {name}={value!r}",
+                expected="a whole number of at least 1",
+                got=value,
+                do=f"choose e.g. {name}=1000",
+            )
+
+
+def check_positive(owner: object, **numbers: float | None) -> None:
+    """Refuse rates and tolerances that are not positive and finite."""
+    for name, value in numbers.items():
+        if value is None:
+            continue
+        if not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+            raise DeclarationError(
+                f"{type(owner).__name__} cannot have {name}={value!r}",
+                expected="a positive number",
+                got=value,
+                do=f"choose a positive {name}",
+            )
+
+
+def all_finite(loss: Tensor, gradients: list[Tensor]) -> bool:
+    """Whether the loss and every gradient are finite; one transfer from the device."""
+    norms = torch._foreach_norm(gradients) if gradients else []
+    return bool(torch.stack([loss, *norms]).isfinite().all())

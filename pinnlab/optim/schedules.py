@@ -1,0 +1,86 @@
+"""Learning-rate schedules: factors on the rate as pure functions of the step."""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+from pinnlab.optim.base import check_count, check_positive
+
+
+class Schedule(Protocol):
+    """Factor on the learning rate."""
+
+    def factor(self, step: int, steps: int) -> float:
+        """The factor at ``step`` of a phase of ``steps``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The rate as it is."""
+
+    def factor(self, step: int, steps: int) -> float:
+        """1."""
+        return 1.0
+
+
+@dataclass(frozen=True)
+class Cosine:
+    r"""Half a cosine from 1 to ``final`` over the phase, after a linear ``warmup``.
+
+    Args:
+        final: Factor at the end.
+        warmup: Steps of linear rise from 0.
+    """
+
+    final: float = 0.0
+    warmup: int = 0
+
+    def factor(self, step: int, steps: int) -> float:
+        """The factor at ``step``."""
+        if step < self.warmup:
+            return (step + 1) / self.warmup
+        share = (step - self.warmup) / max(1, steps - self.warmup)
+        return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * share))
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """Multiply the rate by ``rate`` every ``every`` steps, continuously, after a linear warm-up.
+
+    Args:
+        rate: Factor per ``every`` steps.
+        every: Steps.
+        warmup: Steps of linear rise from 0.
+    """
+
+    rate: float = 0.9
+    every: int = 1000
+    warmup: int = 0
+
+    def __post_init__(self) -> None:
+        check_positive(self, rate=self.rate)
+        check_count(self, every=self.every)
+
+    def factor(self, step: int, steps: int) -> float:
+        """The factor at ``step``."""
+        if step < self.warmup:
+            return (step + 1) / self.warmup
+        return self.rate ** ((step - self.warmup) / self.every)
+
+
+@dataclass(frozen=True)
+class Step:
+    """Multiply the rate by ``rate`` at each of the given steps.
+
+    Args:
+        at: Steps of the phase.
+        rate: Factor at each of them.
+    """
+
+    at: tuple[int, ...]
+    rate: float = 0.1
+
+    def factor(self, step: int, steps: int) -> float:
+        """The factor at ``step``."""
+        return self.rate ** sum(step >= k for k in self.at)

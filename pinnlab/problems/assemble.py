@@ -1,0 +1,253 @@
+"""From a declaration and a surrogate to an objective with points."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from pinnlab.calculus.table import Demand, collapse
+from pinnlab.conditions.data import Data, DataPoints
+from pinnlab.conditions.placement import Placement, draw_all
+from pinnlab.conditions.recording import second_order_ratios
+from pinnlab.errors import DeclarationError
+from pinnlab.objective.objective import Objective
+from pinnlab.objective.state import State
+from pinnlab.problems.hard import ansatz_of
+from pinnlab.problems.problem import Problem
+from pinnlab.sampling.points import Points
+from pinnlab.sampling.sequences import SAMPLERS
+from pinnlab.surrogates.base import Frame, Specification
+
+
+@dataclass(frozen=True)
+class PointBudget:
+    """How many points, and how they are drawn.
+
+    Args:
+        interior: Points for the equations.
+        boundary: Points for each condition.
+        sampler: ``sobol``, ``halton``, ``lhs``, ``uniform``, or ``gauss`` on boxes.
+    """
+
+    interior: int = 4000
+    boundary: int = 400
+    sampler: str = "sobol"
+
+    def __post_init__(self) -> None:
+        for name in ("interior", "boundary"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise DeclarationError(
+                    f"The number of {name} points is {value!r}",
+                    expected="a whole number of at least 1",
+                    got=value,
+                    do=f"set e.g. {name}=1000",
+                )
+        if self.sampler not in (*SAMPLERS, "gauss", "mesh"):
+            raise DeclarationError(
+                f"There is no sampler '{self.sampler}'",
+                expected=", ".join((*SAMPLERS, "gauss", "mesh")),
+                got=self.sampler,
+                do="choose one of them",
+            )
+
+    def count(self, placement: Placement) -> int:
+        """Points of a placement that does not ask for a number itself."""
+        inside = placement.on is None and placement.interface is None
+        return self.interior if inside and placement.mirror_of is None else self.boundary
+
+
+@dataclass
+class Assembly:
+    """An objective together with what draws its points anew.
+
+    Args:
+        problem: The declaration.
+        objective: Its residual blocks at the present points.
+        budget: Numbers of points.
+        rng: Source of all points.
+        dtype: Precision.
+        device: Where everything lives.
+    """
+
+    problem: Problem
+    objective: Objective
+    budget: PointBudget
+    rng: np.random.Generator
+    dtype: torch.dtype
+    device: torch.device
+    placements: tuple[Placement, ...] = field(default=())
+
+    def draw(self) -> dict[Placement, Points]:
+        """New points for every placement; given points stay."""
+        return draw_all(
+            self.placements, self.problem.domain, self.problem.regions,
+            counts=self.budget.count, sampler=self.budget.sampler, rng=self.rng,
+            dtype=self.dtype, device=self.device,
+        )
+
+    def resample(self) -> None:
+        """Replace the points of the objective by new ones."""
+        self.objective.set_points(self.draw())
+
+
+def demands_of(problem: Problem) -> dict[Placement, Demand]:
+    """What every point set of the problem needs, second derivatives collapsed where possible."""
+    by_placement: dict[Placement, list] = {}
+    for term in problem.terms:
+        for placement, plan in zip(term.placements, term.plans, strict=True):
+            by_placement.setdefault(placement, []).append((term, plan))
+    demands = {}
+    for placement, readers in by_placement.items():
+        plan = readers[0][1]
+        for _, other in readers[1:]:
+            plan = plan | other
+        ratios = None
+        if sum(len(index) == 2 for _, index in plan.derivatives) >= 2:
+            ratios = second_order_ratios([term for term, _ in readers], placement, problem.declared)
+        demands[placement] = Demand.of(plan, problem.coordinates, collapse(plan, ratios))
+    return demands
+
+
+def frame_of(problem: Problem, scales: Mapping[str, float] | str | None) -> Frame:
+    """What a surrogate needs to know of the problem."""
+    low, high = problem.domain.bounds()
+    scale = None
+    if scales == "auto":
+        found = field_scales(problem)
+        scale = tuple(found.get(name, 1.0) for name in problem.fields)
+        scale = None if all(s == 1.0 for s in scale) else scale
+    elif isinstance(scales, Mapping):
+        scale = tuple(float(scales.get(name, 1.0)) for name in problem.fields)
+    return Frame(
+        coordinates=problem.coordinates,
+        fields=problem.fields,
+        low=tuple(float(v) for v in low),
+        high=tuple(float(v) for v in high),
+        periods=problem.periods or None,
+        output_scale=scale,
+    )
+
+
+def field_scales(problem: Problem) -> dict[str, float]:
+    """Typical size of every field that data tell: the largest magnitude measured."""
+    out: dict[str, float] = {}
+    for condition in problem.conditions.values():
+        if not isinstance(condition, Data):
+            continue
+        for placement in condition.placements(problem.declared):
+            points = placement.fixed
+            if not isinstance(points, DataPoints) or points.targets is None:
+                continue
+            for name, values in points.targets.items():
+                size = float(values.abs().max())
+                if name in problem.fields and size > 0:
+                    out[name] = max(out.get(name, 0.0), size)
+    return out
+
+
+def assemble(
+    problem: Problem,
+    surrogate: Specification | nn.Module,
+    *,
+    budget: PointBudget,
+    weights: Mapping[str, float] | None = None,
+    scales: Mapping[str, float] | str | None = "auto",
+    seed: int = 0,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+) -> Assembly:
+    """Build the surrogate, draw the points and join them in an objective.
+
+    Args:
+        problem: The declaration.
+        surrogate: A specification such as ``MLP()``, or a module ``(n, d) -> (n, c)``.
+        budget: Numbers of points.
+        weights: Factor on the mean square of terms by name.
+        scales: Size of every field by name, ``"auto"`` to read it off the data, None for 1.
+        seed: Determines weights and points.
+        dtype: Precision of everything.
+        device: Where everything lives.
+
+    Raises:
+        DeclarationError: If the surrogate does not fit the problem.
+        GeometryError: If a point set is empty.
+    """
+    device = torch.device(device)
+    module = _module(surrogate, problem, scales, seed, dtype, device)
+    constants: dict[str, Any] = {
+        k: v for k, v in problem.parameters.items() if k not in problem.unknowns
+    }
+    state = State(
+        module, ansatz_of(problem), problem.fields, problem.unknowns, constants,
+        dtype=dtype, device=device,
+    )
+    demands = demands_of(problem)
+    wanted = [p for term in problem.terms for p in term.placements]
+    placements = tuple(dict.fromkeys(wanted))
+    if not placements:
+        raise DeclarationError(
+            "Nothing is left to train: every condition holds by construction",
+            expected="at least one equation",
+            got="no residual",
+            do="declare an equation",
+        )
+    rng = np.random.default_rng(seed)
+    points = draw_all(
+        placements, problem.domain, problem.regions, counts=budget.count,
+        sampler=budget.sampler, rng=rng, dtype=dtype, device=device,
+    )
+    ordered = {placement: demands[placement] for placement in placements}
+    objective = Objective(problem.terms, state, ordered, points, weights)
+    return Assembly(problem, objective, budget, rng, dtype, device, placements)
+
+
+def _module(
+    surrogate: Specification | nn.Module,
+    problem: Problem,
+    scales: Mapping[str, float] | str | None,
+    seed: int,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> nn.Module:
+    if isinstance(surrogate, Specification):
+        generator = torch.Generator().manual_seed(seed)
+        frame = frame_of(problem, scales)
+        return surrogate.build(frame, generator=generator, dtype=dtype, device=device)
+    if not isinstance(surrogate, nn.Module):
+        raise DeclarationError(
+            "The surrogate is neither a specification nor a module",
+            expected="e.g. MLP(64, 4), or a torch.nn.Module from (n, d) to (n, c)",
+            got=type(surrogate).__name__,
+            do="choose a surrogate",
+        )
+    if problem.periods:
+        raise DeclarationError(
+            "A module of your own cannot be made periodic by construction",
+            expected="a surrogate of pinnlab, or Periodic(hard=False)",
+            got=type(surrogate).__name__,
+            do="use hard=False, or build the period into the module",
+        )
+    module = surrogate.to(device=device, dtype=dtype)
+    probe = torch.zeros(2, problem.coordinates.dim, dtype=dtype, device=device)
+    with torch.no_grad():
+        try:
+            shape = tuple(module(probe).shape)
+        except RuntimeError as reason:
+            raise DeclarationError(
+                "The module does not take the problem's points",
+                expected=f"input (n, {probe.shape[1]}) for {', '.join(problem.coordinates.names)}",
+                got=str(reason).splitlines()[0],
+                do="adapt its first layer",
+            ) from None
+    if shape != (2, len(problem.fields)):
+        raise DeclarationError(
+            "The module has outputs of the wrong shape",
+            expected=f"(n, {len(problem.fields)}) for {', '.join(problem.fields)}",
+            got=f"{shape} for 2 points",
+            do="adapt its last layer",
+        )
+    return module

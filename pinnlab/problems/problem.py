@@ -1,0 +1,274 @@
+"""A problem as it stands in a textbook: domain, fields, equations, conditions, parameters."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from pinnlab.calculus.expression import number
+from pinnlab.calculus.formula import Formula
+from pinnlab.conditions.base import Constraint, Declared
+from pinnlab.conditions.equation import Equation
+from pinnlab.conditions.periodic import Periodic
+from pinnlab.conditions.recording import record_term
+from pinnlab.conditions.term import Term
+from pinnlab.errors import DeclarationError, nearest
+from pinnlab.geometry.base import Geometry
+from pinnlab.io.reference import Reference
+from pinnlab.objective.unknown import Unknown
+from pinnlab.typing import Coordinates
+
+RESERVED = {"n", "e", "pi"}
+
+
+@dataclass(frozen=True, init=False)
+class Problem:
+    """Everything that defines a solution, and nothing about how it is found.
+
+    Args:
+        domain: Region, with time if there is one: ``Interval("x", -1, 1) * Time("t", 0, 1)``.
+        fields: Names of the unknown functions.
+        equations: Residuals by name: functions of fields, coordinates and parameters, texts of
+            the same, or :class:`Equation` with a region, a weight or points of its own.
+        conditions: Conditions by name.
+        parameters: Numbers, texts or functions of the coordinates, or :class:`Unknown`, by name.
+        regions: Named parts of the domain, for equations that hold in a part only.
+        free: Boundary pieces on which no condition is meant to hold.
+        reference: Reference solution, for errors and plots.
+        name: For titles and files.
+
+    Raises:
+        DeclarationError: If the parts do not fit together; every name and shape is checked here.
+
+    Example:
+        >>> import pinnlab as pl
+        >>> problem = pl.Problem(
+        ...     domain=pl.Interval("x", 0, 1),
+        ...     fields=["u"],
+        ...     equations={"poisson": "u.xx + 1"},
+        ...     conditions={"ends": pl.Dirichlet(u=0)},
+        ... )
+        >>> problem.fields
+        ('u',)
+    """
+
+    domain: Geometry
+    fields: tuple[str, ...]
+    equations: Mapping[str, Equation]
+    conditions: Mapping[str, Constraint]
+    parameters: Mapping[str, float | Formula | Unknown]
+    regions: Mapping[str, Geometry]
+    free: tuple[str, ...]
+    reference: Reference | None
+    name: str
+
+    def __init__(
+        self,
+        domain: Geometry,
+        fields: Sequence[str] | str,
+        equations: Mapping[str, Any],
+        conditions: Mapping[str, Constraint] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        regions: Mapping[str, Geometry] | None = None,
+        free: Sequence[str] = (),
+        reference: Reference | None = None,
+        name: str = "problem",
+    ) -> None:
+        if not isinstance(domain, Geometry):
+            raise DeclarationError(
+                "The domain is no geometry",
+                expected="e.g. Interval('x', 0, 1), Box(x=(0, 1), y=(0, 1)), Mesh('part.msh')",
+                got=type(domain).__name__,
+                do="wrap a deepxde geometry with pinnlab.from_deepxde",
+            )
+        values = {
+            "domain": domain,
+            "fields": _field_names(fields, domain.coordinates),
+            "parameters": _parameters(parameters or {}),
+            "regions": dict(regions or {}),
+            "free": (free,) if isinstance(free, str) else tuple(free),
+            "reference": reference,
+            "name": name,
+        }
+        for key, value in values.items():
+            object.__setattr__(self, key, value)
+        self._check_names(equations, conditions or {})
+        object.__setattr__(
+            self,
+            "equations",
+            {k: e if isinstance(e, Equation) else Equation(e) for k, e in equations.items()},
+        )
+        object.__setattr__(self, "conditions", dict(conditions or {}))
+        self._check_regions()
+        self._check_pieces()
+        assert self.terms is not None  # recorded now, so that nothing fails later
+
+    # --- what the declaration says -----------------------------------------------------------
+    @property
+    def coordinates(self) -> Coordinates:
+        """Coordinates of the domain."""
+        return self.domain.coordinates
+
+    @cached_property
+    def unknowns(self) -> dict[str, Unknown]:
+        """Parameters that are to be found."""
+        return {k: v for k, v in self.parameters.items() if isinstance(v, Unknown)}
+
+    @cached_property
+    def declared(self) -> Declared:
+        """The declaration as conditions see it; unknowns stand at their first guess."""
+        guesses = {
+            k: v.initial if isinstance(v, Unknown) else v for k, v in self.parameters.items()
+        }
+        return Declared(self.domain, self.fields, guesses, self.regions, tuple(self.unknowns))
+
+    @cached_property
+    def terms(self) -> tuple[Term, ...]:
+        """Every equation and every condition that is not built in, as a residual block."""
+        items = {**self.equations, **self.conditions}
+        return tuple(
+            record_term(name, item, self.declared)
+            for name, item in items.items()
+            if not item.hard
+        )
+
+    @property
+    def hard(self) -> dict[str, Constraint]:
+        """Conditions that are built into the ansatz."""
+        return {name: c for name, c in self.conditions.items() if c.hard}
+
+    @property
+    def periods(self) -> dict[str, float]:
+        """Period of every coordinate that is periodic by construction."""
+        out = {}
+        for condition in self.hard.values():
+            if isinstance(condition, Periodic):
+                axis, a, b = condition.axis(self.declared)
+                out[axis] = abs(b - a)
+        return out
+
+    def replace(self, **changes: Any) -> "Problem":
+        """The same problem with some parts exchanged."""
+        parts = {
+            "domain": self.domain, "fields": self.fields, "equations": self.equations,
+            "conditions": self.conditions, "parameters": self.parameters,
+            "regions": self.regions, "free": self.free, "reference": self.reference,
+            "name": self.name,
+        }
+        return Problem(**(parts | changes))
+
+    def check(self, **options: Any):
+        """Findings before training; see :func:`pinnlab.problems.check.check`."""
+        from pinnlab.problems.check import check
+
+        return check(self, **options)
+
+    # --- construction checks -----------------------------------------------------------------
+    def _check_names(self, equations: Mapping[str, Any], conditions: Mapping[str, Any]) -> None:
+        if not isinstance(equations, Mapping) or not equations:
+            raise DeclarationError(
+                "The problem has no equation",
+                expected="equations={'name': residual}",
+                got=equations,
+                do="declare at least one",
+            )
+        for name in equations:
+            if name in conditions:
+                raise DeclarationError(
+                    f"'{name}' names an equation and a condition",
+                    expected="different names",
+                    got=name,
+                    do="rename one of them",
+                )
+        for name, condition in conditions.items():
+            if not isinstance(condition, Constraint) or isinstance(condition, Equation):
+                raise DeclarationError(
+                    f"Condition '{name}' is no condition",
+                    expected="Dirichlet, Neumann, Robin, Periodic, Initial, Data, Integral, "
+                    "Interface or Condition",
+                    got=type(condition).__name__,
+                    do="wrap a function: Condition(fn, on='right')",
+                )
+        taken = set(self.fields) | set(self.coordinates.names)
+        for name in self.parameters:
+            if name in taken:
+                raise DeclarationError(
+                    f"'{name}' names a parameter and a field or coordinate",
+                    expected="different names",
+                    got=name,
+                    do="rename one of them",
+                )
+
+    def _check_regions(self) -> None:
+        known = (*self.regions, *self.domain.regions)
+        for name, item in {**self.equations, **self.conditions}.items():
+            region = getattr(item, "region", None)
+            if region is not None and region not in known:
+                raise DeclarationError(
+                    f"'{name}' holds in '{region}', which is no region",
+                    expected=", ".join(known) or "a name given in `regions`",
+                    got=region,
+                    do=nearest(region, known) or "declare it: Problem(regions={...})",
+                )
+
+    def _check_pieces(self) -> None:
+        for piece in self.free:
+            if piece not in self.domain.pieces:
+                raise DeclarationError(
+                    f"'{piece}' is declared free, but is no boundary piece",
+                    expected=", ".join(self.domain.pieces),
+                    got=piece,
+                    do=nearest(piece, self.domain.pieces) or "correct `free`",
+                )
+
+
+def _field_names(fields: Sequence[str] | str, coordinates: Coordinates) -> tuple[str, ...]:
+    names = tuple(fields.split()) if isinstance(fields, str) else tuple(fields)
+    if not names:
+        raise DeclarationError(
+            "The problem has no field",
+            expected="fields=['u']",
+            got=fields,
+            do="name the unknown functions",
+        )
+    for name in names:
+        if not isinstance(name, str) or not name.isidentifier() or name in RESERVED:
+            raise DeclarationError(
+                f"{name!r} cannot name a field",
+                expected="a Python identifier such as 'u', and not n, e or pi",
+                got=name,
+                do="rename the field",
+            )
+        if name in coordinates.names:
+            raise DeclarationError(
+                f"'{name}' names a field and a coordinate",
+                expected="different names",
+                got=name,
+                do="rename one of them",
+            )
+    if len(set(names)) != len(names):
+        raise DeclarationError(
+            "A field is named twice", expected="different names", got=", ".join(names),
+            do="rename one of them",
+        )
+    return names
+
+
+def _parameters(given: Mapping[str, Any]) -> dict[str, float | Formula | Unknown]:
+    out: dict[str, float | Formula | Unknown] = {}
+    for name, value in given.items():
+        if not isinstance(name, str) or not name.isidentifier() or name in RESERVED:
+            raise DeclarationError(
+                f"{name!r} cannot name a parameter",
+                expected="a Python identifier, and not n, e or pi",
+                got=name,
+                do="rename the parameter",
+            )
+        if isinstance(value, Unknown):
+            out[name] = value
+            continue
+        formula = Formula(value)
+        out[name] = number(value) if isinstance(value, str) and not formula.arguments else (
+            float(formula.source) if formula.constant and not isinstance(value, str) else formula
+        )
+    return out
