@@ -24,16 +24,8 @@ pi = math.pi
 e = math.e
 
 
-def _torch_heaviside(x: Any) -> Any:
+def _torch_heaviside(x: Any) -> Any:  # autograd has no rule for torch.heaviside
     return (torch.sign(x) + 1) / 2
-
-
-def _torch_step(x: Any) -> Any:
-    return (
-        torch.heaviside(x, torch.full_like(x, 0.5))
-        if isinstance(x, Tensor)
-        else (_torch_heaviside(x))
-    )
 
 
 def _numpy_erf(x: Any) -> Any:
@@ -71,7 +63,7 @@ _TABLE: dict[str, tuple[Callable, Callable, Callable, Callable]] = {
     "heaviside": (
         lambda x: ((x > 0) - (x < 0) + 1) / 2,
         lambda x: np.heaviside(x, 0.5),
-        _torch_step,
+        _torch_heaviside,
         lambda s, x: s.Heaviside(x),
     ),
     "sigmoid": (
@@ -103,7 +95,9 @@ def _torch_mixed(name: str, args: tuple) -> Any:
         return args[0] ** args[1]
     like = next((a for a in args if isinstance(a, Tensor) and a.is_floating_point()), None)
     place = next((a for a in args if isinstance(a, Tensor)), None)
-    dtype = torch.get_default_dtype() if like is None else like.dtype
+    foreign = not all(isinstance(a, Tensor | int | float | np.generic) for a in args)
+    default = torch.float64 if foreign else torch.get_default_dtype()  # 0-d: does not promote
+    dtype = default if like is None else like.dtype
     device = None if place is None else place.device
 
     def tensor(a: Any) -> Any:
@@ -143,11 +137,7 @@ def apply(name: str, *args: Any) -> Any:
             return hook(name, args)
     on_number, on_numpy, _, on_sympy = _TABLE[name]
     if any(hasattr(type(value), "__torch_function__") for value in args):
-        if name in _MIXED and all(
-            isinstance(value, Tensor | int | float | np.generic) for value in args
-        ):
-            return _torch_mixed(name, args)
-        return _TABLE[name][2](*args)
+        return torch_function(name)(*args)
     if any(_is_sympy(value) for value in args):
         return on_sympy(sys.modules["sympy"], *args)
     if any(isinstance(value, np.ndarray | np.generic) for value in args):

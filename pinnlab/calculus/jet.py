@@ -266,7 +266,7 @@ class Jet:
     def __torch_function__(
         cls, func: Callable, types: Iterable[type], args: tuple = (), kwargs: dict | None = None
     ) -> Any:
-        name = getattr(func, "__name__", str(func)).removesuffix("_")
+        name = getattr(func, "__name__", str(func))
         known = _FOREIGN.get(name)
         if known is not None and not kwargs:
             return known(*args)
@@ -616,10 +616,10 @@ class Operation(Jet):
 
     def _derive(self, derivation: "_Derivation") -> Jet:
         rule, args = self.rule, self.args
-        if rule.name == "column_sum" and derivation.kind == "_gradient":
-            return _Derivation("_diagonal", derivation.where)(args[0])
-        if rule.name == "component" and derivation.kind == "_gradient":
-            return _component_gradient(self, derivation.where)
+        if rule.name == "column_sum":
+            return _derive_column_sum(self, derivation)
+        if rule.name == "component":
+            return _derive_component(self, derivation)
         if rule.name == "spread":
             return _derive_spread(self, derivation)
         if rule.branches:
@@ -658,6 +658,19 @@ class Operation(Jet):
             right = f"({right})"
         space = " " if p < 2 else ""
         return f"{left}{space}{rule.symbol}{space}{right}", p
+
+
+class Spread(Operation):
+    """A scalar per point, repeated over the columns of rows."""
+
+    __slots__ = ()
+
+    def __init__(self, arg: Jet, width: int) -> None:
+        super().__init__(SPREAD, (arg,), arg._reader, width)
+
+    def _compute(self) -> Tensor:
+        value = self.args[0]._get().unsqueeze(-1)
+        return value.expand(*value.shape[:-1], self._width)
 
 
 class _Derivation:
@@ -708,7 +721,9 @@ def number_text(value: float) -> tuple[str, float]:
         ratio = value / math.pi
         if ratio and builtins.abs(ratio) < 1e3 and ratio == round(ratio):
             whole = round(ratio)
-            return {1: ("pi", 10), -1: ("-pi", 1.5)}.get(whole, (f"{whole}*pi", 1.5))
+            return {1: ("pi", 10), -1: ("-pi", 1.5)}.get(
+                whole, (f"{whole}*pi", 2 if whole > 0 else 1.5)
+            )
         if value == int(value) and builtins.abs(value) < 1e15:
             value = int(value)
     return f"{value!r}" if isinstance(value, int) else f"{value:.12g}", 10 if value >= 0 else 1.5
@@ -856,10 +871,7 @@ def _aligned(args: tuple[Jet, ...]) -> tuple[Jet, ...]:
             got=f"{other.pop()} components",
             do="combine vectors over the same coordinate",
         )
-    return tuple(
-        a if a._width or a._number is not None else Operation(SPREAD, (a,), a._reader, width)
-        for a in args
-    )
+    return tuple(a if a._width or a._number is not None else Spread(a, width) for a in args)
 
 
 def _elementwise(rule: Rule, args: tuple[Jet, ...]) -> Jet:
@@ -868,10 +880,6 @@ def _elementwise(rule: Rule, args: tuple[Jet, ...]) -> Jet:
         args = _aligned(args)
     source = next((a._reader for a in args if a._reader is not None), None)
     return Operation(rule, args, source, width)
-
-
-def _spread(value: Any) -> Any:
-    return value.unsqueeze(-1) if isinstance(value, Tensor) else value
 
 
 def _compared(compare: Callable) -> Callable:
@@ -927,7 +935,7 @@ POWER = Rule(
     4,
 )
 NEGATE = Rule("negate", lambda a: -a, (lambda args, node: Constant(-1),), "-", 1.5)
-SPREAD = Rule("spread", _spread, (lambda args, node: ONE,))
+SPREAD = Rule("spread", lambda a: a, (lambda args, node: ONE,))
 COLUMN_SUM = Rule("column_sum", lambda a: a.sum(-1), (lambda args, node: ONE,))
 GREATER = Rule("greater", _compared(lambda a, b: a > b), _NO_SLOPE, ">", 0)
 GREATER_EQUAL = Rule("greater_equal", _compared(lambda a, b: a >= b), _NO_SLOPE, ">=", 0)
@@ -1018,9 +1026,14 @@ def _column_sum(jet: Jet) -> Jet:
     return Operation(COLUMN_SUM, (jet,), jet._reader)
 
 
+def _summed(jet: Jet, width: int) -> Jet:
+    """The sum over ``width`` columns of rows, or of a scalar that all columns share."""
+    return _column_sum(jet) if jet._width else _times(Constant(width), jet)
+
+
 def _component(jet: Jet, column: int) -> Jet:
     rule = Rule("component", lambda a: a[..., column], (lambda args, node: ONE,), str(column))
-    if jet._number is not None:
+    if not jet._width:  # all columns share it
         return jet
     if _is(jet, SPREAD):
         return jet.args[0]  # type: ignore[attr-defined]
@@ -1042,13 +1055,21 @@ def _one_hot(like: Coordinate, column: int) -> Jet:
     return Operation(rule, (like,), like._reader, like._width)
 
 
-def _component_gradient(node: Operation, name: str) -> Jet:
+def _derive_column_sum(node: Operation, derivation: _Derivation) -> Jet:
+    rows = node.args[0]
+    if derivation.kind == "_gradient":  # ∂_i Σ_j w_j = ∂_i w_i, as rows are elementwise in x
+        return _Derivation("_diagonal", derivation.where)(rows)
+    return _summed(derivation(rows), rows._width)
+
+
+def _derive_component(node: Operation, derivation: _Derivation) -> Jet:
     rows, column = node.args[0], int(str(node.rule.symbol))
-    slope = _Derivation("_diagonal", name)(rows)  # rows are elementwise in x, so column-diagonal
+    if derivation.kind != "_gradient":
+        return _component(derivation(rows), column)
+    slope = _Derivation("_diagonal", derivation.where)(rows)
     if slope._number == 0:
         return ZERO
-    hot = _one_hot(Coordinate(_source_of(node), name), column)
-    return _times(slope, hot)
+    return _times(slope, _one_hot(Coordinate(_source_of(node), derivation.where), column))
 
 
 def _derive_spread(node: Operation, derivation: _Derivation) -> Jet:
@@ -1061,7 +1082,7 @@ def _derive_spread(node: Operation, derivation: _Derivation) -> Jet:
     inner = derivation(node.args[0])
     if inner._number is not None:
         return inner
-    return Operation(SPREAD, (inner,), inner._reader, node._width)
+    return Spread(inner, node._width)
 
 
 def _source_of(jet: Jet) -> Reader:
@@ -1090,7 +1111,7 @@ def gradient_over(jet: Jet, name: str, rows: bool = True) -> Jet:
         coordinate = Coordinate(_source_of(jet), name)
         if result._number is not None:
             return _fill(result._number, coordinate)
-        return Operation(SPREAD, (result,), result._reader, coordinate._width)
+        return Spread(result, coordinate._width)
     return result
 
 
@@ -1126,17 +1147,16 @@ def _laplacian_operation(node: Operation, name: str, memo: dict[int, tuple[Jet, 
     if rule.name == "column_sum":
         diagonal = _Derivation("_diagonal", name)
         twice = _Derivation("_diagonal", name)(diagonal(args[0]))
-        if twice._number is not None:
-            return Constant(twice._number * args[0]._width)
-        return _column_sum(twice)
+        return _summed(twice, args[0]._width)
     if rule.name == "component":
         twice = _Derivation("_diagonal", name)(_Derivation("_diagonal", name)(args[0]))
-        return twice if twice._number is not None else _component(twice, int(str(rule.symbol)))
+        return _component(twice, int(str(rule.symbol)))
     if rule.branches:
         return _pick(node, lambda a: _laplacian_node(a, name, memo))
     if rule.partials is None:
         raise _opaque_derivative(rule.name)
     total: Jet = ZERO
+    width = _source_of(node).coordinates.size(name)
     for k, arg in enumerate(args):
         first = gradient_over(arg, name, rows=False)
         if first._number == 0:
@@ -1144,7 +1164,7 @@ def _laplacian_operation(node: Operation, name: str, memo: dict[int, tuple[Jet, 
         partial = rule.partials[k](args, node)
         second = gradient_over(partial, name, rows=False)
         if second._number != 0:
-            total = _plus(total, _column_sum(_times(second, first)))
+            total = _plus(total, _summed(_times(second, first), width))
         inner = _laplacian_node(arg, name, memo)
         if inner._number != 0:
             total = _plus(total, _scaled(partial, inner))
@@ -1170,7 +1190,7 @@ def divergence_over(rows: Jet, name: str) -> Jet:
         return rows._laplacian(name) if rows._width else ZERO
     if rows.rule is SPREAD:
         slope = gradient_over(rows.args[0], name, rows=False)
-        return ZERO if slope._number == 0 else _column_sum(slope)
+        return ZERO if slope._number == 0 else _summed(slope, rows._width)
     if rows.rule.partials is None or rows.rule.branches:
         raise _opaque_derivative(rows.rule.name)
     total: Jet = ZERO
@@ -1180,16 +1200,30 @@ def divergence_over(rows: Jet, name: str) -> Jet:
     return total
 
 
+def _uniform(rows: Jet) -> Jet | None:
+    """The scalar that all columns share, or None if they differ."""
+    if not rows._width:
+        return rows
+    if not isinstance(rows, Operation) or rows.rule.partials is None:
+        return None
+    if rows.rule is SPREAD:
+        return rows.args[0]
+    shared = [_uniform(arg) for arg in rows.args]
+    if any(arg is None for arg in shared):
+        return None
+    return _elementwise(rows.rule, tuple(shared))  # type: ignore[arg-type]
+
+
 def _divergence_term(factor: Jet, arg: Jet, name: str) -> Jet:
     """Σ_j factor_j ∂arg_j/∂x_j."""
     if _is(arg, SPREAD):
         slope = gradient_over(arg.args[0], name, rows=False)  # type: ignore[attr-defined]
-        return ZERO if slope._number == 0 else _column_sum(_times(factor, slope))
-    uniform = factor.args[0] if _is(factor, SPREAD) else factor  # type: ignore[attr-defined]
-    if not uniform._width:
+        return ZERO if slope._number == 0 else _summed(_times(factor, slope), arg._width)
+    uniform = _uniform(factor)
+    if uniform is not None:
         return _scaled(uniform, divergence_over(arg, name))
     diagonal = _Derivation("_diagonal", name)(arg)
-    return ZERO if diagonal._number == 0 else _column_sum(_times(factor, diagonal))
+    return ZERO if diagonal._number == 0 else _summed(_times(factor, diagonal), arg._width)
 
 
 def normal_derivative(jet: Jet) -> Jet:
@@ -1262,11 +1296,13 @@ def _lift_tensor(value: Tensor, like: Jet | None, source: Reader | None) -> Jet:
         if n is None or shape[0] in (1, n):
             return Constant(value, source=source, width=width)
     n = None if source is None else source.n
-    if len(shape) != 1 or (n is not None and shape[0] != n):
+    if width or len(shape) != 1 or (n is not None and shape[0] != n):
         raise DeclarationError(
             "A tensor of the wrong shape meets a field or coordinate"
             + ("" if like is None else f" in '{like._short()}'"),
-            expected=f"shape (n,){'' if n is None else f' = ({n},)'}, or () for one number",
+            expected=f"shape ({width},), (n, {width}) or ()"
+            if width
+            else f"shape (n,){'' if n is None else f' = ({n},)'}, or () for one number",
             got=f"shape ({', '.join('n' if s == n else str(s) for s in shape)}) = {shape}",
             do="use tensor[:, 0] or tensor.squeeze(-1); scalars on points have no column axis",
         )
