@@ -14,6 +14,7 @@ from pinnlab.report.figure import (
     light_axes,
     limits,
     line_style,
+    name_upright,
     new_figure,
     plain,
     say,
@@ -139,7 +140,7 @@ def plot_family(
     """
     import matplotlib
     from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
+    from matplotlib.colors import ListedColormap, Normalize
     from matplotlib.lines import Line2D
 
     x, times = as_array("x", x, (1,)), as_array("times", times, (0, 1)).ravel()
@@ -165,7 +166,7 @@ def plot_family(
     if exact is not None:
         handles.append(Line2D([], [], label="reference", **_COMPARED))
     if not few:
-        cut = matplotlib.colors.ListedColormap(colours(np.linspace(0, 0.9, 256)))
+        cut = ListedColormap(colours(np.linspace(0, 0.9, 256)))  # pyright: ignore[reportArgumentType]
         colour_bar(figure, ScalarMappable(scale, cut), axes, symbol(time))
         if exact is not None:
             axes.legend(handles=handles, loc="best")
@@ -205,7 +206,7 @@ def _letters(name: str) -> str:
 
 def _finish(axes: "Axes", x: np.ndarray, xlabel: str, ylabel: str, title: str) -> None:
     axes.set_xlabel(symbol(xlabel))
-    axes.set_ylabel(symbol(ylabel))
+    name_upright(axes, ylabel)
     if title:
         axes.set_title(plain(title, 80), loc="left")
     inside = finite(x)
@@ -238,5 +239,3 @@ def _family(name: str, values: Any, times: np.ndarray, x: np.ndarray) -> np.ndar
             do="transpose it" if array.shape == (x.size, times.size) else "check the shapes",
         )
     return array
-
-

@@ -185,7 +185,7 @@ class UnknownValue:
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of a check: level ``"ok"``, ``"warning"`` or ``"error"``, what, where, what to do."""
+    """One line of a check: ``"ok"``, ``"warning"`` or ``"error"``; what, where, what to do."""
 
     level: str
     what: str
@@ -341,7 +341,7 @@ def as_record(kind: type[Record], value: Any) -> Record:
             )
         return kind(**value)
     if kind is UnknownValue and (number := _number(value)) is not None:
-        return kind(number)  # pyright: ignore[reportArgumentType, reportReturnType]
+        return kind(number)  # pyright: ignore
     if isinstance(value, tuple | list):
         return kind(*value)
     raise DataError(

@@ -14,7 +14,7 @@ The axes have equal scales where both are lengths. Where one is the time, their 
 independent and time runs to the right.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +24,14 @@ from pinnlab.errors import DataError
 from pinnlab.report.figure import (
     INK,
     as_array,
+    beyond,
     colour_bar,
     colour_scale,
     error_scale,
     finite,
     grid_shape,
+    limits,
+    name_upright,
     new_figure,
     plain,
     say,
@@ -46,6 +49,9 @@ Inside = Callable[[np.ndarray], Any] | np.ndarray | None
 
 # Panels of a wide domain are stacked, others stand side by side.
 _WIDE = 2.2
+
+# Beyond this many nodes a grid with holes is drawn cell by cell: triangles would be slow.
+_MANY = 250_000
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ class Plane:
     def ratio(self) -> float:
         """Width over height of the domain as it is drawn."""
         if not self.equal:
-            return 1.35
+            return 1.5
         width, height = np.ptp(finite(self.x)), np.ptp(finite(self.y))
         return float(np.clip(width / height, 0.1, 12.0)) if width > 0 and height > 0 else 1.0
 
@@ -98,46 +104,71 @@ class Plane:
 
     def draw(self, axes: "Axes", values: np.ndarray, colours: str, scale: "Normalize") -> Any:
         """Draw values that came from :meth:`values`; returns what a colour bar needs."""
-        if self.triangles is None:
-            artist = self._draw_grid(axes, values, colours, scale)
-        else:
-            artist = self._draw_triangles(axes, values, colours, scale)
-        axes.set_xlabel(symbol(self.labels[0]))
-        axes.set_ylabel(symbol(self.labels[1]))
-        axes.set_aspect("equal" if self.equal else "auto")
-        _few_ticks(axes, self.ratio if self.equal else 1.0)
+        kept = self._drawn_triangles(values)
+        options = {"cmap": colours, "norm": scale, "rasterized": True}
+        x, y = self.x.ravel(), self.y.ravel()
+        if kept is None:
+            shading = "gouraud" if np.isfinite(values).all() else "nearest"
+            shown = np.ma.masked_invalid(values)
+            artist = axes.pcolormesh(self.x, self.y, shown, shading=shading, **options)
+        elif kept.size:
+            flat = np.nan_to_num(values.ravel(), posinf=0.0, neginf=0.0)
+            artist = axes.tripcolor(x, y, flat, triangles=kept, shading="gouraud", **options)
+            _outline(axes, x, y, kept)
+        else:  # nothing that could be joined to an area
+            artist = axes.scatter(x, y, c=values.ravel(), s=14, **options)
+        self._finish(axes, framed=kept is None)
         if not finite(values).size:
             say(axes, "no finite values")
         return artist
 
-    def _draw_grid(self, axes: "Axes", values: np.ndarray, colours: str, scale: Any) -> Any:
-        # Smooth shading loses every cell next to a left-out node: cells around nodes keep it.
-        smooth = min(values.shape) > 1 and bool(np.isfinite(values).all())
-        if min(values.shape) < 2:
-            artist = axes.scatter(self.x, self.y, c=values, cmap=colours, norm=scale, s=12)
+    def _drawn_triangles(self, values: np.ndarray) -> np.ndarray | None:
+        """Triangles with a value at each corner; none for a full grid, which needs no triangles."""
+        known = np.isfinite(values.ravel())
+        if self.triangles is not None:
+            triangles = self.triangles
+        elif min(values.shape) < 2:
+            return np.empty((0, 3), dtype=int)
+        elif known.all() or values.size > _MANY:
+            return None
         else:
-            artist = axes.pcolormesh(
-                self.x, self.y, np.ma.masked_invalid(values), cmap=colours, norm=scale,
-                shading="gouraud" if smooth else "nearest", rasterized=True,
-            )  # fmt: skip
-        return artist
+            triangles = _cells(values.shape)
+        return triangles[known[triangles].all(axis=1)]
 
-    def _draw_triangles(self, axes: "Axes", values: np.ndarray, colours: str, scale: Any) -> Any:
-        triangles = self.triangles
-        assert triangles is not None
-        kept = triangles[np.isfinite(values[triangles]).all(axis=1)]
-        if kept.size:
-            filled = np.where(np.isfinite(values), values, 0.0)
-            artist = axes.tripcolor(
-                self.x, self.y, filled, triangles=kept, cmap=colours, norm=scale,
-                shading="gouraud", rasterized=True,
-            )  # fmt: skip
-        else:
-            artist = axes.scatter(
-                self.x, self.y, c=values, cmap=colours, norm=scale, s=12, plotnonfinite=False
-            )
-        axes.autoscale_view()
-        return artist
+    def _finish(self, axes: "Axes", framed: bool) -> None:
+        axes.set_xlabel(symbol(self.labels[0]))
+        name_upright(axes, self.labels[1])
+        axes.set_aspect("equal" if self.equal else "auto")
+        axes.set_xlim(limits(self.x))
+        axes.set_ylim(limits(self.y))
+        _few_ticks(axes, self.ratio if self.equal else 1.0)
+        for side in axes.spines.values():
+            side.set_visible(framed)
+
+
+def _cells(shape: tuple[int, ...]) -> np.ndarray:
+    """Two triangles for each cell of a grid, indices into the flattened nodes."""
+    node = np.arange(shape[0] * shape[1]).reshape(shape)
+    a, b, c, d = node[:-1, :-1], node[:-1, 1:], node[1:, :-1], node[1:, 1:]
+    # Both diagonals by turns, so that the rim of a hole shows no direction.
+    even = (np.indices(a.shape).sum(axis=0) % 2 == 0).ravel()
+    a, b, c, d = (part.ravel() for part in (a, b, c, d))
+    first = np.where(even[:, None], np.column_stack([a, b, d]), np.column_stack([a, b, c]))
+    second = np.where(even[:, None], np.column_stack([a, d, c]), np.column_stack([b, d, c]))
+    return np.vstack([first, second])
+
+
+def _outline(axes: "Axes", x: np.ndarray, y: np.ndarray, triangles: np.ndarray) -> None:
+    """The rim of the drawn area: the edges that only one triangle has."""
+    from matplotlib.collections import LineCollection
+
+    edges = np.sort(triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+    single, count = np.unique(edges, axis=0, return_counts=True)
+    rim = single[count == 1]
+    segments = np.stack([x[rim], y[rim]], axis=-1)  # (k, 2 ends, 2)
+    axes.add_collection(
+        LineCollection(list(segments), colors="#9aa1ac", linewidths=0.7, capstyle="round")
+    )
 
 
 def plane(
@@ -309,17 +340,20 @@ def plot_2d(
         x, y, np.shape(next(iter(fields.values()))), inside=inside, triangles=triangles,
         labels=labels, time=time, aspect=aspect,
     )  # fmt: skip
-    single = len(fields) == 1
-    figure, panels = panel_figure(where, len(fields), 4 if where.ratio < _WIDE else 1, single)
+    single, columns = len(fields) == 1, 3 if where.ratio < _WIDE else 1
+    figure, panels = panel_figure(where, len(fields), columns, single)
     for axes, (name, field) in zip(panels, fields.items(), strict=False):
         numbers = where.values(name, field)
-        artist = where.draw(axes, numbers, *colour_scale(numbers, signed=signed))
+        colours, scale = colour_scale(numbers, signed=signed)
+        artist = where.draw(axes, numbers, colours, scale)
         if contours:
             _contours(axes, where, numbers, contours)
-        colour_bar(figure, artist, axes, symbol(name) if single and title else "")
+        shown = symbol(name) if single and title else ""
+        colour_bar(figure, artist, axes, shown, extend=beyond(numbers, scale))
         if points is not None:
             _mark(axes, where, points)
         axes.set_title(plain(title, 80) if single and title else symbol(name), loc="left")
+    outer_labels(panels, grid_shape(len(fields), columns)[1])
     if title and not single:
         figure.suptitle(plain(title, 80), x=0.01, ha="left", fontsize=11)
     return figure
@@ -390,6 +424,7 @@ def plot_comparison(
         _trio(figure, trio, where, str(name), ours[name], theirs[name], signed, stacked)
         if points is not None:
             _mark(trio[2], where, points)
+    outer_labels(panels, 1 if stacked else 3)
     if title:
         figure.suptitle(plain(title, 80), x=0.01, ha="left", fontsize=11)
     return figure
@@ -404,10 +439,12 @@ def _trio(
     error = np.abs(computed - exact)
     # A reference without a finite value sets no scale.
     colours, scale = colour_scale(exact if finite(exact).size else computed, signed=signed)
+    both = np.concatenate([computed.ravel(), exact.ravel()])
     first = where.draw(trio[0], computed, colours, scale)
     where.draw(trio[1], exact, colours, scale)
     third = where.draw(trio[2], error, *error_scale(error))
-    colour_bar(figure, first, list(trio[:2]), extend=_extend(computed, scale))
+    for axes in trio[:2] if stacked else trio[1:2]:
+        colour_bar(figure, first, axes, extend=beyond(both, scale))
     colour_bar(figure, third, trio[2])
     shown = symbol(name)
     size, largest = finite(exact), finite(error)
@@ -416,42 +453,46 @@ def _trio(
     worst = f"max {number(float(largest.max()), 2)}" if largest.size else ""
     trio[2].set_title(f"absolute error,  {worst}" if worst and size.size else "absolute error",
                       loc="left")  # fmt: skip
-    for axes in trio[:2] if stacked else ():
-        axes.set_xlabel("")
-    for axes in () if stacked else trio[1:]:
-        axes.set_ylabel("")
 
 
 def panel_figure(
-    where: Plane, count: int, columns: int, single: bool
+    where: Plane, count: int, columns: int, single: bool, ragged: bool = False
 ) -> tuple["Figure", list["Axes"]]:
-    """Panels of the shape of the domain, with room for their colour bars."""
-    rows, columns = grid_shape(count, columns)
+    """Panels of the shape of the domain, with room for their colour bars.
+
+    Args:
+        where: The domain.
+        count: How many panels.
+        columns: How many stand side by side at most; exactly so many if ``ragged``.
+        single: Whether a panel may fill the page.
+        ragged: Whether the last line may be much shorter than the others.
+    """
+    rows, columns = (-(-count // columns), columns) if ragged else grid_shape(count, columns)
     ratio = where.ratio
-    if single:
-        width = min(6.4, 4.4 * ratio) if ratio < 1 else 6.4
+    if single:  # fits into 6.4 x 4.4 inches
+        width = min(6.0, 4.2 * ratio)
     else:
-        width = {1: 8.0, 2: 4.2, 3: 3.3}.get(columns, 2.9)
-        width = min(width, 3.3 * ratio) if ratio < 1 else width
-    height = width / ratio
-    figure = new_figure(columns * (width + 0.75) + 0.3, rows * (height + 0.75) + 0.15)
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+        width = {1: 7.2, 2: 3.8, 3: 2.75}.get(columns, 2.2)
+        width = min(width, 3.4 * ratio)
+    figure = new_figure(columns * (width + 0.6) + 0.5, rows * (width / ratio + 0.4) + 0.6)
+    if where.equal:  # closes the gaps that a fixed aspect leaves
+        figure.set_layout_engine("compressed")
+    grid = figure.subplots(rows, columns, squeeze=False)
     axes = list(grid.ravel())
     for left_over in axes[count:]:
         left_over.set_visible(False)
     return figure, axes[:count]
 
 
-def _extend(values: np.ndarray, scale: "Normalize") -> str:
-    """Which ends of the bar need an arrow."""
-    numbers = finite(values)
-    if not numbers.size or scale.vmin is None or scale.vmax is None:
-        return "neither"
-    slack = 0.02 * (scale.vmax - scale.vmin)  # an arrow for a rounding error would mislead
-    low, high = numbers.min() < scale.vmin - slack, numbers.max() > scale.vmax + slack
-    return {(True, True): "both", (True, False): "min", (False, True): "max"}.get(
-        (bool(low), bool(high)), "neither"
-    )
+def outer_labels(panels: Sequence["Axes"], columns: int) -> None:
+    """Keep labels and tick labels at the left and bottom panels only."""
+    for index, axes in enumerate(panels):
+        if index % columns:
+            axes.set_ylabel("")
+            axes.tick_params(labelleft=False)
+        if index + columns < len(panels):
+            axes.set_xlabel("")
+            axes.tick_params(labelbottom=False)
 
 
 def _few_ticks(axes: "Axes", ratio: float) -> None:
@@ -459,8 +500,6 @@ def _few_ticks(axes: "Axes", ratio: float) -> None:
 
     axes.xaxis.set_major_locator(MaxNLocator(5 if ratio > 0.6 else 3))
     axes.yaxis.set_major_locator(MaxNLocator(5 if ratio < _WIDE else 3))
-    for side in axes.spines.values():
-        side.set_visible(False)
 
 
 def _contours(axes: "Axes", where: Plane, values: np.ndarray, count: int) -> None:

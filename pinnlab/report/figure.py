@@ -93,7 +93,7 @@ def styled(function: Callable[P, R]) -> Callable[P, R]:
     def inside(*args: P.args, **kwargs: P.kwargs) -> R:
         import matplotlib
 
-        with matplotlib.rc_context(STYLE):
+        with matplotlib.rc_context(STYLE):  # pyright: ignore[reportArgumentType]
             return function(*args, **kwargs)
 
     return inside
@@ -154,10 +154,12 @@ def png(figure: "Figure", dpi: int = DPI) -> bytes:
 
 # --- texts ---------------------------------------------------------------------------------------
 
-_GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau "
-    "upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega".split()
+_LOWER = (
+    "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|"
+    "upsilon|phi|chi|psi|omega"
 )
+_UPPER = "Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Upsilon|Phi|Psi|Omega"
+GREEK = frozenset(f"{_LOWER}|{_UPPER}".split("|"))
 _SYMBOL = re.compile(r"([A-Za-z]+?)(?:_?([0-9]+|(?<=_)[A-Za-z]{1,3}))?$")
 
 
@@ -172,8 +174,8 @@ def symbol(name: object, limit: int = 32) -> str:
     match = _SYMBOL.match(text)
     if match:
         base, low = match.groups()
-        if len(base) == 1 or base in _GREEK:
-            letter = f"\\{base}" if base in _GREEK else base
+        if len(base) == 1 or base in GREEK:
+            letter = f"\\{base}" if base in GREEK else base
             return f"${letter}_{{{low}}}$" if low else f"${letter}$"
     return plain(text, limit)
 
@@ -200,6 +202,15 @@ def light_axes(axes: "Axes", grid: str = "both") -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(True, axis=grid)  # pyright: ignore[reportArgumentType]
     axes.set_axisbelow(True)
+
+
+def name_upright(axes: "Axes", name: str) -> None:
+    """Name the vertical axis; a letter stands upright, which is easier to read."""
+    text = symbol(name)
+    if text.startswith("$"):
+        axes.set_ylabel(text, rotation=0, ha="right", va="center")
+    else:
+        axes.set_ylabel(text)
 
 
 def say(axes: "Axes", text: str) -> None:
@@ -233,6 +244,10 @@ def limits(*values: np.ndarray) -> tuple[float, float]:
 def colour_scale(*values: np.ndarray, signed: bool | None = None) -> tuple[str, "Normalize"]:
     """Colour map and scale that some fields share.
 
+    A few extreme values, such as a pressure's at a corner, would leave one colour for all others.
+    If the outermost 1 % of the values takes up more than 60 % of the range, the scale leaves it
+    out; arrows on the colour bar then say that there is more.
+
     Args:
         values: The fields.
         signed: Whether zero is a natural middle; by default if both signs reach at least a fifth
@@ -241,12 +256,27 @@ def colour_scale(*values: np.ndarray, signed: bool | None = None) -> tuple[str, 
     from matplotlib.colors import Normalize
 
     low, high = limits(*values)
+    numbers = np.concatenate([finite(v) for v in values])
+    if numbers.size >= 400:
+        inner_low, inner_high = (float(q) for q in np.percentile(numbers, (0.5, 99.5)))
+        if 0 < inner_high - inner_low < 0.4 * (high - low):
+            low, high = inner_low, inner_high
     if signed is None:
         signed = low < 0 < high and min(-low, high) >= 0.2 * max(-low, high)
     if signed:
         size = max(abs(low), abs(high))
         return SIGNED_MAP, Normalize(-size, size)
     return FIELD_MAP, Normalize(low, high)
+
+
+def beyond(values: np.ndarray, scale: "Normalize") -> str:
+    """Which ends of a colour bar need an arrow, in Matplotlib's words."""
+    numbers = finite(values)
+    if not numbers.size or scale.vmin is None or scale.vmax is None:
+        return "neither"
+    slack = 0.02 * (scale.vmax - scale.vmin)  # an arrow for a rounding error would mislead
+    low, high = numbers.min() < scale.vmin - slack, numbers.max() > scale.vmax + slack
+    return ("both" if high else "min") if low else ("max" if high else "neither")
 
 
 def error_scale(error: np.ndarray) -> tuple[str, "Normalize"]:
@@ -258,17 +288,24 @@ def error_scale(error: np.ndarray) -> tuple[str, "Normalize"]:
     return ERROR_MAP, Normalize(0.0, high if high > 0 else 1.0)
 
 
-def colour_bar(figure: "Figure", artist: Any, axes: Any, label: str = "", **options: Any) -> Any:
-    """A slim colour bar without a frame, with a few ticks."""
+def colour_bar(
+    figure: "Figure", artist: Any, axes: "Axes", label: str = "", extend: str = "neither"
+) -> Any:
+    """A slim colour bar right of a panel and exactly as high as it, with a few ticks."""
     from matplotlib.ticker import MaxNLocator
 
-    bar = figure.colorbar(artist, ax=axes, pad=0.02, **{"aspect": 24, **options})
+    # A part of the panel, not an axes beside it: a panel of fixed aspect does not fill its place.
+    width = axes.get_position().width * figure.get_figwidth()
+    place = axes.inset_axes((1.0 + 0.07 / width, 0.0, 0.11 / width, 1.0))
+    bar = figure.colorbar(artist, cax=place, extend=extend)
     bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
     bar.ax.tick_params(length=2.5)
     bar.locator = MaxNLocator(6)
     bar.update_ticks()
     if label:
-        bar.set_label(label)
+        short = len(label.strip("$")) <= 8
+        bar.set_label(label, rotation=0 if short else 90, ha="left" if short else "center",
+                      va="center")  # fmt: skip
     return bar
 
 
