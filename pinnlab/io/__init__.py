@@ -3,6 +3,9 @@
 Nothing here needs pickle, and nothing heavy (h5py, meshio, scipy) is imported before it is used.
 """
 
+from pinnlab.io.export import Grid as Grid
+from pinnlab.io.export import export_fields as export_fields
+from pinnlab.io.export import grid as grid
 from pinnlab.io.reference import Reference as Reference
 from pinnlab.io.reference import read_columns as read_columns
 from pinnlab.io.run_log import RunLog as RunLog
@@ -18,10 +21,13 @@ from pinnlab.io.tables import load_table as load_table
 
 __all__ = [
     "CheckpointFolder",
+    "Grid",
     "Reference",
     "RunLog",
     "SolutionRecord",
     "Table",
+    "export_fields",
+    "grid",
     "load_state",
     "load_table",
     "read_columns",

@@ -110,6 +110,7 @@ def read_text(path: Path, options: TextOptions) -> TextColumns:
     delimiter = options.delimiter or _find_delimiter(rows[0][1], options.decimal)
     comments = [line.lstrip().lstrip("%#!/").strip() for line in lines[: rows[0][0] - 1] if line]
     first = _split(rows[0][1], delimiter)
+    header_line = rows[0][1]
     has_header = options.header
     if has_header is None:
         has_header = not any(_is_number(entry, options.decimal) for entry in first)
@@ -127,9 +128,9 @@ def read_text(path: Path, options: TextOptions) -> TextColumns:
     numbers, entries = _parse(path, rows, delimiter, options.decimal)
     count = numbers.shape[1] if numbers is not None else len((entries or [[]])[0])
     if has_header:
-        labels = _labels_of(rows_header=first, count=count)
+        labels = _labels_of(first, count) or _split_labels(header_line, delimiter, count)
     else:
-        labels = _comment_labels(comments[-1], delimiter, count) if comments else ()
+        labels = _split_labels(comments[-1], delimiter, count) if comments else ()
     return TextColumns(path, labels, [number for number, _ in rows], numbers, entries)
 
 
@@ -250,15 +251,15 @@ def _parse(
     return None, entries
 
 
-def _labels_of(rows_header: list[str], count: int) -> tuple[str, ...]:
-    """A header row, where it has one entry a column."""
-    if len(rows_header) == count + 1 and not rows_header[-1]:
-        rows_header = rows_header[:-1]
-    return tuple(rows_header) if len(rows_header) == count else ()
+def _labels_of(entries: list[str], count: int) -> tuple[str, ...]:
+    """The entries of a header row, where there is one a column."""
+    if len(entries) == count + 1 and not entries[-1]:
+        entries = entries[:-1]  # the row ends with the delimiter
+    return tuple(entries) if len(entries) == count else ()
 
 
-def _comment_labels(line: str, delimiter: str | None, count: int) -> tuple[str, ...]:
-    """The entries of a comment line, if some way of splitting gives one a column."""
+def _split_labels(line: str, delimiter: str | None, count: int) -> tuple[str, ...]:
+    """The entries of a header line, if some way of splitting gives one a column."""
     ways = [
         [match.group(0).strip() for match in _ENTRY.finditer(line)],
         re.split(r"\s{2,}", line.strip()),

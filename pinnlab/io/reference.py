@@ -117,7 +117,19 @@ class Reference:
         return {name: self.points[:, k] for k, name in enumerate(self.coordinates)}
 
     def stacked(self, fields: Sequence[str] | None = None) -> np.ndarray:
-        """Field values side by side, ``(n, c)``, all of them or those named, in that order."""
+        """Field values side by side, ``(n, c)``, all of them or those named, in that order.
+
+        Raises:
+            DataError: If a named field is not there.
+        """
+        for name in fields or ():
+            if name not in self.fields:
+                raise DataError(
+                    f"The reference has no field '{name}'",
+                    expected=", ".join(self.fields),
+                    got=name,
+                    do=nearest(name, self.fields) or "choose one of those",
+                )
         return np.stack([self.fields[name] for name in fields or self.fields], axis=1)
 
     def take(self, rows: np.ndarray) -> "Reference":

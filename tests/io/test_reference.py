@@ -178,6 +178,8 @@ def test_the_record_checks_itself_and_is_frozen():
         reference.fields["u"][0] = 1
     assert reference.stacked().shape == (3, 2)
     assert reference.stacked(["v"]).tolist() == [[1], [1], [1]]
+    with pytest.raises(DataError, match="has no field 'w'"):
+        reference.stacked(["w"])
     assert len(reference.take(np.array([True, False, True]))) == 2
     assert repr(reference) == "Reference(3 points in x; u, v; made)"
 

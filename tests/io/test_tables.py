@@ -42,8 +42,9 @@ def write(path, text, encoding="utf-8"):
         "x,u,\n1,2,\n3,4,\n",
         "x u\n1D0 2.0d+0\n3E0 .4e1\n",
         "// x u\n1 2\n3 4\n",
-        "x y u\n".replace("y ", "") + "1 2\n% a remark\n3 4\n",
+        "x u\n1 2\n% a remark\n3 4\n",
         "x (m),u (K)\n1,2\n3,4",
+        "x (m)   u (K)\n1 2\n3 4",
         "x,u\r1,2\r3,4\r",
     ],
 )
