@@ -219,8 +219,8 @@ def environment(
     Args:
         source: Where fields, coordinates and normals are read.
         fields: Names of the fields.
-        extra: Coefficients by name: numbers, tensors, jets, or formulas of the coordinates, which
-            are evaluated here to jets that can be differentiated.
+        extra: Coefficients by name: numbers, tensors, jets, or formulas of coordinates, fields and
+            earlier coefficients, which are evaluated here to jets that can be differentiated.
         normals: Whether the outward normal ``n`` is known.
 
     Returns:
@@ -230,7 +230,7 @@ def environment(
     env: dict[str, Any] = coordinate_jets(shared)
     if normals:
         env["n"] = normal_jets(shared)
-    values: dict[str, Any] = {}
+    env |= field_jets(shared, fields)
     for name, value in (extra or {}).items():
-        values[name] = value(env | values) if isinstance(value, Formula) else value
-    return field_jets(shared, fields) | env | values
+        env[name] = value(env) if isinstance(value, Formula) else value
+    return env

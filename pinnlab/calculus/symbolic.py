@@ -188,7 +188,7 @@ def _latex_number(text: str) -> str:
     mantissa, _, exponent = text.partition("e")
     if exponent and not text.startswith("<"):
         return rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
-    return text.replace("*pi", r" \pi").replace("pi", r"\pi") if r"\pi" not in text else text
+    return re.sub(r"\*?pi", lambda match: " \\pi" if match[0][0] == "*" else "\\pi", text)
 
 
 def _latex_operation(node: Operation) -> tuple[str, float]:
