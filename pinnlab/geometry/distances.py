@@ -50,7 +50,8 @@ class DistancePlan:
         self._inside = shape.probe()
         plain = [f for f in facets if not self._vanishes_elsewhere(f, facets)]
         self._trimmed = [f for f in facets if f not in plain]
-        self._groups = self._touching(plain)
+        self._cut = [f for f in self._trimmed if self._reaches_on(f, facets)]
+        self._groups = self._touching(self._without_repetition(plain))
         self._scales = [self._scale(group) for group in self._groups]
         self._verify(facets)
 
@@ -66,7 +67,9 @@ class DistancePlan:
         return equivalence(parts)
 
     def _trim(self, facet: Facet, columns: Mapping[str, Any]) -> Any:
-        limits = [facet.extent(columns), *self._shape.surroundings(facet, columns)]
+        limits = [facet.extent(columns)]
+        if facet in self._cut:
+            limits += self._shape.surroundings(facet, columns)
         present = [t for t in limits if t is not None]
         carrier = facet.carrier(columns)
         return trim(carrier, conjunction(present), self._length) if present else carrier
@@ -78,12 +81,31 @@ class DistancePlan:
         """Whether the carrier reaches zero, or below, in the region off the facets."""
         if np.any(self._values(facet, self._inside) <= 0):
             return True
+        return len(self._strays(facet, facets)) > 0
+
+    def _reaches_on(self, facet: Facet, facets: Sequence[Facet]) -> bool:
+        """Whether the carrier vanishes off the facets even within the primitive's own facet."""
+        x = self._strays(facet, facets)
+        extent = facet.extent(tensors(self._names, x))
+        return len(x) > 0 and (extent is None or bool(np.any(extent.numpy() > self._near)))
+
+    def _strays(self, facet: Facet, facets: Sequence[Facet]) -> np.ndarray:
+        """Points of the carrier in the closed region that are on none of the facets."""
         x = facet.trace(self._shape.bounds())
         x = x[self._shape.contains(x)]
         meant = np.zeros(len(x), dtype=bool)
         for other in facets:
             meant |= other.on(x, self._near)
-        return bool(np.any(~meant))
+        return x[~meant]
+
+    def _without_repetition(self, facets: Sequence[Facet]) -> list[Facet]:
+        """Leave out facets on a carrier that is there already, which would make a double zero."""
+        kept: list[Facet] = []
+        for facet in facets:
+            x = facet.outline()
+            if not any(np.all(np.abs(self._values(f, x)) <= self._near) for f in kept):
+                kept.append(facet)
+        return kept
 
     def _touching(self, facets: Sequence[Facet]) -> list[list[Facet]]:
         """Group facets that meet somewhere, directly or through others."""

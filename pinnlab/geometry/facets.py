@@ -17,6 +17,8 @@ import torch
 from pinnlab.geometry.rfunctions import conjunction
 from pinnlab.sampling.sequences import rule
 
+_NODES = 2**16
+
 
 class Facet(ABC):
     """One smooth part of a boundary.
@@ -59,6 +61,11 @@ class Facet(ABC):
     @abstractmethod
     def trace(self, bounds: np.ndarray) -> np.ndarray:
         """Points ``(n, d)`` spread over the carrier within (or near) the bounds."""
+
+    def nodes(self) -> tuple[np.ndarray, np.ndarray]:
+        """A fixed, fine quadrature rule: points ``(n, d)`` and weights that sum to the measure."""
+        x, _, weights, _ = self.draw(_NODES, 0, "sobol", np.random.default_rng(0))
+        return x, weights
 
     @abstractmethod
     def outline(self) -> np.ndarray:

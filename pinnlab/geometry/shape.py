@@ -161,7 +161,11 @@ class Shape(Geometry):
     def _refuse_empty(self, on: str | Sequence[str]) -> None:
         named = self.resolve(on)
         empty = [piece for piece in named if self.measure(piece) == 0]
-        if empty and (on != "boundary" or len(empty) == len(named)):
+        # "boundary" is what there is; a name asks for that piece.
+        by_name = [p for p in ([on] if isinstance(on, str) else on) if p != "boundary"]
+        asked = self.resolve(by_name) if by_name else ()
+        empty = [piece for piece in empty if piece in asked or len(empty) == len(named)]
+        if empty:
             raise GeometryError(
                 f"The piece '{empty[0]}' got 0 points: nothing of it is on the boundary",
                 expected="a piece of positive measure",
