@@ -157,6 +157,7 @@ def test_a_file_changed_by_other_tools(tmp_path, record):
         ({"unknowns": {"a": 10**30}}, r"unknowns\['a'\]"),
         ({"history": {"h": [[1], [1, 2]]}}, r"history\['h'\]"),
         ({"weights": {"w": torch.ones(2).to_sparse()}}, "not a dense tensor"),
+        ({"weights": {"w": np.zeros(2, [("a", float)])}}, "keeps without pickle"),
     ],
 )
 def test_what_cannot_be_stored_is_named(tmp_path, part, words):

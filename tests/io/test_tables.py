@@ -61,6 +61,9 @@ def test_text_without_names_and_with_options(tmp_path):
     plain = load_table(write(tmp_path / "a.dat", "1 2 3\n4 5 6\n"))
     assert len(plain) == 0
     assert plain.read("2").tolist() == [3, 6]
+    prose = load_table(write(tmp_path / "p.dat", "# written on a Monday by hand\n1 2\n"))
+    assert len(prose) == 0
+    assert prose.read(0).tolist() == [1]
     comma = write(tmp_path / "b.csv", "x;u\n0,5;1,25\n1,5;2\n")
     assert load_table(comma, decimal=",").read("u").tolist() == [1.25, 2]
     pipe = write(tmp_path / "c.csv", "x|u\n1|2\n")
