@@ -1,3 +1,100 @@
-"""pinnlab: declare PDEs as they stand in a textbook, solve them with neural surrogates."""
+"""pinnlab: declare PDEs as they stand in a textbook, solve them with neural surrogates.
 
+>>> import pinnlab as pl
+>>> problem = pl.Problem(
+...     domain=pl.Interval("x", -1, 1) * pl.Time("t", 0, 1),
+...     fields=["u"],
+...     parameters={"nu": 0.01 / pl.pi},
+...     equations={"burgers": "u.t + u*u.x - nu*u.xx"},
+...     conditions={"ends": pl.Dirichlet(u=0), "start": pl.Initial(u="-sin(pi*x)")},
+... )
+>>> print(problem.terms[0].plans[0])
+u: 1, x, t, xx
+"""
+
+from pinnlab import equations as equations
+from pinnlab import verify as verify
 from pinnlab._version import __version__ as __version__
+from pinnlab.aggregation import ConFIG as ConFIG
+from pinnlab.aggregation import Sum as Sum
+from pinnlab.calculus import Formula as Formula
+from pinnlab.calculus import abs as abs
+from pinnlab.calculus import advect as advect
+from pinnlab.calculus import biharmonic as biharmonic
+from pinnlab.calculus import cos as cos
+from pinnlab.calculus import cosh as cosh
+from pinnlab.calculus import curl as curl
+from pinnlab.calculus import d as d
+from pinnlab.calculus import div as div
+from pinnlab.calculus import dot as dot
+from pinnlab.calculus import erf as erf
+from pinnlab.calculus import exp as exp
+from pinnlab.calculus import grad as grad
+from pinnlab.calculus import heaviside as heaviside
+from pinnlab.calculus import laplacian as laplacian
+from pinnlab.calculus import log as log
+from pinnlab.calculus import maximum as maximum
+from pinnlab.calculus import minimum as minimum
+from pinnlab.calculus import norm as norm
+from pinnlab.calculus import pi as pi
+from pinnlab.calculus import sign as sign
+from pinnlab.calculus import sin as sin
+from pinnlab.calculus import sinh as sinh
+from pinnlab.calculus import sqrt as sqrt
+from pinnlab.calculus import tan as tan
+from pinnlab.calculus import tanh as tanh
+from pinnlab.calculus import where as where
+from pinnlab.conditions import Condition as Condition
+from pinnlab.conditions import Data as Data
+from pinnlab.conditions import Dirichlet as Dirichlet
+from pinnlab.conditions import Equation as Equation
+from pinnlab.conditions import Initial as Initial
+from pinnlab.conditions import Integral as Integral
+from pinnlab.conditions import Interface as Interface
+from pinnlab.conditions import Neumann as Neumann
+from pinnlab.conditions import Periodic as Periodic
+from pinnlab.conditions import Robin as Robin
+from pinnlab.errors import CheckpointError as CheckpointError
+from pinnlab.errors import ConfigError as ConfigError
+from pinnlab.errors import DataError as DataError
+from pinnlab.errors import DeclarationError as DeclarationError
+from pinnlab.errors import GeometryError as GeometryError
+from pinnlab.errors import PinnlabError as PinnlabError
+from pinnlab.geometry import SDF as SDF
+from pinnlab.geometry import Ball as Ball
+from pinnlab.geometry import Box as Box
+from pinnlab.geometry import Cuboid as Cuboid
+from pinnlab.geometry import Disk as Disk
+from pinnlab.geometry import Ellipse as Ellipse
+from pinnlab.geometry import HyperBall as HyperBall
+from pinnlab.geometry import Hypercube as Hypercube
+from pinnlab.geometry import Interval as Interval
+from pinnlab.geometry import PointSet as PointSet
+from pinnlab.geometry import Polygon as Polygon
+from pinnlab.geometry import Time as Time
+from pinnlab.geometry import Triangle as Triangle
+from pinnlab.geometry import from_deepxde as from_deepxde
+from pinnlab.io import Reference as Reference
+from pinnlab.objective import Unknown as Unknown
+from pinnlab.optim import LBFGS as LBFGS
+from pinnlab.optim import Adam as Adam
+from pinnlab.optim import Cosine as Cosine
+from pinnlab.optim import Exponential as Exponential
+from pinnlab.optim import LeastSquares as LeastSquares
+from pinnlab.optim import Optimizer as Optimizer
+from pinnlab.optim import Step as Step
+from pinnlab.problems import PointBudget as PointBudget
+from pinnlab.problems import Problem as Problem
+from pinnlab.surrogates import MLP as MLP
+from pinnlab.surrogates import SIREN as SIREN
+from pinnlab.surrogates import FourierFeatures as FourierFeatures
+from pinnlab.surrogates import ModifiedMLP as ModifiedMLP
+from pinnlab.surrogates import PirateNet as PirateNet
+from pinnlab.surrogates import RandomFeatures as RandomFeatures
+from pinnlab.training import Callback as Callback
+from pinnlab.training import EarlyStop as EarlyStop
+from pinnlab.training import Evaluate as Evaluate
+from pinnlab.training import PlotFields as PlotFields
+from pinnlab.training import Resample as Resample
+from pinnlab.training import Solution as Solution
+from pinnlab.training import solve as solve

@@ -13,6 +13,8 @@ from pinnlab.sampling.points import Points
 class Context(Mapping[str, Any]):
     """Fields, coordinates, parameters and the normal ``n`` by name, made when they are asked for.
 
+    A function that asks for ``context`` gets this object itself.
+
     Args:
         source: Yields the jets of the fields at the points.
         fields: Names of the fields.
@@ -44,6 +46,8 @@ class Context(Mapping[str, Any]):
                 made = made(self)
         elif name in self.source.coordinates.names:
             made = coordinate_jets(self.source)[name]
+        elif name == "context":
+            return self
         elif name == "n" and self.points.normals is not None:
             made = normal_jets(self.source)
         else:

@@ -26,6 +26,8 @@ from pinnlab.linalg.operators import LinearOperator
 from pinnlab.objective.state import State
 from pinnlab.sampling.points import Points
 
+JACOBIAN_CHUNK = 64  # parameters differentiated side by side, so that memory stays bounded
+
 
 class Objective:
     """The terms of a problem, a surrogate's state and a frozen batch of points.
@@ -242,6 +244,20 @@ class Objective:
             like=flat,
         )
         return value.detach(), operator
+
+    def jacobian_matrix(self) -> tuple[Tensor, Tensor]:
+        """The scaled residual ρ ``(r,)`` and J ``(r, p)``, rows in blocks of vectorised pulls."""
+        flat = self.flat_parameters()
+
+        def rho(vector: Tensor) -> Tensor:
+            return self.scaled(self.residuals(self._split(vector), transparent=True))
+
+        # Forward mode: one pass a parameter, many of them side by side.
+        columns = torch.func.vmap(
+            lambda v: jvp(rho, (flat,), (v,))[1], out_dims=1, chunk_size=JACOBIAN_CHUNK
+        )
+        eye = torch.eye(len(flat), dtype=flat.dtype, device=flat.device)
+        return rho(flat).detach(), columns(eye).detach()
 
     @torch.no_grad()
     def worst_point(self, name: str) -> str:

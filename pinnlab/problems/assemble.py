@@ -1,7 +1,7 @@
 """From a declaration and a surrogate to an objective with points."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -92,6 +92,43 @@ class Assembly:
     def resample(self) -> None:
         """Replace the points of the objective by new ones."""
         self.objective.set_points(self.draw())
+
+    def resample_by_residual(self, share: float, k: float, c: float, candidates: int) -> None:
+        """Redraw all points; of each equation's, a share where the residual is large.
+
+        The density is p(x) ∝ |r(x)|^k / mean |r|^k + c over evenly drawn candidates.
+        """
+        fresh = self.draw()
+        equations = {
+            p for term in self.problem.terms if term.kind == "equation" for p in term.placements
+        }
+        many = {
+            p: replace(p, count=candidates) if p in equations else p for p in self.placements
+        }
+        drawn = draw_all(
+            many.values(), self.problem.domain, self.problem.regions, counts=self.budget.count,
+            sampler=self.budget.sampler, rng=self.rng, dtype=self.dtype, device=self.device,
+        )
+        self.objective.set_points({p: drawn[many[p]] for p in self.placements})
+        with torch.no_grad():
+            blocks = self.objective.residuals()
+        for placement in equations:
+            size = sum(
+                blocks[term.name].square().sum(-1)
+                for term in self.problem.terms
+                if term.placements == (placement,)
+            )
+            density = torch.as_tensor(size).double().cpu().numpy() ** (k / 2)
+            density = density / max(density.mean(), 1e-300) + c
+            even, pool = fresh[placement], drawn[many[placement]]
+            wanted = round(share * len(even))
+            rows = self.rng.choice(
+                len(pool), min(wanted, len(pool)), replace=False, p=density / density.sum()
+            )
+            # Quadrature weights no longer fit points that follow a density.
+            x = torch.cat([even.x[: len(even) - len(rows)], pool.x[torch.as_tensor(rows)]])
+            fresh[placement] = Points(x, even.coordinates, tag=even.tag)
+        self.objective.set_points(fresh)
 
 
 def demands_of(problem: Problem) -> dict[Placement, Demand]:

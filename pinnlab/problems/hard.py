@@ -8,6 +8,7 @@ from pinnlab.conditions.dirichlet import Dirichlet
 from pinnlab.conditions.initial import Initial
 from pinnlab.conditions.periodic import Periodic
 from pinnlab.errors import DeclarationError
+from pinnlab.geometry.blending import blend
 from pinnlab.objective.ansatz import Ansatz, Columns, HardField
 from pinnlab.problems.problem import Problem
 

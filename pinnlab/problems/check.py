@@ -1,0 +1,375 @@
+"""What can be said of a problem before training: in seconds, without moving a parameter."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from pinnlab.calculus.layout import Layout, closure
+from pinnlab.calculus.taylor import TaylorTensor, seed
+from pinnlab.conditions.dirichlet import Dirichlet
+from pinnlab.conditions.initial import Initial
+from pinnlab.conditions.periodic import Periodic
+from pinnlab.conditions.placement import Placement
+from pinnlab.errors import GeometryError
+from pinnlab.geometry.base import Geometry
+from pinnlab.problems.assemble import Assembly, PointBudget, assemble, demands_of
+from pinnlab.problems.problem import Problem
+from pinnlab.sampling.draw import draw
+from pinnlab.surrogates import MLP
+from pinnlab.surrogates.base import Specification
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of a check.
+
+    Args:
+        level: ``"ok"``, ``"warning"`` or ``"error"``.
+        what: What was found.
+        where: The part of the declaration.
+        do: What to do about it.
+    """
+
+    level: str
+    what: str
+    where: str = ""
+    do: str = ""
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """Everything that a check found; ``print`` it.
+
+    Args:
+        findings: In the order of the declaration.
+        seconds: How long it took.
+    """
+
+    findings: tuple[Finding, ...]
+    seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is an error."""
+        return all(finding.level != "error" for finding in self.findings)
+
+    def __str__(self) -> str:
+        signs = {"ok": "ok     ", "warning": "WARNING", "error": "ERROR  "}
+        width = max((len(f.where) for f in self.findings), default=0)
+        lines = []
+        for finding in self.findings:
+            lines.append(f"{signs[finding.level]}  {finding.where.ljust(width)}  {finding.what}")
+            if finding.do:
+                lines.append(f"{' ' * (11 + width)}-> {finding.do}")
+        errors = sum(f.level == "error" for f in self.findings)
+        warnings = sum(f.level == "warning" for f in self.findings)
+        lines.append(f"{errors} errors, {warnings} warnings in {self.seconds:.1f} s")
+        return "\n".join(lines)
+
+
+def check(
+    problem: Problem,
+    *,
+    surrogate: Specification | None = None,
+    points: PointBudget | Mapping[str, Any] | None = None,
+    weights: Mapping[str, float] | None = None,
+    seed: int = 0,
+    quick: bool = False,
+) -> CheckReport:
+    """Findings on a problem before any training.
+
+    Args:
+        problem: The declaration; names and shapes were checked when it was made.
+        surrogate: The network whose derivatives are compared with finite differences.
+        points: Numbers of points.
+        weights: As in :func:`pinnlab.solve`.
+        seed: Of points and weights.
+        quick: Leave out what evaluates the surrogate.
+
+    Returns:
+        The findings.
+    """
+    began = time.perf_counter()
+    budget = points if isinstance(points, PointBudget) else PointBudget(**(points or {}))
+    findings = [
+        *_declaration(problem),
+        *_coverage(problem),
+        *_initial_order(problem),
+        *_point_counts(problem, budget),
+        *_plans(problem),
+    ]
+    if not quick and all(f.level != "error" for f in findings):
+        assembly = assemble(
+            problem, surrogate or MLP(), budget=_small(budget), weights=weights, seed=seed,
+            dtype=torch.float64,
+        )
+        findings += [
+            *_hard_conditions(assembly),
+            *_derivatives(assembly),
+            *_sizes(assembly),
+        ]
+    return CheckReport(tuple(findings), time.perf_counter() - began)
+
+
+def _small(budget: PointBudget) -> PointBudget:
+    return PointBudget(min(budget.interior, 512), min(budget.boundary, 128), budget.sampler)
+
+
+def _declaration(problem: Problem) -> list[Finding]:
+    d = problem.coordinates
+    columns = ", ".join(
+        f"{n}" if s == 1 else f"{n} ({s} columns)" for n, s in zip(d.names, d.sizes, strict=True)
+    )
+    unknowns = "".join(f", unknown {name}" for name in problem.unknowns)
+    out = [
+        Finding(
+            "ok", f"fields {', '.join(problem.fields)} of {columns}{unknowns}", "declaration"
+        )
+    ]
+    read = {f for term in problem.terms for plan in term.plans for f in plan.fields}
+    in_equations = {
+        f for term in problem.terms if term.kind == "equation"
+        for plan in term.plans for f in plan.fields
+    }
+    for name in problem.fields:
+        if name not in read:
+            out.append(Finding(
+                "error", f"field '{name}' is read by nothing, so nothing determines it", "fields",
+                f"write an equation for '{name}' or drop it",
+            ))
+        elif name not in in_equations:
+            out.append(Finding(
+                "warning", f"field '{name}' is in no equation, only in conditions", "fields",
+                "check that data or conditions determine it everywhere",
+            ))
+    used = _used_names(problem)
+    for name in problem.parameters:
+        if name not in used and "context" not in used:
+            out.append(Finding(
+                "error" if name in problem.unknowns else "warning",
+                f"parameter '{name}' is used by no equation or condition", "parameters",
+                "use it, or drop it",
+            ))
+    return out
+
+
+def _used_names(problem: Problem) -> set[str]:
+    """Every name that a formula of the declaration asks for."""
+    from pinnlab.calculus.formula import Formula
+
+    used: set[str] = set()
+
+    def visit(value: Any) -> None:
+        if isinstance(value, Formula):
+            used.update(value.arguments)
+        elif isinstance(value, Mapping):
+            for part in value.values():
+                visit(part)
+        elif isinstance(value, tuple):
+            for part in value:
+                visit(part)
+
+    for item in (*problem.equations.values(), *problem.conditions.values()):
+        visit({name: getattr(item, name) for name in item.__dataclass_fields__})
+    visit(problem.parameters)
+    return used
+
+
+def _coverage(problem: Problem) -> list[Finding]:
+    """Pieces of the boundary on which no condition holds."""
+    domain = problem.domain
+    rng = np.random.default_rng(0)
+    out, uncovered = [], []
+    boundary = tuple(getattr(domain, "boundary_pieces", domain.pieces))
+    for piece in boundary:
+        if piece in problem.free or any(_covers(c, piece, domain, rng) for c in
+                                        problem.conditions.values()):
+            continue
+        uncovered.append(piece)
+    if boundary and not uncovered:
+        out.append(Finding("ok", f"every piece is covered: {', '.join(boundary)}", "boundary"))
+    for piece in uncovered:
+        out.append(Finding(
+            "warning", f"no condition holds on piece '{piece}'", "boundary",
+            f"add one, or declare it free: free=['{piece}']",
+        ))
+    return out
+
+
+def _covers(condition: Any, piece: str, domain: Geometry, rng: np.random.Generator) -> bool:
+    on = condition.on
+    if on is None:
+        return False
+    if callable(on):
+        sample = domain.sample_boundary(32, piece, sampler="uniform", rng=rng)
+        columns = domain.coordinates.columns(sample.x)
+        import inspect
+
+        names = inspect.signature(on).parameters
+        return bool(np.any(on(**{n: columns[n] for n in names if n in columns})))
+    pieces = (on,) if isinstance(on, str) else on
+    aliases = getattr(domain, "aliases", {})
+    known = {p for name in pieces for p in aliases.get(name, (name,))}
+    return "boundary" in pieces or piece in known
+
+
+def _initial_order(problem: Problem) -> list[Finding]:
+    """Initial conditions against the order in time of each field."""
+    time_name = problem.coordinates.time
+    if time_name is None:
+        return []
+    column = problem.coordinates.slice(time_name).start
+    out = []
+    for name in problem.fields:
+        order = max(
+            (
+                index.count(column)
+                for term in problem.terms if term.kind == "equation"
+                for plan in term.plans for f, index in plan.derivatives if f == name
+            ),
+            default=0,
+        )
+        given = {
+            Initial.split(key, problem.declared)[1]
+            for condition in problem.conditions.values() if isinstance(condition, Initial)
+            for key in condition.values if Initial.split(key, problem.declared)[0] == name
+        }
+        if given or any(isinstance(c, Dirichlet) and _on_initial(c) and name in c.values
+                        for c in problem.conditions.values()):
+            given.add(0)
+        missing = [k for k in range(order) if k not in given]
+        if not missing:
+            continue
+        text = ", ".join(name if k == 0 else f"{name}_{time_name * k}" for k in missing)
+        periodic = any(isinstance(c, Periodic) for c in problem.conditions.values())
+        hint = "" if not periodic else ", unless the problem is periodic in time"
+        data = any(c.kind == "Data" for c in problem.conditions.values())
+        out.append(Finding(
+            "warning",
+            f"the equations have order {order} in {time_name} for '{name}', but the initial "
+            f"{text} is not given",
+            "initial",
+            f"add Initial({text.split(', ')[0]}=...)" + (" unless the data determine it" if data
+                                                        else hint),
+        ))
+    if not out:
+        out.append(Finding("ok", "the initial state fits the order in time", "initial"))
+    return out
+
+
+def _on_initial(condition: Dirichlet) -> bool:
+    on = condition.on
+    return on == "initial" or (isinstance(on, tuple) and "initial" in on)
+
+
+def _point_counts(problem: Problem, budget: PointBudget) -> list[Finding]:
+    out = []
+    shared: dict[Placement, list[str]] = {}
+    for term in problem.terms:
+        for placement in term.placements[:1]:
+            shared.setdefault(placement, []).append(term.name)
+    for placement, names in shared.items():
+        wanted = placement.count or budget.count(placement)
+        try:
+            points = placement.points(
+                problem.domain, problem.regions, count=wanted, sampler=budget.sampler,
+                rng=np.random.default_rng(0), dtype=torch.float64, device="cpu",
+            )
+        except GeometryError as reason:
+            out.append(Finding("error", reason.what, ", ".join(names), reason.do or ""))
+            continue
+        out.append(Finding("ok", f"{len(points)} points: {placement.describe()}",
+                           ", ".join(names)))
+    return out
+
+
+def _plans(problem: Problem) -> list[Finding]:
+    """The derivatives that are read, and what carrying them costs."""
+    out = []
+    demands = demands_of(problem)
+    for term in problem.terms:
+        for placement, plan in zip(term.placements[:1], term.plans[:1], strict=True):
+            slots = closure(demands[placement].slots)
+            collapsed = " (second derivatives carried as one sum)" if demands[
+                placement].shares else ""
+            out.append(Finding(
+                "ok", f"reads {plan}; {len(slots)} numbers per neuron and point{collapsed}",
+                term.name,
+            ))
+    return out
+
+
+def _hard_conditions(assembly: Assembly) -> list[Finding]:
+    """Evaluate the ansatz where hard conditions hold, with the untrained network."""
+    problem = assembly.problem
+    out = []
+    from pinnlab.conditions.recording import record_term
+    from pinnlab.problems.hard_check import worst_violation
+
+    for name, condition in problem.hard.items():
+        term = record_term(name, condition, problem.declared)
+        worst, scale = worst_violation(assembly, term)
+        holds = worst <= 1e-9 * max(1.0, scale)
+        out.append(Finding(
+            "ok" if holds else "error",
+            f"{'holds' if holds else 'does not hold'} by construction: largest violation "
+            f"{worst:.1e} at {128} points",
+            name,
+            "" if holds else "values that meet on the boundary must agree; or use hard=False",
+        ))
+    return out
+
+
+def _derivatives(assembly: Assembly) -> list[Finding]:
+    """First derivatives of the surrogate against central differences."""
+    problem, state = assembly.problem, assembly.objective.state
+    if any(size > 1 for size in problem.coordinates.sizes):
+        return []
+    x = draw(
+        problem.domain, 16, sampler="uniform", generator=np.random.default_rng(5),
+        dtype=torch.float64,
+    ).x
+    d = x.shape[1]
+    slots = closure([(k,) for k in range(d)])
+    with torch.no_grad():
+        jet: TaylorTensor = state.surrogate(seed(x, Layout(slots, (len(x),) * len(slots))))
+        span = torch.as_tensor(np.ptp(problem.domain.bounds(), axis=0), dtype=torch.float64)
+        worst = 0.0
+        for k in range(d):
+            h = 1e-5 * float(span[k])
+            shift = torch.zeros(d, dtype=torch.float64)
+            shift[k] = h
+            difference = (state.surrogate(x + shift) - state.surrogate(x - shift)) / (2 * h)
+            exact = jet.slot((k,))
+            scale = max(1e-12, float(exact.abs().max()))
+            worst = max(worst, float((exact - difference).abs().max()) / scale)
+    good = worst < 1e-6
+    return [Finding(
+        "ok" if good else "error",
+        f"first derivatives agree with finite differences to {worst:.0e}", "surrogate",
+        "" if good else "the module must treat every point by itself",
+    )]
+
+
+def _sizes(assembly: Assembly) -> list[Finding]:
+    """Size and gradient of every term at the start."""
+    objective = assembly.objective
+    jacobian, squares = objective.gradients()
+    norms = torch.linalg.vector_norm(jacobian, dim=1)
+    out = []
+    for name, square, norm in zip(objective.names, squares.tolist(), norms.tolist(), strict=True):
+        finding = f"mean square {square:.2e}, gradient {norm:.2e} at the start"
+        if not np.isfinite(square) or not np.isfinite(norm):
+            out.append(Finding("error", finding, name, "look for a division by zero or a root"))
+        elif norm == 0:
+            out.append(Finding(
+                "warning", f"{finding}: it moves no parameter", name,
+                "it is fulfilled already, or does not see the network",
+            ))
+        else:
+            out.append(Finding("ok", finding, name))
+    return out

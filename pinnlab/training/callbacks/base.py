@@ -1,0 +1,38 @@
+"""What may be done between steps."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pinnlab.training.trainer import Trainer
+
+
+class Callback:
+    """Hooks that a trainer calls; each does nothing unless it is overridden.
+
+    A callback keeps what it must remember in :meth:`state_dict`, so that a resumed run goes on as
+    if it had not been interrupted.
+    """
+
+    def on_start(self, trainer: "Trainer") -> None:
+        """Before the first step, or after a resume."""
+
+    def on_step(self, trainer: "Trainer", record: dict[str, Any]) -> None:
+        """After every step.
+
+        Args:
+            trainer: Call ``trainer.stop(reason)`` to end the run.
+            record: The line of the log of this step; entries may be added.
+        """
+
+    def on_phase_end(self, trainer: "Trainer") -> None:
+        """After the last step of a phase."""
+
+    def on_finish(self, trainer: "Trainer") -> None:
+        """After the last step of the run."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What must survive an interruption."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up what :meth:`state_dict` gave."""

@@ -1,0 +1,92 @@
+"""Stop when it is good enough, or no longer gets better."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from pinnlab.errors import DeclarationError
+from pinnlab.optim.base import check_count
+from pinnlab.training.callbacks.base import Callback
+
+if TYPE_CHECKING:
+    from pinnlab.training.trainer import Trainer
+
+
+class EarlyStop(Callback):
+    """End the run when a followed number reaches a target or stops falling.
+
+    Args:
+        monitor: ``"loss"``, the name of a term, or ``"error"`` for the largest relative L2 error
+            that :class:`Evaluate` has found.
+        target: Stop as soon as the number is at or below this.
+        patience: Stop when the number has not fallen for so many steps.
+        improvement: Share by which it must fall to count.
+
+    Raises:
+        DeclarationError: If neither target nor patience is given, or the monitor is unknown.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "loss",
+        target: float | None = None,
+        patience: int | None = None,
+        improvement: float = 1e-3,
+    ) -> None:
+        if target is None and patience is None:
+            raise DeclarationError(
+                "EarlyStop would never stop",
+                expected="target= or patience=",
+                got="neither",
+                do="give at least one of them",
+            )
+        check_count(self, patience=patience)
+        self.monitor, self.target = monitor, target
+        self.patience, self.improvement = patience, improvement
+        self._best, self._since = math.inf, 0
+
+    def on_start(self, trainer: "Trainer") -> None:
+        """See :class:`Callback`."""
+        names = ("loss", "error", *trainer.objective.names)
+        if self.monitor not in names:
+            raise DeclarationError(
+                f"EarlyStop cannot follow '{self.monitor}'",
+                expected=", ".join(names),
+                got=self.monitor,
+                do="choose one of them",
+            )
+        if self.monitor == "error" and trainer.assembly.problem.reference is None:
+            raise DeclarationError(
+                "EarlyStop cannot follow the error without a reference",
+                expected="a problem with a reference, and Evaluate among the callbacks",
+                got="no reference",
+                do="declare `reference`, or monitor 'loss'",
+            )
+
+    def _value(self, record: dict[str, Any]) -> float | None:
+        if self.monitor == "loss":
+            return record["loss"]
+        if self.monitor == "error":
+            errors = record.get("errors")
+            return max(e["relative_l2"] for e in errors.values()) if errors else None
+        return record["terms"][self.monitor]
+
+    def on_step(self, trainer: "Trainer", record: dict[str, Any]) -> None:
+        """See :class:`Callback`."""
+        value = self._value(record)
+        self._since += 1
+        if value is None:
+            return
+        if value < self._best * (1 - self.improvement):
+            self._best, self._since = value, 0
+        if self.target is not None and value <= self.target:
+            trainer.stop(f"{self.monitor} reached {value:.3g} <= {self.target:g}")
+        elif self.patience is not None and self._since >= self.patience:
+            trainer.stop(f"{self.monitor} has not fallen for {self.patience} steps")
+
+    def state_dict(self) -> dict[str, Any]:
+        """See :class:`Callback`."""
+        return {"best": self._best, "since": self._since}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """See :class:`Callback`."""
+        self._best, self._since = state["best"], state["since"]

@@ -1,0 +1,110 @@
+"""The files that a finished run leaves in its folder."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from pinnlab.calculus.symbolic import latex
+from pinnlab.errors import PinnlabError
+from pinnlab.problems.problem import Problem
+from pinnlab.report.data import (
+    Finding,
+    History,
+    Phase,
+    ProblemText,
+    RunData,
+    Statement,
+    Term,
+    UnknownValue,
+)
+from pinnlab.training.files import save_solution
+from pinnlab.training.pictures import draw
+from pinnlab.training.solution import Solution
+from pinnlab.training.solve import versions, write_metrics
+from pinnlab.training.trainer import Trainer
+
+logger = logging.getLogger(__name__)
+
+
+def write_run(trainer: Trainer, solution: Solution, folder: Path) -> None:
+    """Numbers, solution, pictures and report; numbers first, so that nothing computed is lost."""
+    from pinnlab.report.html import write_report
+
+    write_metrics(folder, solution.metrics)
+    save_solution(solution, folder / "solution.h5", overwrite=True)
+    figures = draw(solution, folder / "plots")
+    write_report(folder / "report.html", run_data(trainer, solution, figures))
+
+
+def run_data(trainer: Trainer, solution: Solution, figures: dict[str, Any]) -> RunData:
+    """Everything that the report shows, as plain data."""
+    problem, metrics, settings = solution.problem, solution.metrics, solution.settings
+    phases = [Phase(**phase) for phase in trainer.phase_times]
+    errors = metrics.get("errors", {})
+    chosen = {k: v for k, v in settings.items() if k not in ("resolved", "defaults")}
+    return RunData(
+        title=problem.name,
+        status=metrics["status"],
+        message=metrics["message"],
+        problem=problem_text(problem),
+        findings=[
+            Finding(f.level, f.what, f.where, f.do)
+            for f in problem.check(points=trainer.assembly.budget, quick=True).findings
+        ],
+        settings=chosen,
+        defaults=settings["defaults"],
+        versions=versions(settings),
+        phases=phases,
+        history=History.from_records(trainer.records, phases),
+        terms=[
+            Term(
+                name, value, trainer.objective.weights[name], metrics["held_out"].get(name),
+                sum(len(trainer.objective.points[p]) for p in term.placements[:1]),
+            )
+            for term, (name, value) in zip(
+                problem.terms, metrics["terms"].items(), strict=True
+            )
+        ] if metrics["terms"] else (),
+        metrics={
+            f: {k: v for k, v in e.items() if k != "best_constant"} for f, e in errors.items()
+        },
+        baseline={f: {"relative_l2": e["best_constant"]} for f, e in errors.items()},
+        reference=problem.reference.source if problem.reference is not None else "",
+        unknowns={
+            name: UnknownValue(entry["value"], None, entry["true"])
+            for name, entry in metrics.get("unknowns", {}).items()
+        },
+        figures=figures,
+        seconds=metrics["seconds"],
+        folder=str(solution.folder or ""),
+    )
+
+
+def problem_text(problem: Problem) -> ProblemText:
+    """The declaration in words and formulas."""
+    return ProblemText(
+        name=problem.name,
+        domain=repr(problem.domain),
+        fields=problem.fields,
+        equations=[
+            Statement(name, latex=_latex(problem, equation.fn), text=equation.describe())
+            for name, equation in problem.equations.items()
+        ],
+        conditions=[
+            Statement(name, text=condition.describe(), kind=condition.kind)
+            for name, condition in problem.conditions.items()
+        ],
+        parameters={
+            name: f"unknown, first guess {value.initial:g}" if name in problem.unknowns
+            else getattr(value, "text", value)
+            for name, value in problem.parameters.items()
+        },
+    )
+
+
+def _latex(problem: Problem, formula: Any) -> str:
+    try:
+        return latex(formula, problem.coordinates, problem.fields)
+    except PinnlabError as reason:
+        logger.info("'%s' is printed as text: %s", formula.name, reason.what)
+        return ""

@@ -1,0 +1,293 @@
+"""From a declaration to a solution in one call."""
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from pinnlab._version import __version__
+from pinnlab.aggregation.base import Aggregator
+from pinnlab.aggregation.sum import Sum
+from pinnlab.errors import CheckpointError, DeclarationError
+from pinnlab.io._json import to_json
+from pinnlab.optim.base import Phase
+from pinnlab.optim.first_order import Adam
+from pinnlab.optim.lbfgs import LBFGS
+from pinnlab.optim.least_squares import LeastSquares
+from pinnlab.optim.schedules import Exponential
+from pinnlab.problems.assemble import PointBudget, assemble
+from pinnlab.problems.problem import Problem
+from pinnlab.surrogates import MLP
+from pinnlab.surrogates.base import Specification
+from pinnlab.training.callbacks import Callback, Evaluate
+from pinnlab.training.solution import Solution
+from pinnlab.training.trainer import Trainer
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+def solve(
+    problem: Problem,
+    surrogate: Specification | nn.Module | None = None,
+    *,
+    points: PointBudget | Mapping[str, Any] | None = None,
+    gradients: Aggregator | None = None,
+    weights: Mapping[str, float] | None = None,
+    phases: Sequence[Phase] | Phase | None = None,
+    callbacks: Sequence[Callback] | None = None,
+    scales: Mapping[str, float] | str | None = "auto",
+    seed: int = 0,
+    dtype: str | torch.dtype | None = None,
+    device: str | torch.device = "auto",
+    budget: float | None = None,
+    out: str | Path | None = None,
+    checkpoint_every: int = 1000,
+    progress: bool = True,
+    resume: bool = False,
+    config_text: str | None = None,
+    resolved_text: str | None = None,
+) -> Solution:
+    """Solve a problem; every choice has a default, and the report says which was taken.
+
+    Args:
+        problem: What to solve.
+        surrogate: ``MLP(64, 4)`` by default; any specification, or a module from points ``(n, d)``
+            to fields ``(n, c)``.
+        points: Numbers of points: ``PointBudget(interior=4000, boundary=400, sampler="sobol")``.
+        gradients: How the gradients of the terms become one direction: ``Sum()`` or ``ConFIG()``.
+        weights: Factor on the mean square of terms by name.
+        phases: Stretches of training: by default Adam with a decaying rate, then L-BFGS; one
+            least-squares solve where surrogate and equations are linear.
+        callbacks: Called between steps; by default errors are evaluated if there is a reference.
+        scales: Size of every field by name, ``"auto"`` to read it off the data, None for 1.
+        seed: Determines weights, points and batches.
+        dtype: ``"float32"`` or ``"float64"``; by default float64 where a phase needs it.
+        device: ``"cpu"``, ``"cuda"``, or ``"auto"`` for a GPU if there is one.
+        budget: Most seconds of training.
+        out: Run folder for log, checkpoints, pictures, solution and report.
+        checkpoint_every: Steps between checkpoints.
+        progress: Show a progress line.
+        resume: Go on from the latest checkpoint in ``out``.
+        config_text: Configuration as it was given, to be kept in the run folder.
+        resolved_text: Configuration with every default filled in, likewise.
+
+    Returns:
+        The solution.
+
+    Raises:
+        DeclarationError: If the parts do not fit together.
+        CheckpointError: If ``out`` holds another run and ``resume`` is not set.
+    """
+    given = {k for k, v in locals().items() if v is not None and k != "problem"}
+    surrogate = surrogate if surrogate is not None else MLP()
+    linear = isinstance(surrogate, Specification) and surrogate.linear
+    if phases is None:
+        phases = [LeastSquares()] if linear else default_phases()
+    phases = [phases] if isinstance(phases, Phase) else list(phases)
+    budgeted = points if isinstance(points, PointBudget) else PointBudget(**(points or {}))
+    precision = _dtype(dtype, phases)
+    where = _device(device)
+    folder = _folder(out, resume)
+    if callbacks is None:
+        callbacks = [Evaluate()] if problem.reference is not None else []
+    assembly = assemble(
+        problem, surrogate, budget=budgeted, weights=weights, scales=scales, seed=seed,
+        dtype=precision, device=where,
+    )
+    settings = {
+        "surrogate": repr(surrogate) if isinstance(surrogate, Specification)
+        else type(surrogate).__name__,
+        "parameters": sum(p.numel() for p in assembly.objective.parameters),
+        "points": {
+            "interior": budgeted.interior, "boundary": budgeted.boundary,
+            "sampler": budgeted.sampler,
+        },
+        "gradients": repr(gradients or Sum()),
+        "weights": dict(assembly.objective.weights),
+        "phases": [repr(phase) for phase in phases],
+        "scales": scales if isinstance(scales, (str, type(None))) else dict(scales),
+        "seed": seed,
+        "dtype": str(precision).removeprefix("torch."),
+        "device": str(where),
+        "budget": budget,
+    }
+    defaults = [name for name in settings if name not in given]
+    trainer = Trainer(
+        assembly, phases, aggregator=gradients, callbacks=callbacks, folder=folder,
+        checkpoint_every=checkpoint_every, budget=budget, progress=progress, seed=seed,
+    )
+    if folder is not None:
+        _write_head(folder, settings, config_text, resolved_text)
+    if resume:
+        trainer.restore()
+    trainer.run()
+    solution = trainer.solution()
+    solution.settings = settings | {"defaults": defaults, "resolved": resolved_text or ""}
+    solution.metrics = _metrics(trainer, solution)
+    if folder is not None:
+        from pinnlab.training.run_report import write_run
+
+        write_run(trainer, solution, folder)
+    return solution
+
+
+def default_phases() -> list[Phase]:
+    """Adam with a decaying rate to find the basin, L-BFGS to go down in it."""
+    return [
+        Adam(4000, lr=2e-3, schedule=Exponential(rate=0.5, every=1000), resample=1000),
+        LBFGS(2000, resample=500),
+    ]
+
+
+def _dtype(dtype: str | torch.dtype | None, phases: Sequence[Phase]) -> torch.dtype:
+    if dtype is None:
+        second = any(isinstance(phase, (LBFGS, LeastSquares)) for phase in phases)
+        return torch.float64 if second else torch.float32
+    if isinstance(dtype, torch.dtype) and dtype in DTYPES.values():
+        return dtype
+    if dtype not in DTYPES:
+        raise DeclarationError(
+            f"There is no precision '{dtype}'",
+            expected=", ".join(DTYPES),
+            got=dtype,
+            do="use float32 for first-order phases, float64 for the last digits",
+        )
+    return DTYPES[str(dtype)]
+
+
+def _device(device: str | torch.device) -> torch.device:
+    if str(device) == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        where = torch.device(device)
+    except RuntimeError:
+        raise DeclarationError(
+            f"There is no device '{device}'",
+            expected="auto, cpu, cuda, cuda:0, ...",
+            got=device,
+            do="use device='auto'",
+        ) from None
+    if where.type == "cuda" and not torch.cuda.is_available():
+        raise DeclarationError(
+            "There is no CUDA device on this machine",
+            expected="device='cpu' or 'auto'",
+            got=device,
+            do="use device='auto'",
+        )
+    return where
+
+
+def _folder(out: str | Path | None, resume: bool) -> Path | None:
+    if out is None:
+        if resume:
+            raise DeclarationError(
+                "There is nothing to resume without a run folder",
+                expected="out='runs/name'",
+                got=None,
+                do="give the folder of the run",
+            )
+        return None
+    folder = Path(out)
+    if not resume and folder.exists() and (folder.is_file() or any(folder.iterdir())):
+        raise CheckpointError(
+            f"'{folder}' exists already and is not empty",
+            expected="a new folder",
+            got="files of an earlier run",
+            do="choose another folder, or go on with it: resume=True, or `pinnlab resume`",
+        )
+    if resume and not folder.is_dir():
+        raise CheckpointError(
+            f"'{folder}' is no run folder",
+            expected="a folder that an earlier run wrote",
+            got="nothing there",
+            do="check the path",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def versions(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What the run ran on, enough to repeat it."""
+    return {
+        "pinnlab": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": version("numpy"),
+        "scipy": version("scipy"),
+        "platform": platform.platform(),
+        "processor": platform.machine(),
+        "threads": torch.get_num_threads(),
+        "device": settings["device"],
+        "dtype": settings["dtype"],
+        "seed": settings["seed"],
+    }
+
+
+def _write_head(
+    folder: Path, settings: Mapping[str, Any], config: str | None, resolved: str | None
+) -> None:
+    if config is not None:
+        (folder / "config.yaml").write_text(config, encoding="utf-8")
+    if resolved is not None:
+        (folder / "resolved.yaml").write_text(resolved, encoding="utf-8")
+    (folder / "versions.json").write_text(
+        json.dumps(versions(settings), indent=2) + "\n", encoding="utf-8"
+    )
+
+
+def _metrics(trainer: Trainer, solution: Solution) -> dict[str, Any]:
+    last = trainer.records[-1] if trainer.records else {}
+    metrics: dict[str, Any] = {
+        "status": trainer.status,
+        "message": trainer.message,
+        "steps": trainer.step,
+        "seconds": trainer.elapsed,
+        "phases": trainer.phase_times,
+        "loss": last.get("loss"),
+        "terms": last.get("terms", {}),
+        "best": trainer.best,
+        "evaluations": trainer.objective.evaluations,
+        "parameters": solution.settings["parameters"],
+    }
+    if solution.problem.reference is not None:
+        metrics["errors"] = solution.error()
+    if solution.problem.unknowns:
+        metrics["unknowns"] = unknowns_table(solution)
+    metrics["held_out"] = held_out(trainer)
+    return metrics
+
+
+def unknowns_table(solution: Solution) -> dict[str, dict[str, float | None]]:
+    """Per unknown its value, and its true value and relative error where known."""
+    out: dict[str, dict[str, float | None]] = {}
+    for name, value in solution.unknowns.items():
+        true = solution.problem.unknowns[name].true
+        error = abs(value - true) / abs(true) if true else None
+        out[name] = {"value": value, "true": true, "relative_error": error}
+    return out
+
+
+def held_out(trainer: Trainer) -> dict[str, float]:
+    """Mean squares of all terms on points that were not trained on."""
+    assembly = trainer.assembly
+    state = assembly.rng.bit_generator.state
+    before = dict(assembly.objective.points)
+    number = assembly.objective.batch_number
+    assembly.resample()
+    with torch.no_grad():
+        squares = assembly.objective.terms().tolist()
+    assembly.objective.set_points(before)
+    assembly.objective.batch_number = number
+    assembly.rng.bit_generator.state = state
+    return dict(zip(assembly.objective.names, squares, strict=True))
+
+
+def write_metrics(folder: Path, metrics: Mapping[str, Any]) -> None:
+    """Final numbers of a run as JSON."""
+    text = json.dumps(json.loads(to_json(dict(metrics))), indent=2)
+    (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,364 @@
+"""The loop: phases of steps, with checkpoints from which a run goes on bit for bit."""
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pinnlab.aggregation.base import Aggregator
+from pinnlab.conditions.data import DataPoints
+from pinnlab.conditions.placement import Placement
+from pinnlab.errors import CheckpointError, DeclarationError
+from pinnlab.io.run_log import RunLog, read_log
+from pinnlab.io.state import CheckpointFolder
+from pinnlab.objective.objective import Objective
+from pinnlab.optim.base import Phase, Status, Stepper, StepReport
+from pinnlab.problems.assemble import Assembly
+from pinnlab.sampling.points import Points
+from pinnlab.training.callbacks.base import Callback
+from pinnlab.training.progress import Progress
+from pinnlab.training.solution import Solution
+
+NON_FINITE_LIMIT = 3  # rejected steps in a row after which a phase gives up
+
+
+class Trainer:
+    """Runs phases of optimisation on one objective.
+
+    Args:
+        assembly: Objective and what redraws its points.
+        phases: Stretches of training in order.
+        aggregator: Direction from term gradients, for first-order phases; None for their sum.
+        callbacks: Called between steps.
+        folder: Run folder for log and checkpoints, or None to keep everything in memory.
+        checkpoint_every: Steps between checkpoints.
+        budget: Most seconds, or None.
+        progress: Show a progress line.
+        log_every: Steps between lines of the log; the first and last step are always logged.
+        seed: Of mini-batches.
+
+    Raises:
+        DeclarationError: If phases, aggregator and objective cannot be combined.
+    """
+
+    def __init__(
+        self,
+        assembly: Assembly,
+        phases: Sequence[Phase],
+        *,
+        aggregator: Aggregator | None = None,
+        callbacks: Sequence[Callback] = (),
+        folder: Path | None = None,
+        checkpoint_every: int = 1000,
+        budget: float | None = None,
+        progress: bool = True,
+        log_every: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        if not phases:
+            raise DeclarationError(
+                "There is nothing to do",
+                expected="at least one phase, such as Adam(2000)",
+                got="no phase",
+                do="give phases=[...]",
+            )
+        self.assembly = assembly
+        self.phases, self.aggregator = tuple(phases), aggregator
+        self.callbacks, self.folder = tuple(callbacks), folder
+        self.checkpoint_every, self.budget = checkpoint_every, budget
+        total = sum(phase.steps for phase in phases)
+        self.log_every = log_every or max(1, total // 2000)
+        self.rng = np.random.default_rng([seed, 1])
+        # Building every stepper now refuses impossible combinations before the first step.
+        for phase in self.phases:
+            phase.start(assembly.objective, aggregator)
+        self.step = 0
+        self.phase_index, self.phase_step = 0, 0
+        self.stepper: Stepper | None = None
+        self.records: list[dict[str, Any]] = []
+        self.phase_times: list[dict[str, Any]] = []
+        self.best: dict[str, Any] = {"loss": float("inf"), "step": 0}
+        self.elapsed = 0.0
+        self.last_step = False
+        self.status, self.message = "running", ""
+        self._stop = ""
+        self._full_points: dict[Placement, Points] | None = None
+        self._progress = Progress(total, assembly.objective.names) if progress else None
+        self._log: RunLog | None = None
+        self._checkpoints = CheckpointFolder(folder / "checkpoints") if folder else None
+
+    @property
+    def objective(self) -> Objective:
+        """The objective that is trained."""
+        return self.assembly.objective
+
+    def stop(self, reason: str) -> None:
+        """End the run after this step."""
+        self._stop = reason
+
+    def solution(self) -> Solution:
+        """The present state as a solution that shares its parameters."""
+        a = self.assembly
+        return Solution(
+            a.problem, a.objective.state, dtype=a.dtype, device=a.device, records=self.records,
+            metrics={"status": self.status}, folder=self.folder,
+        )
+
+    # --- the loop ----------------------------------------------------------------------------
+    def run(self) -> None:
+        """Train to the end of the last phase, the budget, or a stop."""
+        began = time.perf_counter() - self.elapsed
+        if self.folder is not None:
+            self._log = RunLog(self.folder / "log.jsonl", resume_after=self.step or None)
+        for callback in self.callbacks:
+            callback.on_start(self)
+        with self._orderly_interrupt():
+            while self.phase_index < len(self.phases) and not self._stop:
+                self._run_phase(began)
+        if self.status == "running":
+            self.status, self.message = ("stopped", self._stop) if self._stop else ("finished", "")
+        self.elapsed = time.perf_counter() - began
+        for callback in self.callbacks:
+            callback.on_finish(self)
+        if self._checkpoints is not None:
+            self.save_checkpoint()
+        if self._log is not None:
+            self._log.close()
+        if self._progress is not None:
+            self._progress.close()
+
+    @contextlib.contextmanager
+    def _orderly_interrupt(self) -> Iterator[None]:
+        """Let Ctrl-C end the run after the present step, so that nothing is half written."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def ask(signum: int, frame: Any) -> None:
+            if self.status == "interrupted":
+                raise KeyboardInterrupt
+            self.status, self.message = "interrupted", "stopped by the keyboard"
+            self.stop(self.message)
+
+        before = signal.signal(signal.SIGINT, ask)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _run_phase(self, began: float) -> None:
+        phase = self.phases[self.phase_index]
+        if self.stepper is None:
+            self.stepper = phase.start(self.objective, self.aggregator)
+        started, rejected = time.perf_counter(), 0
+        outcome = ""
+        while self.phase_step < phase.steps and not self._stop:
+            if phase.resample and self.phase_step and self.phase_step % phase.resample == 0:
+                self.assembly.resample()
+                self._full_points = None
+            if phase.batch:
+                self._take_batch(phase.batch)
+            report = self.stepper.step(self.objective)
+            self.step += 1
+            self.phase_step += 1
+            self.elapsed = time.perf_counter() - began
+            rejected = rejected + 1 if report.status is Status.NON_FINITE else 0
+            if rejected >= NON_FINITE_LIMIT:
+                self.status = "failed"
+                self.message = f"{report.status.value} ({report.message}, step {self.step})"
+                self.stop(self.message)
+            if self.budget is not None and self.elapsed >= self.budget:
+                self.stop(f"the budget of {self.budget:g} s is used up")
+            ended = report.status in (Status.CONVERGED, Status.STALLED)
+            done = ended or self.phase_step >= phase.steps
+            self.last_step = bool(self._stop) or (
+                done and self.phase_index + 1 == len(self.phases)
+            )
+            self._after_step(phase, report, done)
+            if ended:
+                outcome = f"{report.status.name.lower()}: {report.message}"
+                break
+        self._restore_points()
+        self.phase_times.append(
+            {
+                "name": phase.label,
+                "first": self.step - self.phase_step,
+                "last": self.step,
+                "seconds": time.perf_counter() - started,
+                "status": outcome or ("stopped" if self._stop else "finished"),
+            }
+        )
+        for callback in self.callbacks:
+            callback.on_phase_end(self)
+        if outcome or self.phase_step >= phase.steps:  # else a resume goes on with this phase
+            self.phase_index += 1
+            self.phase_step, self.stepper = 0, None
+
+    def _after_step(self, phase: Phase, report: StepReport, done: bool) -> None:
+        record: dict[str, Any] = {}
+        logged = self.step == 1 or done or self.last_step or self.step % self.log_every == 0
+        if logged or report.status is not Status.OK or self.callbacks:
+            record = self._record(phase, report)
+        if record and record["loss"] < self.best["loss"]:
+            self.best = {"loss": record["loss"], "step": self.step}
+        for callback in self.callbacks:
+            callback.on_step(self, record)
+        if record and (logged or "errors" in record or report.status is not Status.OK):
+            self.records.append(record)
+            if self._log is not None:
+                self._log.write(**record)
+            if self._progress is not None:
+                self._progress.update(self.step, record)
+        if self._checkpoints is not None and self.step % self.checkpoint_every == 0:
+            self.save_checkpoint()
+
+    def _record(self, phase: Phase, report: StepReport) -> dict[str, Any]:
+        names, objective = self.objective.names, self.objective
+        record: dict[str, Any] = {
+            "step": self.step,
+            "phase": phase.label,
+            "time": round(self.elapsed, 4),
+            "loss": float(report.loss),
+            "terms": dict(zip(names, report.mean_squares.tolist(), strict=True)),
+            "weights": dict(objective.weights),
+        }
+        if report.rate is not None:
+            record["lr"] = report.rate
+        if len(objective.state.unknowns):
+            record["unknowns"] = objective.state.unknown_values()
+        if report.status is not Status.OK:
+            record["status"] = report.status.name.lower()
+            record["message"] = report.message
+        return record
+
+    def _take_batch(self, size: int) -> None:
+        if self._full_points is None:
+            self._full_points = dict(self.objective.points)
+        chosen: dict[Placement, Points] = {}
+        for placement, points in self._full_points.items():
+            if placement.mirror_of is not None:
+                continue
+            if len(points) > size:
+                rows = self.rng.choice(len(points), size, replace=False)
+                points = points.take(torch.as_tensor(np.sort(rows), device=points.x.device))
+            chosen[placement] = points
+        for placement in self._full_points:
+            if placement.mirror_of is not None:
+                chosen[placement] = placement.moved(chosen[placement.mirror_of])
+        self.objective.set_points({p: chosen[p] for p in self._full_points})
+
+    def _restore_points(self) -> None:
+        if self._full_points is not None:
+            self.objective.set_points(self._full_points)
+            self._full_points = None
+
+    # --- checkpoints -------------------------------------------------------------------------
+    def save_checkpoint(self) -> None:
+        """Write everything that the next step depends on."""
+        assert self._checkpoints is not None
+        points = self._full_points or self.objective.points
+        state = {
+            "step": self.step,
+            "phase_index": self.phase_index,
+            "phase_step": self.phase_step,
+            "module": {k: v for k, v in self.objective.state.state_dict().items()},
+            "stepper": self.stepper.state_dict() if self.stepper else None,
+            "points": [_pack(points[p]) for p in self.assembly.placements],
+            "batch_number": self.objective.batch_number,
+            "points_rng": self.assembly.rng.bit_generator.state,
+            "batch_rng": self.rng.bit_generator.state,
+            "weights": dict(self.objective.weights),
+            "best": self.best,
+            "phase_times": self.phase_times,
+            "elapsed": self.elapsed,
+            "callbacks": [callback.state_dict() for callback in self.callbacks],
+        }
+        self._checkpoints.save(self.step, state)
+
+    def restore(self) -> None:
+        """Take up the latest checkpoint of the run folder.
+
+        Raises:
+            CheckpointError: If there is none, or it belongs to another declaration.
+        """
+        found = self._checkpoints.latest() if self._checkpoints is not None else None
+        if found is None:
+            raise CheckpointError(
+                f"'{self.folder}' holds no checkpoint to go on from",
+                expected="a run folder with checkpoints",
+                got="none",
+                do="start the run anew in another folder",
+            )
+        _, state = found
+        module = self.objective.state
+        own, saved = module.state_dict(), state["module"]
+        if {k: v.shape for k, v in own.items()} != {k: v.shape for k, v in saved.items()}:
+            raise CheckpointError(
+                "The checkpoint belongs to another surrogate or other unknowns",
+                expected=", ".join(f"{k} {tuple(v.shape)}" for k, v in own.items()),
+                got=", ".join(f"{k} {tuple(v.shape)}" for k, v in saved.items()),
+                do="resume with the declaration that started the run",
+            )
+        if len(state["points"]) != len(self.assembly.placements):
+            raise CheckpointError(
+                "The checkpoint belongs to other equations or conditions",
+                expected=f"{len(self.assembly.placements)} point sets",
+                got=len(state["points"]),
+                do="resume with the declaration that started the run",
+            )
+        module.load_state_dict(saved)
+        self.step, self.phase_step = state["step"], state["phase_step"]
+        self.phase_index = state["phase_index"]
+        self.best, self.elapsed = state["best"], state["elapsed"]
+        self.phase_times = list(state["phase_times"])
+        self.assembly.rng.bit_generator.state = state["points_rng"]
+        self.rng.bit_generator.state = state["batch_rng"]
+        like = self.objective.points
+        self.objective.set_points(
+            {
+                placement: _unpack(packed, like[placement])
+                for placement, packed in zip(
+                    self.assembly.placements, state["points"], strict=True
+                )
+            }
+        )
+        self.objective.batch_number = state["batch_number"]
+        self.objective.weights.update(state["weights"])
+        if state["stepper"] is not None and self.phase_index < len(self.phases):
+            self.stepper = self.phases[self.phase_index].start(self.objective, self.aggregator)
+            self.stepper.load_state_dict(state["stepper"])
+        for callback, own_state in zip(self.callbacks, state["callbacks"], strict=True):
+            callback.load_state_dict(own_state)
+        if self.folder is not None and (self.folder / "log.jsonl").exists():
+            self.records = [
+                line for line in read_log(self.folder / "log.jsonl")
+                if line.get("step", 0) <= self.step
+            ]
+
+
+def _pack(points: Points) -> dict[str, Any]:
+    packed: dict[str, Any] = {
+        "x": points.x, "normals": points.normals, "weights": points.weights, "tag": points.tag
+    }
+    if isinstance(points, DataPoints):
+        packed["targets"] = dict(points.targets or {})
+    return packed
+
+
+def _unpack(packed: Mapping[str, Any], like: Points) -> Points:
+    parts = {
+        k: packed[k].to(like.x) if packed[k] is not None else None
+        for k in ("x", "normals", "weights")
+    }
+    if "targets" in packed:
+        targets = {k: v.to(like.x) for k, v in packed["targets"].items()}
+        return DataPoints(
+            coordinates=like.coordinates, tag=packed["tag"], targets=targets, **parts
+        )
+    return Points(coordinates=like.coordinates, tag=packed["tag"], **parts)
