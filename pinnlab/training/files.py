@@ -57,36 +57,48 @@ def sample(solution: "Solution") -> tuple[dict[str, np.ndarray], dict[str, np.nd
 
 
 def export_solution(solution: "Solution", path: str | Path, *, points: int, times: int) -> Path:
-    """Write the fields on the domain's mesh, or on a grid, for other programs."""
+    """Write the fields on the domain's mesh, or on a grid, for other programs.
+
+    A format without time (``.vtu``, ``.vtk``) shows a problem in one or two space dimensions as a
+    block of space and time, and one in three at its last moment.
+    """
     from pinnlab.io.export import export_fields
 
-    nodes, cells, inside = _space_nodes(solution, points)
-    time = solution.problem.coordinates.time
-    names = solution.problem.coordinates.space.names
-    columns = {name: nodes[:, k] for k, name in enumerate(names)}
-
-    def values(**at: Any) -> dict[str, np.ndarray]:
-        found = solution(**columns, **at)
-        return {k: np.where(inside, v, np.nan) for k, v in found.items()}
-
-    if time is None or not names:
-        return export_fields(path, nodes, values(), cells=cells)
-    low, high = solution.problem.domain.bounds()
-    moments = np.linspace(low[-1], high[-1], times)
-    series = [values(**{time: np.full(len(nodes), t)}) for t in moments]
+    domain, coordinates = solution.problem.domain, solution.problem.coordinates
+    time = coordinates.time
+    single = Path(path).suffix in (".vtu", ".vtk")
+    if time is None or len(coordinates.names) == 1 or (single and coordinates.space.dim < 3):
+        nodes, cells, inside = _nodes(domain, points)
+        columns = {name: nodes[:, k] for k, name in enumerate(coordinates.names)}
+        return export_fields(path, nodes, _masked(solution, columns, inside), cells=cells)
+    nodes, cells, inside = _nodes(getattr(domain, "space", domain), points)
+    columns = {name: nodes[:, k] for k, name in enumerate(coordinates.space.names)}
+    low, high = domain.bounds()
+    moments = high[-1:] if single else np.linspace(low[-1], high[-1], times)
+    series = [
+        _masked(solution, columns | {time: np.full(len(nodes), t)}, inside) for t in moments
+    ]
+    if single:
+        return export_fields(path, nodes, series[0], cells=cells)
     stacked = {name: np.stack([moment[name] for moment in series]) for name in series[0]}
     return export_fields(path, nodes, stacked, cells=cells, times=moments)
 
 
-def _space_nodes(solution: "Solution", count: int) -> tuple[np.ndarray, Any, np.ndarray]:
+def _masked(
+    solution: "Solution", columns: dict[str, np.ndarray], inside: np.ndarray
+) -> dict[str, np.ndarray]:
+    """All fields at nodes, NaN outside the domain."""
+    return {k: np.where(inside, v, np.nan) for k, v in solution(**columns).items()}
+
+
+def _nodes(domain: Any, count: int) -> tuple[np.ndarray, Any, np.ndarray]:
     """Nodes, cells and which nodes belong to the domain."""
     from pinnlab.io.export import grid
 
-    domain = solution.problem.domain
-    space = getattr(domain, "space", domain)
-    mesh = getattr(space, "cells", None)
-    if mesh is not None:
-        return space.points, mesh, np.ones(len(space.points), dtype=bool)
-    bounds = space.bounds()
-    nodes, cells = grid(bounds, [count] * bounds.shape[1])
-    return nodes, cells, space.contains(nodes)
+    cells = getattr(domain, "cells", None)
+    if cells is not None:
+        return domain.points, cells, np.ones(len(domain.points), dtype=bool)
+    low, high = domain.bounds()
+    names = domain.coordinates.names
+    box = grid({n: (float(a), float(b)) for n, a, b in zip(names, low, high, strict=True)}, count)
+    return box.points, box.cells, domain.contains(box.points)

@@ -290,7 +290,7 @@ class Solution:
         """Write the fields on a grid or mesh for other programs.
 
         Args:
-            path: File ending in .vtu, .vtk, .xdmf, .csv or .npz.
+            path: File ending in .vtu, .vtk, .pvd, .xdmf, .csv or .npz.
             points: Grid points a direction, where the domain is no mesh.
             times: Moments, where there is time.
         """
