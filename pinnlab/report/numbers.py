@@ -33,6 +33,12 @@ def metric_name(name: str) -> str:
     return _METRICS.get(name.lower(), clean(name).replace("_", " "))
 
 
+def error_name(label: str) -> str:
+    """The label of an error as it is read: ``"u relative_l2"`` to ``"u relative L2"``."""
+    field, _, metric = label.rpartition(" ")
+    return f"{clean(field)} {metric_name(metric)}".strip()
+
+
 def clean(text: object, limit: int = 0) -> str:
     """A text on one line without control characters, cut to ``limit`` characters if that is set.
 
@@ -69,7 +75,7 @@ def column(values: Sequence[float | None], digits: int = 4) -> list[str]:
 
     Example:
         >>> column([1.0, 0.25, None]), column([1.0, 3e-7])
-        (['1.0000', '0.2500', '-'], ['1.000e+00', '3.000e-07'])
+        (['1.000', '0.250', '-'], ['1.000e+00', '3.000e-07'])
     """
     sizes = [abs(float(v)) for v in values if v is not None and math.isfinite(v) and v != 0]
     if not sizes:

@@ -30,7 +30,7 @@ from pinnlab.report.figure import (
     styled,
     symbol,
 )
-from pinnlab.report.numbers import with_error
+from pinnlab.report.numbers import error_name, with_error
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,9 +99,11 @@ def plot_errors(
         DataError: If a series has another length than the steps.
     """
     figure, axes, _ = _axes_for(history, False)
-    _draw_lines(axes, history, history.errors, log=True, gaps=False)
-    names = list(history.errors)
-    for name, level in (baseline or {}).items():
+    errors = {error_name(name): values for name, values in history.errors.items()}
+    _draw_lines(axes, history, errors, log=True, gaps=False)
+    names = list(errors)
+    for key, level in (baseline or {}).items():
+        name = error_name(key)
         if np.isfinite(level) and level > 0:
             colour = line_style(names.index(name))["color"] if name in names else MUTED
             label = f"{plain(name, 24)}: best constant"

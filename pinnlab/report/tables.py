@@ -188,7 +188,7 @@ def metric_rows(
         labels.append(clean(field, _NAME))
         lines.append([values.get(name) for name in names])
         if field in baseline:
-            labels.append("  best constant")
+            labels.append("(best constant)")
             lines.append([baseline[field].get(name) for name in names])
     columns = [column([line[k] for line in lines]) for k in range(len(names))]
     rows = [[label, *(cells[i] for cells in columns)] for i, label in enumerate(labels)]
