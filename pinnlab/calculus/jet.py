@@ -82,6 +82,11 @@ class Jet:
         """What the leaves read from; None for a constant."""
         return self._reader
 
+    @property
+    def is_vector(self) -> bool:
+        """Whether it has rows ``(n, size)``: a vector coordinate, or a gradient over one."""
+        return self._width > 0
+
     # -- derivatives ------------------------------------------------------------------------
 
     def __getattr__(self, name: str) -> "Jet":
@@ -1291,7 +1296,7 @@ def _lift(value: Any, like: Jet | None, source: Reader | None = None) -> Any:
 def _lift_tensor(value: Tensor, like: Jet | None, source: Reader | None) -> Jet:
     width = 0 if like is None else like._width
     shape = tuple(value.shape)
-    if width and shape and shape[-1] == width and len(shape) <= 2:
+    if width and len(shape) in (1, 2) and shape[-1] == width:
         n = None if source is None or len(shape) == 1 else source.n
         if n is None or shape[0] in (1, n):
             return Constant(value, source=source, width=width)
