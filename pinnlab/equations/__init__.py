@@ -37,10 +37,10 @@ from pinnlab.equations.lorenz import lorenz as lorenz
 from pinnlab.equations.lotka_volterra import lotka_volterra as lotka_volterra
 from pinnlab.equations.maxwell import maxwell_te as maxwell_te
 from pinnlab.equations.maxwell import maxwell_tm as maxwell_tm
-from pinnlab.equations.navier_stokes import navier_stokes as navier_stokes
+from pinnlab.equations.navier_stokes import navier_stokes_2d as navier_stokes_2d
+from pinnlab.equations.navier_stokes import navier_stokes_2d_steady as navier_stokes_2d_steady
 from pinnlab.equations.navier_stokes import navier_stokes_3d as navier_stokes_3d
-from pinnlab.equations.navier_stokes import navier_stokes_steady as navier_stokes_steady
-from pinnlab.equations.navier_stokes import navier_stokes_steady_3d as navier_stokes_steady_3d
+from pinnlab.equations.navier_stokes import navier_stokes_3d_steady as navier_stokes_3d_steady
 from pinnlab.equations.pendulum import pendulum as pendulum
 from pinnlab.equations.poisson import laplace as laplace
 from pinnlab.equations.poisson import poisson as poisson

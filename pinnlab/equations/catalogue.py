@@ -30,10 +30,10 @@ from pinnlab.equations.lorenz import lorenz
 from pinnlab.equations.lotka_volterra import lotka_volterra
 from pinnlab.equations.maxwell import maxwell_te, maxwell_tm
 from pinnlab.equations.navier_stokes import (
-    navier_stokes,
+    navier_stokes_2d,
+    navier_stokes_2d_steady,
     navier_stokes_3d,
-    navier_stokes_steady,
-    navier_stokes_steady_3d,
+    navier_stokes_3d_steady,
 )
 from pinnlab.equations.pendulum import pendulum
 from pinnlab.equations.poisson import laplace, poisson
@@ -75,10 +75,10 @@ _EQUATIONS: tuple[Callable, ...] = (
     lotka_volterra,
     maxwell_te,
     maxwell_tm,
-    navier_stokes,
+    navier_stokes_2d,
+    navier_stokes_2d_steady,
     navier_stokes_3d,
-    navier_stokes_steady,
-    navier_stokes_steady_3d,
+    navier_stokes_3d_steady,
     pendulum,
     poisson,
     reaction_diffusion,
@@ -106,8 +106,8 @@ def equation(name: str) -> Callable:
         DeclarationError: If there is none.
 
     Example:
-        >>> equation("NavierStokes").__name__
-        'navier_stokes'
+        >>> equation("NavierStokes2D").__name__
+        'navier_stokes_2d'
     """
     for function in _EQUATIONS:
         if _plain(function.__name__) == _plain(str(name)):

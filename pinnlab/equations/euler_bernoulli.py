@@ -18,7 +18,7 @@ def euler_bernoulli(w: Jet, *, EI: Coefficient, q: Coefficient = 0.0) -> Residua
         Residual, left minus right side. [M/T²]
 
     References:
-        Timoshenko (1953), History of Strength of Materials, section 8.
+        Landau and Lifshitz (1986), Theory of Elasticity, chapter 2.
     """
     return d(EI * w.xx, "x", "x") - q
 
@@ -40,7 +40,7 @@ def euler_bernoulli_dynamic(
         Residual, left minus right side. [M/T²]
 
     References:
-        Graff (1975), Wave Motion in Elastic Solids, section 3.1.
+        Graff (1975), Wave Motion in Elastic Solids, chapter 3.
     """
     return m * w.tt + d(EI * w.xx, "x", "x") - q
 

@@ -27,6 +27,6 @@ def klein_gordon(
         Residual, left minus right side. [U/T²]
 
     References:
-        Whitham (1974), Linear and Nonlinear Waves, section 14.1.
+        Whitham (1974), Linear and Nonlinear Waves, chapter 11.
     """
     return u.tt - c**2 * laplacian(u) + m**2 * u + g * u**3 - f

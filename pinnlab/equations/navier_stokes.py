@@ -1,4 +1,4 @@
-r"""Incompressible flow: the Navier-Stokes and Stokes equations in two and three dimensions.
+r"""Incompressible flow: the Navier-Stokes equations in two and three dimensions.
 
 All return one residual of momentum per space coordinate, then that of continuity. The steady
 functions leave ∂_t out and are for problems without a time coordinate.
@@ -26,7 +26,7 @@ def _flow(
     return (*momentum, div(velocity))
 
 
-def navier_stokes(
+def navier_stokes_2d(
     u: Jet,
     v: Jet,
     p: Jet,
@@ -94,7 +94,7 @@ def navier_stokes_3d(
     return _flow((u, v, w), p, nu, rho, f, steady=False)
 
 
-def navier_stokes_steady(
+def navier_stokes_2d_steady(
     u: Jet,
     v: Jet,
     p: Jet,
@@ -127,7 +127,7 @@ def navier_stokes_steady(
     return _flow((u, v), p, nu, rho, f, steady=True)
 
 
-def navier_stokes_steady_3d(
+def navier_stokes_3d_steady(
     u: Jet,
     v: Jet,
     w: Jet,

@@ -18,6 +18,6 @@ def sine_gordon(u: Jet, *, c: Coefficient = 1.0, m: Coefficient = 1.0) -> Residu
         Residual, left minus right side. [1/T²]
 
     References:
-        Drazin and Johnson (1989), Solitons: an Introduction, section 5.2.
+        Ablowitz, Kaup, Newell and Segur (1973), Phys. Rev. Lett. 30, 1262-1264.
     """
     return u.tt - c**2 * laplacian(u) + m**2 * sin(u)

@@ -392,7 +392,7 @@ CASES: dict[str, Case] = {
         ],
         {"eps": 1.4, "mu": 1.2, "sigma": 0.3, "J": "x*y"},
     ),
-    "navier_stokes": Case(
+    "navier_stokes_2d": Case(
         "x y t",
         {"u": WAVE_2D, "v": OTHER_2D, "p": THIRD_2D},
         lambda s: flow(s, "uv", steady=False),
@@ -406,14 +406,14 @@ CASES: dict[str, Case] = {
         {"nu": 0.1, "rho": 1.3, "f": F3},
         linear=False,
     ),
-    "navier_stokes_steady": Case(
+    "navier_stokes_2d_steady": Case(
         "x y",
         STATIC_2D,
         lambda s: flow(s, "uv", steady=True),
         {"nu": 0.1, "rho": 1.3, "f": F2},
         linear=False,
     ),
-    "navier_stokes_steady_3d": Case(
+    "navier_stokes_3d_steady": Case(
         "x y z",
         STATIC_3D,
         lambda s: flow(s, "uvw", steady=True),
@@ -579,11 +579,9 @@ def test_every_equation_is_in_the_table_and_documented(name):
 
 
 def test_names_are_found_however_they_are_written():
-    for spelling in ("navier_stokes", "NavierStokes", "NAVIER-STOKES", "navier stokes"):
-        assert equations.equation(spelling) is equations.navier_stokes
-    with pytest.raises(
-        DeclarationError, match=r"'burger'(.|\n)*mean 'burgers'"
-    ):
+    for spelling in ("navier_stokes_2d", "NavierStokes2D", "NAVIER-STOKES-2D", "navier stokes 2d"):
+        assert equations.equation(spelling) is equations.navier_stokes_2d
+    with pytest.raises(DeclarationError, match=r"'burger'(.|\n)*mean 'burgers'"):
         equations.equation("burger")
     assert list(equations.names()) == sorted(equations.names())
 
@@ -715,8 +713,8 @@ EXACT = {
         {"E_z": "cos(3*(x - t/2))", "H_x": "0*x", "H_y": "-cos(3*(x - t/2))/2"},
         {"eps": 1.0, "mu": 4.0}, ("eps", 1.1),
     ),
-    "navier_stokes: the Taylor-Green vortex": (
-        "navier_stokes", "x y t",
+    "navier_stokes_2d: the Taylor-Green vortex": (
+        "navier_stokes_2d", "x y t",
         {
             "u": "cos(x)*sin(y)*exp(-2*0.1*t)",
             "v": "-sin(x)*cos(y)*exp(-2*0.1*t)",
@@ -735,8 +733,8 @@ EXACT = {
         },
         {"nu": 0.1}, ("rho", 1.1),
     ),
-    "navier_stokes_steady: Kovasznay's flow": (
-        "navier_stokes_steady", "x y",
+    "navier_stokes_2d_steady: Kovasznay's flow": (
+        "navier_stokes_2d_steady", "x y",
         {
             "u": f"1 - exp({KOVASZNAY}*x)*cos(2*pi*y)",
             "v": f"{KOVASZNAY}/(2*pi)*exp({KOVASZNAY}*x)*sin(2*pi*y)",
@@ -744,8 +742,8 @@ EXACT = {
         },
         {"nu": 0.05}, ("nu", 0.06),
     ),
-    "navier_stokes_steady_3d: flow between plates": (
-        "navier_stokes_steady_3d", "x y z",
+    "navier_stokes_3d_steady: flow between plates": (
+        "navier_stokes_3d_steady", "x y z",
         {"u": "z*(1 - z)", "v": "0*x", "w": "0*x", "p": "-2*0.3*x"}, {"nu": 0.3}, ("nu", 0.4),
     ),
     "pendulum: the separatrix": (
