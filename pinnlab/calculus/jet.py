@@ -1330,12 +1330,13 @@ def _opaque(name: str, func: Callable, args: tuple, kwargs: dict) -> Jet:
     source = next((j._reader for j in jets if j._reader is not None), None)
     n = None if source is None else source.n
     shape = [*result.shape] if isinstance(result, Tensor) else None
-    if shape is None or len(shape) > 2 or (n is not None and shape[:1] not in ([], [n])):
+    if shape is None or len(shape) > 2 or (n is not None and shape[:1] != [n]):
         raise DeclarationError(
             f"torch.{name} does not give one value per point",
             expected="shape (n,) or (n, k)" + ("" if n is None else f" with n = {n}"),
             got="no tensor" if shape is None else f"shape {tuple(shape)}",
-            do="use pointwise functions in an equation; stack components along the last axis",
+            do="use pointwise functions, stack components along the last axis, and declare sums "
+            "over points as an Integral",
         )
     node = Operation(Rule(name, lambda *values: result), tuple(jets), source)
     node._value = result

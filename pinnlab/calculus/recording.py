@@ -326,6 +326,8 @@ def components(result: Any, n: int, what: str = "The equation") -> list[Tensor]:
             raise _bad_result(what, "an empty sequence", n)
         return [part for entry in result for part in components(entry, n, what)]
     value = result.value if isinstance(result, Jet) else result
+    if isinstance(result, Jet) and value.ndim == 0:  # an expression that is the same everywhere
+        return [value.expand(n)]
     if not isinstance(value, Tensor):
         raise _bad_result(
             what, "None" if value is None else f"{type(value).__name__} {value!r:.40}", n
@@ -419,10 +421,8 @@ def record(
 def _refuse_constants(result: Any, what: str) -> None:
     parts = result if isinstance(result, Vector | list | tuple) else [result]
     for k, part in enumerate(parts):
-        constant = isinstance(part, int | float) or (
-            isinstance(part, Constant) and part.value.ndim == 0
-        )
-        if constant or (isinstance(part, Tensor) and part.ndim == 0):
+        value = part.value if isinstance(part, Jet) else part
+        if isinstance(value, int | float) or (isinstance(value, Tensor) and value.ndim == 0):
             place = f" (component {k})" if len(parts) > 1 else ""
             raise DeclarationError(
                 f"{what} returns a constant{place}",

@@ -293,6 +293,8 @@ def test_another_torch_function_gives_values_but_no_derivative():
         torch.stack([u, u.x])
     with pytest.raises(DeclarationError, match="one value per point"):
         torch.broadcast_tensors(u, u)
+    with pytest.raises(DeclarationError, match="Integral"):
+        torch.mean(u)  # would depend on which points are drawn
 
 
 def test_dtype_and_precision_follow_the_source():

@@ -3,7 +3,7 @@ import torch
 
 from pinnlab.calculus import functions as f
 from pinnlab.calculus.formula import Formula
-from pinnlab.calculus.jet import field_jets
+from pinnlab.calculus.jet import Constant, field_jets
 from pinnlab.calculus.operators import div, dot, grad, laplacian
 from pinnlab.calculus.recording import (
     FreeSource,
@@ -98,6 +98,7 @@ def test_components_are_counted(function, count):
         (lambda u: 0, "returns a constant"),
         (lambda u: 0 * u, "returns a constant"),
         (lambda u: (u.x, 1.0), r"component 1"),
+        ("[u.x, 2*k]", r"component 1"),
         (lambda u: u.value.sum(), "returns a constant"),
         (lambda u: u.value[:, None] - u.value[None], r"shape \(n, n\)"),
         (lambda u: u.value[:3], "one value per point"),
@@ -114,7 +115,7 @@ def test_components_are_counted(function, count):
 )
 def test_what_no_equation_returns_is_refused(function, reason):
     with pytest.raises(DeclarationError, match=reason):
-        record(Formula(function), XT, ["u"])
+        record(Formula(function), XT, ["u"], {"k": torch.tensor(0.5)})
 
 
 def test_names_of_equations_stand_in_the_error():
@@ -243,6 +244,12 @@ def test_dependence_of_laplacians_and_gradients():
     torch.testing.assert_close(found.gradients["u", "x"], -source.coordinate("x"))
     (nothing,) = dependence(Formula("t + 0*u"), source, ["u"])
     assert nothing.derivatives == {}
+
+
+def test_an_expression_that_is_the_same_everywhere_fills_the_points():
+    assert components(Constant(2.0), 3)[0].tolist() == [2.0] * 3
+    with pytest.raises(DeclarationError, match="one value per point"):
+        components(torch.tensor(2.0), 3)
 
 
 def test_free_slots_are_independent_and_reproducible():
