@@ -1,0 +1,440 @@
+r"""A smooth distance to many facets, and its derivatives in closed form.
+
+With d the dimension of space, S the facets and p = 2 in the plane, p = 1 in space,
+
+.. math::
+    \varphi(x) = \Big( \frac{c}{\Phi(x)} \Big)^{1/p}, \qquad
+    \Phi(x) = \int_S \frac{\mathrm{d}S(y)}{|x - y|^{d - 1 + p}}, \qquad c = 2 \text{ or } 2\pi.
+
+φ vanishes on S and only there, is analytic off S, and grows with unit slope from the interior of a
+facet: seen from close by a facet is a plane, for which Φ = c / hᵖ. Because Φ is an integral it does
+not matter how a flat patch is cut into facets, and where two facets meet at a small angle φ is only
+a little rough; joining the distances of single facets by an R-function would leave a mark at every
+joint. Where facets meet at an angle, φ is continuous and its derivatives are not, as for any
+function that vanishes on a corner with unit slopes.
+
+Both integrals have closed forms. With a, b, c the corners of a facet seen from x and h the distance
+from its line or plane,
+
+.. math::
+    \Phi_{\text{segment}} = \frac{L (|a| + |b|)}{|a||b| \, q}, \quad q = |a||b| + a \cdot b;
+    \qquad \Phi_{\text{triangle}} = \frac{\Omega}{h},
+
+with Ω the solid angle. For a segment q is computed without cancellation by
+:math:`1/q = 2|a||b| / (w^2 + q^2)`, where :math:`w = a \times b = \pm L h`. For a triangle atan(t)/t
+takes care of h → 0 beside it.
+
+On the facets Φ is infinite, and φ and its derivatives are limits from inside. The facet j that
+contributes most is therefore taken out: with S = h_j and T = Sᵖ Φ_j, both finite,
+
+.. math:: \varphi = S \Big( \frac{c}{T + S^p \sum_{i \ne j} \Phi_i} \Big)^{1/p} .
+
+On an edge between facets the derivatives do not exist or cannot be computed with the rest; they are
+taken at a point moved inwards by 1e-5 of the facet's size. The value there is exact.
+
+References:
+    Belyaev, Fayolle & Pasko (2013), Comput.-Aided Des. 45, 523 (Lp distance fields). Differs: the
+    integral over the surface itself takes the place of the one over directions, so that open pieces
+    need no orientation. Solid angle: van Oosterom & Strackee (1983).
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pinnlab.errors import GeometryError
+from pinnlab.geometry._series import SMALL, Layout, Series, atan_terms, atanc_terms, layout
+from pinnlab.typing import MultiIndex
+
+_NUMBERS = 2**15  # numbers in one temporary array: stays in the cache, and bounds the memory
+_ON_EDGE = 1e-6  # nearer to an edge than this part of a facet, derivatives are taken beside it
+_BESIDE = 1e-5
+_TINY = 1e-30
+
+
+class FacetDistance:
+    """The smooth distance to a set of facets.
+
+    Args:
+        corners: Segments ``(f, 2, 2)`` or triangles ``(f, 3, 3)``.
+        inward: Unit normals ``(f, d)`` on the side where derivatives at the facets are taken.
+
+    Example:
+        >>> bottom = FacetDistance(np.array([[[0.0, 0.0], [1.0, 0.0]]]), np.array([[0.0, 1.0]]))
+        >>> x = torch.tensor([[0.5, 0.0]], dtype=torch.float64)
+        >>> bottom.derivatives(x, [(), (1,)])[1,].round(decimals=12)
+        tensor([1.], dtype=torch.float64)
+    """
+
+    def __init__(self, corners: np.ndarray, inward: np.ndarray) -> None:
+        if corners.shape[1] == 2:
+            corners, inward = merge_collinear(corners, inward)
+        else:
+            corners = _facing_in(corners, inward)
+        self.dim = corners.shape[2]
+        nodes, index = np.unique(corners.reshape(-1, self.dim), axis=0, return_inverse=True)
+        self.nodes, self.inward = torch.from_numpy(nodes), torch.from_numpy(inward)
+        self.index = torch.from_numpy(index.reshape(corners.shape[:2]))
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def derivatives(self, x: Tensor, indices: Sequence[MultiIndex]) -> dict[MultiIndex, Tensor]:
+        """Values and partial derivatives.
+
+        Args:
+            x: Points ``(n, d)``.
+            indices: Sorted tuples of column numbers, ``()`` for the value, of up to four entries.
+
+        Returns:
+            ``{index: (n,)}`` in the precision of ``x``; computed in double precision.
+        """
+        order = max((len(index) for index in indices), default=0)
+        if order > 4 or any(k not in range(self.dim) for index in indices for k in index):
+            raise GeometryError(
+                "A derivative of the distance function is not available",
+                expected=f"at most four entries from 0 to {self.dim - 1}",
+                got=max(indices, key=len),
+                do="differentiate by space coordinates only, at most four times",
+            )
+        table = layout(self.dim, order)
+        slots = self.slots(x, order)
+        wanted = {tuple(sorted(index)): index for index in indices}
+        return {index: slots[table.position[key]] for key, index in wanted.items()}
+
+    @torch.no_grad()
+    def slots(self, x: Tensor, order: int) -> Tensor:
+        """All derivatives up to an order, ``(slots, n)`` in the order of the series layout."""
+        table = layout(self.dim, order)
+        points = x.detach().to(torch.float64)
+        step = max(1, _NUMBERS // len(self))
+        parts = [
+            self._chunk(points[start : start + step], table)
+            for start in range(0, len(points), step)
+        ]
+        return torch.cat(parts, dim=1).to(x.dtype) if parts else x.new_zeros(len(table.indices), 0)
+
+    def _chunk(self, x: Tensor, table: Layout) -> Tensor:
+        nodes, index, inward = (t.to(x.device) for t in (self.nodes, self.index, self.inward))
+        each = _POTENTIAL[self.dim](x, nodes, index, layout(self.dim, 0))
+        nearest = torch.nan_to_num(each.value, nan=math.inf).argmax(1)
+        mine, normals = nodes[index[nearest]], inward[nearest]
+        value = _join(x, mine, normals, _without(each, nearest))[0]
+        if table.order == 0:
+            return value[None]
+        size = (mine - mine[:, :1]).norm(dim=2).amax(1)
+        aside = _edge_distance(x, mine) < _ON_EDGE * size
+        # towards the middle of the facet as well, so as to leave its neighbour's plane
+        inside = normals + (mine.mean(1) - x) / size[:, None]
+        moved = x + (aside * _BESIDE * size)[:, None] * inside
+        each = _POTENTIAL[self.dim](moved, nodes, index, table)
+        out = _join(moved, mine, normals, _without(each, nearest))
+        out[0] = value
+        return out
+
+    def __call__(self, x: Any) -> Tensor:
+        """The value at points ``(n, d)``, differentiable by autograd and :mod:`torch.func`."""
+        if torch._C._functorch.is_functorch_wrapped_tensor(x):
+            return self._expand(x)
+        return _Slots.apply(x, self, 0)[0]  # type: ignore[index]
+
+    def _expand(self, x: Tensor) -> Tensor:
+        """The Taylor polynomial of order four about the points themselves.
+
+        Nested forward differentiation of an autograd function silently loses the inner one
+        (torch 2.13), so under torch.func the derivatives are put into plain arithmetic.
+        """
+        origin = x.detach()
+        table = layout(self.dim, 4)
+        slots, step, out = _Frozen.apply(origin, self, 4), x - origin, 0.0
+        for k, index in enumerate(table.indices):
+            term = slots[k] / table.factors[k]
+            for i in index:
+                term = term * step[..., i]
+            out = out + term
+        return out
+
+    def on_jets(self, columns: Sequence[Any]) -> Any:
+        """The value at jets of the coordinates, by arithmetic alone; only in the plane.
+
+        Equal to :meth:`derivatives`, except at the facets, where derivatives have no meaning.
+
+        Args:
+            columns: One object ``(n,)`` per coordinate with ``+ - * /``, ``unsqueeze`` and
+                ``sum``, that :func:`torch.sqrt` accepts.
+
+        Raises:
+            GeometryError: In space, where the solid angle needs a choice between branches.
+        """
+        if self.dim != 2:
+            raise GeometryError(
+                f"The distance to {len(self)} facets in space cannot be computed on jets",
+                expected="tensors, or precomputed derivatives",
+                got=type(columns[0]).__name__,
+                do="call distance_derivatives, or use a soft condition instead of hard=True",
+            )
+        x, y = (column.unsqueeze(1) for column in columns)
+        nodes = self.nodes.to(columns[0].device, columns[0].dtype)
+        start, end = nodes[self.index[:, 0]], nodes[self.index[:, 1]]
+        length = (end - start).norm(dim=1)
+        a, b = (x - start[:, 0], y - start[:, 1]), (x - end[:, 0], y - end[:, 1])
+        ra, rb = (torch.sqrt(v[0] * v[0] + v[1] * v[1] + _TINY) for v in (a, b))
+        q = (ra * rb + a[0] * b[0] + a[1] * b[1]) * (1.0 / length**2)
+        w = (a[0] * b[1] - a[1] * b[0]) * (1.0 / length**2)
+        potential = (ra + rb) * (2.0 / length**3) / (w * w + q * q + _TINY)
+        return torch.sqrt(2.0 / potential.sum(1))
+
+
+class _Slots(torch.autograd.Function):
+    """All derivatives of exactly one order, ``(slots, n)``; the backward pass asks for the next."""
+
+    @staticmethod
+    def forward(x: Tensor, distance: FacetDistance, order: int) -> Tensor:
+        return distance.slots(x, order)[_of_order(distance.dim, order)]
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+        x, ctx.distance, ctx.order = inputs
+        ctx.save_for_backward(x)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple:
+        (x,) = ctx.saved_tensors
+        next_ = _Slots.apply(x, ctx.distance, ctx.order + 1)
+        slopes = next_[_successors(ctx)]  # type: ignore[index]  # (slots, d, n)
+        return (grads[0][:, None] * slopes).sum(0).T, None, None
+
+
+class _Frozen(torch.autograd.Function):
+    """All derivatives up to an order as constants, for points under any number of vmaps."""
+
+    @staticmethod
+    def forward(x: Tensor, distance: FacetDistance, order: int) -> Tensor:
+        return distance.slots(x, order)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+        ctx.mark_non_differentiable(output)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple, x: Tensor, distance: FacetDistance, order: int) -> tuple:
+        batch = x.movedim(in_dims[0], 0)
+        out = _Frozen.apply(batch.reshape(-1, batch.shape[-1]), distance, order)
+        return out.reshape(len(out), len(batch), -1), 1  # type: ignore[union-attr]
+
+
+def _of_order(dim: int, order: int) -> list[int]:
+    table = layout(dim, order)
+    return [k for k, index in enumerate(table.indices) if len(index) == order]
+
+
+def _successors(ctx: Any) -> Tensor:
+    """The rows of the next order that differentiate each slot once more, ``(slots, d)``."""
+    dim, order = ctx.distance.dim, ctx.order
+    after = layout(dim, order + 1)
+    first = _of_order(dim, order + 1)[0]
+    rows = [
+        [after.position[tuple(sorted((*after.indices[k], i)))] - first for i in range(dim)]
+        for k in _of_order(dim, order)
+    ]
+    return torch.tensor(rows)
+
+
+def _without(each: Series, nearest: Tensor) -> Series:
+    """The sum over all facets but the nearest, ``(n,)``."""
+    return each.map(lambda c: c.scatter(1, nearest[:, None], 0.0).sum(dim=1))
+
+
+def _join(x: Tensor, mine: Tensor, normals: Tensor, rest: Series) -> Tensor:
+    """Derivatives ``(slots, n)`` of φ from the nearest facet and the potential of the others."""
+    table = rest.layout
+    power, constant = (2, 2.0) if table.dim == 2 else (1, 2.0 * math.pi)
+    height, side = _height(x, mine, normals, table)
+    term, finite, close = _PAIRED[table.dim](x, mine, table, side)
+    height = height.choose(close, Series.polynomial(table, torch.ones_like(height.value)))
+    scaled = height * height if power == 2 else height
+    ratio = (finite.choose(close, term) + scaled * rest).reciprocal() * constant
+    phi = height * (ratio.sqrt() if power == 2 else ratio)
+    zero = torch.zeros_like(x[:, 0])
+    slots = torch.stack([zero if c is None else c.expand_as(zero) for c in phi.coefficients])
+    factors = torch.tensor(table.factors, dtype=x.dtype, device=x.device)
+    return torch.nan_to_num(slots * factors[:, None], nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def _height(
+    x: Tensor, mine: Tensor, normals: Tensor, table: Layout
+) -> tuple[Series, Tensor]:
+    """Distance from the line or plane of a facet, and on which side: +1 inside and on it."""
+    signed = ((x - mine[:, 0]) * normals).sum(-1)
+    scale = (mine - mine[:, :1]).norm(dim=2).amax(1) + mine.abs().amax((1, 2))
+    side = 1.0 - 2.0 * (signed < -1e-14 * scale).to(x.dtype)
+    slopes = (side[:, None] * normals).unbind(-1)
+    return Series.polynomial(table, signed.abs(), list(slopes)), side
+
+
+def _edge_distance(x: Tensor, mine: Tensor) -> Tensor:
+    """Distance to the ends of a segment or the edges of a triangle, ``(n,)``."""
+    if mine.shape[1] == 2:
+        return (mine - x[:, None]).norm(dim=2).amin(1)
+    start, along = mine, mine.roll(-1, 1) - mine
+    at = ((x[:, None] - start) * along).sum(2) / (along * along).sum(2)
+    foot = start + at.clamp(0.0, 1.0)[..., None] * along
+    return (x[:, None] - foot).norm(dim=2).amin(1)
+
+
+Seen = list[tuple[Tensor, Series]]
+
+
+def _see(x: Tensor, nodes: Tensor, table: Layout) -> tuple[Tensor, Series]:
+    """Points seen from x, as vectors ``(..., d)``, and their distances."""
+    v = nodes - x
+    square = Series.polynomial(table, (v * v).sum(-1), list((-2.0 * v).unbind(-1)), 1.0)
+    return v, square.sqrt()
+
+
+def _see_all(x: Tensor, nodes: Tensor, index: Tensor, table: Layout) -> Seen:
+    """The corners of every facet seen from every point; shared ones are computed once."""
+    v, r = _see(x[:, None], nodes, table)
+    return [(v[:, rows], r.map(lambda c, rows=rows: c[:, rows])) for rows in index.unbind(1)]
+
+
+def _see_paired(x: Tensor, corners: Tensor, table: Layout) -> Seen:
+    """The corners ``(n, d, d)`` of one facet for each point."""
+    return [_see(x, corner, table) for corner in corners.unbind(1)]
+
+
+def _dot(a: Tensor, b: Tensor, table: Layout) -> Series:
+    return Series.polynomial(table, (a * b).sum(-1), list((-a - b).unbind(-1)), 1.0)
+
+
+# segments
+
+
+def _segments(seen: Seen, table: Layout) -> Series:
+    (a, ra), (b, rb) = seen
+    edge = b - a
+    w = Series.polynomial(
+        table, a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0], [-edge[..., 1], edge[..., 0]]
+    )
+    q = ra * rb + _dot(a, b, table)
+    return (ra + rb) * (w * w + q * q).reciprocal() * (2.0 * edge.norm(dim=-1))
+
+
+def _all_segments(x: Tensor, nodes: Tensor, index: Tensor, table: Layout) -> Series:
+    """Φ of every segment at every point, ``(n, f)``."""
+    return _segments(_see_all(x, nodes, index, table), table)
+
+
+def _paired_segments(
+    x: Tensor, mine: Tensor, table: Layout, side: Tensor
+) -> tuple[Series, Series, Tensor]:
+    """Φ and h² Φ of one segment for each point, and where the second is to be used."""
+    seen = _see_paired(x, mine, table)
+    (a, ra), (b, rb) = seen
+    product, dot = ra * rb, _dot(a, b, table)
+    finite = (ra + rb) * (product - dot) * product.reciprocal() * (1.0 / (b - a).norm(dim=1))
+    return _segments(seen, table), finite, dot.value < 0
+
+
+def merge_collinear(corners: np.ndarray, inward: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Join segments ``(f, 2, 2)`` that continue each other straight; the potential stays the same.
+
+    Returns:
+        Fewer segments and their normals.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    f = len(corners)
+    _, ends = np.unique(corners.reshape(-1, 2), axis=0, return_inverse=True)
+    order = np.argsort(ends.ravel(), kind="stable")
+    _, count = np.unique(ends.ravel()[order], return_counts=True)
+    first = (np.cumsum(count) - count)[count == 2]
+    one, other = order[first] // 2, order[first + 1] // 2
+    straight = np.einsum("ij,ij->i", inward[one], inward[other]) > 1.0 - 1e-14
+    one, other = one[straight], other[straight]
+    links = coo_array((np.ones(len(one)), (one, other)), shape=(f, f))
+    chains, label = connected_components(links, directed=False)
+    lead = np.unique(label, return_index=True)[1]
+    normals = inward[lead]
+    tangent = np.column_stack([-normals[:, 1], normals[:, 0]])
+    place = np.einsum("fki,fi->fk", corners, tangent[label])  # along the line of the chain
+    out = np.empty((chains, 2, 2))
+    for side, (best, sign) in enumerate(((np.argmin, 1.0), (np.argmax, -1.0))):
+        at = best(place, axis=1)
+        rank = np.lexsort((sign * place[np.arange(f), at], label))
+        chosen = rank[np.unique(label[rank], return_index=True)[1]]
+        out[:, side] = corners[chosen, at[chosen]]
+    return out, normals
+
+
+# triangles
+
+
+def _facing_in(corners: np.ndarray, inward: np.ndarray) -> np.ndarray:
+    """Triangles ordered such that the triple product of their corners is positive inside."""
+    doubled = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    wrong = np.einsum("ij,ij->i", doubled, inward) > 0
+    return np.where(wrong[:, None, None], corners[:, ::-1], corners)
+
+
+def _fraction(
+    seen: Seen, table: Layout, side: Tensor | None = None
+) -> tuple[Series, Series, Tensor]:
+    """Top and bottom of tan(Ω/2), the top positive, and twice the area.
+
+    The side (+1 inside) settles the slope of the top where it is zero.
+    """
+    (a, ra), (b, rb), (c, rc) = seen
+    doubled = torch.linalg.cross(b - a, c - a)
+    triple = (a * doubled).sum(-1)
+    if side is None:
+        side = 1.0 - 2.0 * (triple < 0).to(a.dtype)
+    top = Series.polynomial(table, triple.abs(), list((-side[..., None] * doubled).unbind(-1)))
+    bottom = (ra * rb + _dot(a, b, table)) * rc
+    bottom = bottom + _dot(b, c, table) * ra + _dot(c, a, table) * rb
+    return top, bottom, doubled.norm(dim=-1)
+
+
+def _all_triangles(x: Tensor, nodes: Tensor, index: Tensor, table: Layout) -> Series:
+    """Φ of every triangle at every point, ``(n, f)``.
+
+    Nearly all of them look small from a point, so that the power series of atan does; the others
+    are computed once more by themselves.
+    """
+    top, bottom, area = _fraction(_see_all(x, nodes, index, table), table)
+    inverse = bottom.reciprocal()
+    ratio = top * inverse
+    out = ratio.compose(atanc_terms(ratio.value, table.order)) * inverse * (2.0 * area)
+    rows, facets = torch.nonzero(~(top.value < SMALL * bottom.value), as_tuple=True)
+    exact = _paired_triangles(x[rows], nodes[index[facets]], table)[0]
+    pairs = zip(out.coefficients, exact.coefficients, strict=True)
+    return Series(table, [c.index_put((rows, facets), e) for c, e in pairs])  # type: ignore
+
+
+def _paired_triangles(
+    x: Tensor, mine: Tensor, table: Layout, side: Tensor | None = None
+) -> tuple[Series, Series, Tensor]:
+    """Φ and h Φ = Ω of one triangle for each point, and where the second is to be used."""
+    top, bottom, area = _fraction(_see_paired(x, mine, table), table, side)
+    low = top.value <= bottom.value  # Ω < π/2; else Ω = π - 2 atan(bottom / top)
+    inverse = bottom.choose(low, top).reciprocal()
+    ratio = top.choose(low, bottom) * inverse
+    atan = atan_terms(ratio.value, table.order)
+    atanc = atanc_terms(ratio.value, table.order, atan)
+    terms = [torch.where(low, 2.0 * f, -2.0 * g) for f, g in zip(atanc, atan, strict=True)]
+    terms[0] = terms[0] + math.pi * (~low).to(x.dtype)
+    potential = ratio.compose(terms) * inverse * area
+    close = top.value <= -bottom.value  # Ω > 3π/2; then Ω = 2π + 2 atan(top / bottom)
+    ratio = top * bottom.reciprocal()
+    terms = [2.0 * t for t in atan_terms(ratio.value, table.order)]
+    terms[0] = terms[0] + 2.0 * math.pi
+    return potential, ratio.compose(terms), close
+
+
+_POTENTIAL = {2: _all_segments, 3: _all_triangles}
+_PAIRED = {2: _paired_segments, 3: _paired_triangles}
