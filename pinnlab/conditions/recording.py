@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinnlab.calculus.formula import Formula
 from pinnlab.calculus.recording import Plan, RandomSource
 from pinnlab.conditions.base import Constraint, Declared, stack_columns
 from pinnlab.conditions.context import Context
@@ -178,8 +177,8 @@ def second_order_ratios(
     rng = np.random.default_rng(2)
     for trial in range(3):
         values: Mapping[str, Any] = {
-            name: value * float(1 + 0.3 * rng.random())
-            if name in declared.unknowns and not isinstance(value, Formula) else value
+            name: value * float(1 + 0.3 * rng.random()) + float(0.1 * rng.random())
+            if name in declared.unknowns else value
             for name, value in declared.parameters.items()
         }
         points = probe_points([placement], declared, 7)[placement]

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import torch
+
 from pinnlab.calculus.expression import number
 from pinnlab.calculus.formula import Formula
 from pinnlab.conditions.base import Constraint, Declared
@@ -117,8 +119,10 @@ class Problem:
     @cached_property
     def declared(self) -> Declared:
         """The declaration as conditions see it; unknowns stand at their first guess."""
+        # Tensors, because a first guess of 0 must not make its terms vanish from the plan.
         guesses = {
-            k: v.initial if isinstance(v, Unknown) else v for k, v in self.parameters.items()
+            k: torch.tensor(v.initial, dtype=torch.float64) if isinstance(v, Unknown) else v
+            for k, v in self.parameters.items()
         }
         return Declared(self.domain, self.fields, guesses, self.regions, tuple(self.unknowns))
 
