@@ -34,7 +34,9 @@ def propagate(module: nn.Module, x: Tensor, layout: Layout) -> TaylorTensor:
             where = _layer_of(reason, module)
             logger.warning(
                 "%s has %s%s; its derivatives come from nested differentiation, which is slower",
-                type(module).__name__, reason, f" in layer '{where}'" if where else "",
+                type(module).__name__,
+                reason,
+                f" in layer '{where}'" if where else "",
             )
             module._taylor_unsupported = True  # type: ignore[assignment]
     return reference_jet(module, x, layout)

@@ -167,5 +167,3 @@ def frozen_set(owner: object, **values: Any) -> None:
     for name, value in values.items():
         assert name in names, name
         object.__setattr__(owner, name, value)
-
-

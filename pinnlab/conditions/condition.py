@@ -72,16 +72,19 @@ class Condition(Constraint):
                 do=nearest(str(kind), KINDS) or "choose one of them",
             )
         frozen_set(
-            self, fn=Formula(fn), on=None if on is None else as_on(on, "Condition"), how=kind,
-            region=region, weight=check_weight("Condition", weight), points=points,
+            self,
+            fn=Formula(fn),
+            on=None if on is None else as_on(on, "Condition"),
+            how=kind,
+            region=region,
+            weight=check_weight("Condition", weight),
+            points=points,
             sampler=sampler,
         )
 
     def placements(self, declared: Declared) -> tuple[Placement, ...]:
         """See :meth:`Constraint.placements`."""
-        return (
-            Placement(on=self.on, region=self.region, count=self.points, sampler=self.sampler),
-        )
+        return (Placement(on=self.on, region=self.region, count=self.points, sampler=self.sampler),)
 
     def components(self, name: str, contexts: Sequence[Context]) -> Sequence[Any]:
         """See :meth:`Constraint.components`."""
@@ -138,16 +141,19 @@ class Integral(Constraint):
         sampler: str | None = None,
     ) -> None:
         frozen_set(
-            self, expression=Formula(expression), value=Formula(value),
-            on=None if on is None else as_on(on, "Integral"), region=region,
-            weight=check_weight("Integral", weight), points=points, sampler=sampler,
+            self,
+            expression=Formula(expression),
+            value=Formula(value),
+            on=None if on is None else as_on(on, "Integral"),
+            region=region,
+            weight=check_weight("Integral", weight),
+            points=points,
+            sampler=sampler,
         )
 
     def placements(self, declared: Declared) -> tuple[Placement, ...]:
         """See :meth:`Constraint.placements`."""
-        return (
-            Placement(on=self.on, region=self.region, count=self.points, sampler=self.sampler),
-        )
+        return (Placement(on=self.on, region=self.region, count=self.points, sampler=self.sampler),)
 
     def components(self, name: str, contexts: Sequence[Context]) -> Sequence[Any]:
         """The misfit of the integral, one number."""
@@ -211,7 +217,8 @@ class Interface(Constraint):
         if isinstance(equal, str) or callable(equal):
             equal = [equal]
         pairs = tuple(
-            tuple(Formula(side) for side in item) if isinstance(item, (list, tuple))
+            tuple(Formula(side) for side in item)
+            if isinstance(item, (list, tuple))
             else (Formula(item),)
             for item in equal
         )
@@ -223,7 +230,11 @@ class Interface(Constraint):
                 do="give at least one pair that must agree",
             )
         frozen_set(
-            self, on=pair, equal=pairs, weight=check_weight("Interface", weight), points=points,
+            self,
+            on=pair,
+            equal=pairs,
+            weight=check_weight("Interface", weight),
+            points=points,
             sampler=sampler,
         )
 
@@ -235,8 +246,7 @@ class Interface(Constraint):
         """See :meth:`Constraint.components`."""
         (at,) = contexts
         return [
-            sides[0](at) - sides[1](at) if len(sides) == 2 else sides[0](at)
-            for sides in self.equal
+            sides[0](at) - sides[1](at) if len(sides) == 2 else sides[0](at) for sides in self.equal
         ]
 
     def describe(self) -> str:
@@ -254,7 +264,7 @@ def as_components(value: Any) -> list[Any]:
         return list(value.values())
     if isinstance(value, torch.Tensor) and value.ndim == 2:
         return list(value.unbind(-1))
-    if isinstance(value, Jet) or isinstance(value, torch.Tensor):
+    if isinstance(value, (Jet, torch.Tensor)):
         return [value]
     if isinstance(value, (list, tuple)) or hasattr(value, "__iter__"):
         return list(value)

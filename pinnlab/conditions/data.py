@@ -1,7 +1,7 @@
 """Measurements."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +72,14 @@ class Data(Constraint):
                     do="give the noise level, or leave sigma out",
                 )
         frozen_set(
-            self, source=source, columns=dict(columns) if columns else None, sigma=sigma,
-            weight=check_weight("Data", weight), points=points, sampler=None, on=None,
+            self,
+            source=source,
+            columns=dict(columns) if columns else None,
+            sigma=sigma,
+            weight=check_weight("Data", weight),
+            points=points,
+            sampler=None,
+            on=None,
         )
 
     def _table(self, declared: Declared) -> dict[str, np.ndarray]:
@@ -124,7 +130,8 @@ class Data(Constraint):
         if self.points is not None and self.points < len(rows):
             rows = np.sort(np.random.default_rng(0).choice(rows, self.points, replace=False))
         x = np.column_stack([table[c][rows] for c in declared.coordinates.names])
-        targets = {key: torch.as_tensor(table[key][rows]) for key in self._measured(table, declared)}
+        measured = self._measured(table, declared)
+        targets = {key: torch.as_tensor(table[key][rows]) for key in measured}
         points = DataPoints(torch.as_tensor(x), declared.coordinates, tag="data", targets=targets)
         return (Placement(fixed=points),)
 
@@ -159,16 +166,14 @@ class DataPoints(Points):
 
     targets: Mapping[str, torch.Tensor] | None = None
 
-    def to(self, device: Any = None, dtype: torch.dtype | None = None) -> "DataPoints":
+    def to(
+        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> "DataPoints":
         """The same points on another device or in another precision."""
-        moved = super().to(device, dtype)
         targets = {k: v.to(device=device, dtype=dtype) for k, v in (self.targets or {}).items()}
-        object.__setattr__(moved, "targets", targets)
-        return moved
+        return replace(super().to(device, dtype), targets=targets)
 
     def take(self, rows: torch.Tensor) -> "DataPoints":
         """The points at ``rows``."""
-        taken = super().take(rows)
         targets = {k: v[rows] for k, v in (self.targets or {}).items()}
-        object.__setattr__(taken, "targets", targets)
-        return taken
+        return replace(super().take(rows), targets=targets)

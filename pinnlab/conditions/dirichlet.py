@@ -55,8 +55,12 @@ class Dirichlet(Constraint):
         **values: Any,
     ) -> None:
         frozen_set(
-            self, on=as_on(on, "Dirichlet"), hard=bool(hard),
-            weight=check_weight("Dirichlet", weight), points=points, sampler=sampler,
+            self,
+            on=as_on(on, "Dirichlet"),
+            hard=bool(hard),
+            weight=check_weight("Dirichlet", weight),
+            points=points,
+            sampler=sampler,
             values=formulas("Dirichlet", values),
         )
 

@@ -44,8 +44,13 @@ class Equation(Constraint):
         sampler: str | None = None,
     ) -> None:
         frozen_set(
-            self, fn=Formula(fn), region=region, weight=check_weight("Equation", weight),
-            points=points, sampler=sampler, on=None,
+            self,
+            fn=Formula(fn),
+            region=region,
+            weight=check_weight("Equation", weight),
+            points=points,
+            sampler=sampler,
+            on=None,
         )
 
     @property

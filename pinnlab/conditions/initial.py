@@ -47,8 +47,13 @@ class Initial(Constraint):
         **values: Any,
     ) -> None:
         frozen_set(
-            self, hard=bool(hard), weight=check_weight("Initial", weight), points=points,
-            sampler=sampler, values=formulas("Initial", values), on="initial",
+            self,
+            hard=bool(hard),
+            weight=check_weight("Initial", weight),
+            points=points,
+            sampler=sampler,
+            values=formulas("Initial", values),
+            on="initial",
         )
 
     def check(self, name: str, declared: Declared) -> None:

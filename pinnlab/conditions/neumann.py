@@ -58,8 +58,13 @@ class Robin(Constraint):
         **values: Any,
     ) -> None:
         frozen_set(
-            self, on=as_on(on, "Robin"), alpha=Formula(alpha), beta=Formula(beta),
-            weight=check_weight("Robin", weight), points=points, sampler=sampler,
+            self,
+            on=as_on(on, "Robin"),
+            alpha=Formula(alpha),
+            beta=Formula(beta),
+            weight=check_weight("Robin", weight),
+            points=points,
+            sampler=sampler,
             values=formulas("Robin", values),
         )
 
@@ -129,8 +134,12 @@ class Neumann(Constraint):
         **values: Any,
     ) -> None:
         frozen_set(
-            self, on=as_on(on, "Neumann"), weight=check_weight("Neumann", weight), points=points,
-            sampler=sampler, values=formulas("Neumann", values),
+            self,
+            on=as_on(on, "Neumann"),
+            weight=check_weight("Neumann", weight),
+            points=points,
+            sampler=sampler,
+            values=formulas("Neumann", values),
         )
 
     def check(self, name: str, declared: Declared) -> None:

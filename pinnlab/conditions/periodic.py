@@ -69,8 +69,14 @@ class Periodic(Constraint):
                 do="use order=1 for second-order equations",
             )
         frozen_set(
-            self, fields=tuple(fields), on=pair, order=order, hard=bool(hard),
-            weight=check_weight("Periodic", weight), points=points, sampler=sampler,
+            self,
+            fields=tuple(fields),
+            on=pair,
+            order=order,
+            hard=bool(hard),
+            weight=check_weight("Periodic", weight),
+            points=points,
+            sampler=sampler,
         )
 
     def check(self, name: str, declared: Declared) -> None:

@@ -162,7 +162,12 @@ def draw_all(
                 drawn[wanted] = wanted.moved(drawn[wanted.mirror_of])
             else:
                 drawn[wanted] = wanted.points(
-                    domain, regions, count=counts(wanted), sampler=sampler, rng=rng,
-                    dtype=dtype, device=device,
+                    domain,
+                    regions,
+                    count=counts(wanted),
+                    sampler=sampler,
+                    rng=rng,
+                    dtype=dtype,
+                    device=device,
                 )
     return drawn

@@ -79,7 +79,9 @@ class Probe:
     def plan(self) -> Plan:
         """What has been read."""
         return Plan(
-            frozenset(self.read), frozenset(self.laplacians), frozenset(self.gradients),
+            frozenset(self.read),
+            frozenset(self.laplacians),
+            frozenset(self.gradients),
             self.coordinates,
         )
 
@@ -89,8 +91,14 @@ def probe_points(
 ) -> dict[Placement, Points]:
     """A few points of every placement."""
     points = draw_all(
-        placements, declared.domain, declared.regions, counts=lambda _: count, sampler="uniform",
-        rng=np.random.default_rng(1), dtype=torch.float64, device="cpu",
+        placements,
+        declared.domain,
+        declared.regions,
+        counts=lambda _: count,
+        sampler="uniform",
+        rng=np.random.default_rng(1),
+        dtype=torch.float64,
+        device="cpu",
     )
     return {k: p.take(torch.arange(min(count, len(p)))) for k, p in points.items()}
 
@@ -120,8 +128,7 @@ def record_term(name: str, constraint: Constraint, declared: Declared) -> Term:
         points = probe_points(placements, declared, size)
         probes = [Probe(points[p]) for p in placements]
         contexts = [
-            Context(probe, declared.fields, declared.parameters, probe.points)
-            for probe in probes
+            Context(probe, declared.fields, declared.parameters, probe.points) for probe in probes
         ]
         try:
             block = residual(contexts)
@@ -155,8 +162,14 @@ def record_term(name: str, constraint: Constraint, declared: Declared) -> Term:
             do="check roots, logarithms and quotients",
         )
     return Term(
-        name, residual, placements, tuple(plans), widths.pop(),
-        weight=constraint.weight, kind=constraint.kind, text=constraint.describe(),
+        name,
+        residual,
+        placements,
+        tuple(plans),
+        widths.pop(),
+        weight=constraint.weight,
+        kind=constraint.kind,
+        text=constraint.describe(),
     )
 
 
@@ -178,7 +191,8 @@ def second_order_ratios(
     for trial in range(3):
         values: Mapping[str, Any] = {
             name: value * float(1 + 0.3 * rng.random()) + float(0.1 * rng.random())
-            if name in declared.unknowns else value
+            if name in declared.unknowns
+            else value
             for name, value in declared.parameters.items()
         }
         points = probe_points([placement], declared, 7)[placement]
@@ -197,8 +211,11 @@ def second_order_ratios(
                     zip(
                         second,
                         torch.autograd.grad(
-                            component.sum(), list(second.values()), retain_graph=True,
-                            allow_unused=True, materialize_grads=True,
+                            component.sum(),
+                            list(second.values()),
+                            retain_graph=True,
+                            allow_unused=True,
+                            materialize_grads=True,
                         ),
                         strict=True,
                     )
@@ -228,4 +245,3 @@ def _agrees(
             if not bool(((ratio - expected).abs() <= 1e-10 * max(1.0, abs(expected))).all()):
                 return False
     return True
-

@@ -26,8 +26,6 @@ class LinearOperator:
     def dense(self) -> Tensor:
         """The matrix itself, from products along its shorter side."""
         rows, columns = self.shape
-        count, product, axis = (
-            (rows, self.rmv, 0) if rows <= columns else (columns, self.mv, 1)
-        )
+        count, product, axis = (rows, self.rmv, 0) if rows <= columns else (columns, self.mv, 1)
         eye = torch.eye(count, dtype=self.like.dtype, device=self.like.device)
         return torch.stack([product(e) for e in eye], axis)

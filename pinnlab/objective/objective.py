@@ -126,9 +126,7 @@ class Objective:
             for placement in term.placements:
                 if placement not in contexts:
                     window = batches.window(self._index[placement], table)
-                    contexts[placement] = Context(
-                        window, self.state.fields, values, window.points
-                    )
+                    contexts[placement] = Context(window, self.state.fields, values, window.points)
             out[term.name] = term.residual([contexts[p] for p in term.placements])
         return out
 
@@ -203,10 +201,7 @@ class Objective:
     def scaled(self, blocks: Mapping[str, Tensor]) -> Tensor:
         """The stacked residual ρ ``(r,)`` whose half squared norm is the loss."""
         return torch.cat(
-            [
-                (r * (self.weights[name] / len(r)) ** 0.5).reshape(-1)
-                for name, r in blocks.items()
-            ]
+            [(r * (self.weights[name] / len(r)) ** 0.5).reshape(-1) for name, r in blocks.items()]
         )
 
     def _split(self, flat: Tensor) -> dict[str, Tensor]:
@@ -289,5 +284,3 @@ class _Call(nn.Module):
 
     def forward(self) -> dict[str, Tensor]:
         return self._evaluate(self._transparent)
-
-

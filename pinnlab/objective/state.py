@@ -59,8 +59,7 @@ class State(nn.Module):
         """Present values of the unknowns."""
         with torch.no_grad():
             return {
-                name: float(self._declared[name].value(raw))
-                for name, raw in self.unknowns.items()
+                name: float(self._declared[name].value(raw)) for name, raw in self.unknowns.items()
             }
 
     def outputs(self, x: Tensor) -> Tensor:

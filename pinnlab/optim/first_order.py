@@ -110,7 +110,8 @@ class Optimizer(Phase):
         check_count(self, steps=self.steps, batch=self.batch, resample=self.resample)
         check_positive(self, lr=self.lr, clip=self.clip, unknowns_lr=self.unknowns_lr)
         names = [
-            n for n, v in vars(torch.optim).items()
+            n
+            for n, v in vars(torch.optim).items()
             if isinstance(v, type) and issubclass(v, torch.optim.Optimizer) and n != "Optimizer"
         ]
         if self.name not in names:
@@ -161,7 +162,9 @@ class FirstOrderStepper(Stepper):
     """One gradient, one update; a non-finite gradient moves nothing."""
 
     def __init__(
-        self, phase: Adam | Optimizer, optimizer: torch.optim.Optimizer,
+        self,
+        phase: Adam | Optimizer,
+        optimizer: torch.optim.Optimizer,
         aggregator: Aggregator | None,
     ) -> None:
         self.phase, self.optimizer = phase, optimizer

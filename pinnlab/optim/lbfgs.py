@@ -54,11 +54,15 @@ class LBFGS(Phase):
 
     def __post_init__(self) -> None:
         check_count(
-            self, steps=self.steps, memory=self.memory, line_search=self.line_search,
+            self,
+            steps=self.steps,
+            memory=self.memory,
+            line_search=self.line_search,
             resample=self.resample,
         )
         check_positive(
-            self, tolerance_gradient=self.tolerance_gradient,
+            self,
+            tolerance_gradient=self.tolerance_gradient,
             tolerance_change=self.tolerance_change,
         )
 
@@ -104,7 +108,8 @@ class LBFGSStepper(Stepper):
         largest = float(self.gradient.abs().max())
         if largest <= self.phase.tolerance_gradient:
             return self._report(
-                Status.CONVERGED, used,
+                Status.CONVERGED,
+                used,
                 f"largest gradient entry {largest:.1e} <= {self.phase.tolerance_gradient:.0e}",
             )
         accepted, evaluations = self._search(objective, self._direction())
@@ -116,7 +121,8 @@ class LBFGSStepper(Stepper):
             used += evaluations
         if accepted is None:
             return self._report(
-                Status.STALLED, used,
+                Status.STALLED,
+                used,
                 f"the line search found no lower loss along the gradient ({used} evaluations)",
             )
         before = self.loss
@@ -125,7 +131,8 @@ class LBFGSStepper(Stepper):
         self.small_steps = self.small_steps + 1 if small else 0
         if self.small_steps >= 10:
             return self._report(
-                Status.CONVERGED, used,
+                Status.CONVERGED,
+                used,
                 f"ten steps lowered the loss by less than {self.phase.tolerance_change:.0e} of it",
                 accepted.step,
             )
@@ -173,8 +180,9 @@ class LBFGSStepper(Stepper):
             loss, gradient, squares = self._evaluate(objective)
             finite = loss == loss and bool(gradient.isfinite().all())
             slope_ = float(torch.dot(gradient, direction)) if finite else float("nan")
-            return Trial(step, loss if finite else float("inf"), slope_,
-                         (position, gradient, squares))
+            return Trial(
+                step, loss if finite else float("inf"), slope_, (position, gradient, squares)
+            )
 
         start = Trial(0.0, self.loss, slope, (origin, self.gradient, self.squares))
         # Without memory the direction has no scale: move by at most one unit in the 1-norm.

@@ -77,9 +77,8 @@ def strong_wolfe(
         if not armijo(trial) or (low.step > 0 and trial.value >= low.value):
             high = trial
         else:
-            if high is not None and trial.slope * (high.step - low.step) >= 0:
-                high = low
-            elif high is None and trial.slope >= 0:
+            towards = 1.0 if high is None else high.step - low.step
+            if trial.slope * towards >= 0:
                 high = low
             low = trial
         if high is None:

@@ -84,9 +84,14 @@ class Assembly:
     def draw(self) -> dict[Placement, Points]:
         """New points for every placement; given points stay."""
         return draw_all(
-            self.placements, self.problem.domain, self.problem.regions,
-            counts=self.budget.count, sampler=self.budget.sampler, rng=self.rng,
-            dtype=self.dtype, device=self.device,
+            self.placements,
+            self.problem.domain,
+            self.problem.regions,
+            counts=self.budget.count,
+            sampler=self.budget.sampler,
+            rng=self.rng,
+            dtype=self.dtype,
+            device=self.device,
         )
 
     def resample(self) -> None:
@@ -102,12 +107,16 @@ class Assembly:
         equations = {
             p for term in self.problem.terms if term.kind == "equation" for p in term.placements
         }
-        many = {
-            p: replace(p, count=candidates) if p in equations else p for p in self.placements
-        }
+        many = {p: replace(p, count=candidates) if p in equations else p for p in self.placements}
         drawn = draw_all(
-            many.values(), self.problem.domain, self.problem.regions, counts=self.budget.count,
-            sampler=self.budget.sampler, rng=self.rng, dtype=self.dtype, device=self.device,
+            many.values(),
+            self.problem.domain,
+            self.problem.regions,
+            counts=self.budget.count,
+            sampler=self.budget.sampler,
+            rng=self.rng,
+            dtype=self.dtype,
+            device=self.device,
         )
         self.objective.set_points({p: drawn[many[p]] for p in self.placements})
         with torch.no_grad():
@@ -219,8 +228,13 @@ def assemble(
         k: v for k, v in problem.parameters.items() if k not in problem.unknowns
     }
     state = State(
-        module, ansatz_of(problem), problem.fields, problem.unknowns, constants,
-        dtype=dtype, device=device,
+        module,
+        ansatz_of(problem),
+        problem.fields,
+        problem.unknowns,
+        constants,
+        dtype=dtype,
+        device=device,
     )
     demands = demands_of(problem)
     wanted = [p for term in problem.terms for p in term.placements]
@@ -234,8 +248,14 @@ def assemble(
         )
     rng = np.random.default_rng(seed)
     points = draw_all(
-        placements, problem.domain, problem.regions, counts=budget.count,
-        sampler=budget.sampler, rng=rng, dtype=dtype, device=device,
+        placements,
+        problem.domain,
+        problem.regions,
+        counts=budget.count,
+        sampler=budget.sampler,
+        rng=rng,
+        dtype=dtype,
+        device=device,
     )
     ordered = {placement: demands[placement] for placement in placements}
     objective = Objective(problem.terms, state, ordered, points, weights)

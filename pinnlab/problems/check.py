@@ -8,15 +8,18 @@ from typing import Any
 import numpy as np
 import torch
 
+from pinnlab.calculus.formula import Formula
 from pinnlab.calculus.layout import Layout, closure
 from pinnlab.calculus.taylor import TaylorTensor, seed
 from pinnlab.conditions.dirichlet import Dirichlet
 from pinnlab.conditions.initial import Initial
 from pinnlab.conditions.periodic import Periodic
 from pinnlab.conditions.placement import Placement
+from pinnlab.conditions.recording import record_term
 from pinnlab.errors import GeometryError
 from pinnlab.geometry.base import Geometry
 from pinnlab.problems.assemble import Assembly, PointBudget, assemble, demands_of
+from pinnlab.problems.hard_check import COUNT, worst_violation
 from pinnlab.problems.problem import Problem
 from pinnlab.sampling.draw import draw
 from pinnlab.surrogates import MLP
@@ -104,7 +107,11 @@ def check(
     ]
     if not quick and all(f.level != "error" for f in findings):
         assembly = assemble(
-            problem, surrogate or MLP(), budget=_small(budget), weights=weights, seed=seed,
+            problem,
+            surrogate or MLP(),
+            budget=_small(budget),
+            weights=weights,
+            seed=seed,
             dtype=torch.float64,
         )
         findings += [
@@ -126,41 +133,51 @@ def _declaration(problem: Problem) -> list[Finding]:
     )
     unknowns = "".join(f", unknown {name}" for name in problem.unknowns)
     out = [
-        Finding(
-            "ok", f"fields {', '.join(problem.fields)} of {columns}{unknowns}", "declaration"
-        )
+        Finding("ok", f"fields {', '.join(problem.fields)} of {columns}{unknowns}", "declaration")
     ]
     read = {f for term in problem.terms for plan in term.plans for f in plan.fields}
     in_equations = {
-        f for term in problem.terms if term.kind == "equation"
-        for plan in term.plans for f in plan.fields
+        f
+        for term in problem.terms
+        if term.kind == "equation"
+        for plan in term.plans
+        for f in plan.fields
     }
     for name in problem.fields:
         if name not in read:
-            out.append(Finding(
-                "error", f"field '{name}' is read by nothing, so nothing determines it", "fields",
-                f"write an equation for '{name}' or drop it",
-            ))
+            out.append(
+                Finding(
+                    "error",
+                    f"field '{name}' is read by nothing, so nothing determines it",
+                    "fields",
+                    f"write an equation for '{name}' or drop it",
+                )
+            )
         elif name not in in_equations:
-            out.append(Finding(
-                "warning", f"field '{name}' is in no equation, only in conditions", "fields",
-                "check that data or conditions determine it everywhere",
-            ))
+            out.append(
+                Finding(
+                    "warning",
+                    f"field '{name}' is in no equation, only in conditions",
+                    "fields",
+                    "check that data or conditions determine it everywhere",
+                )
+            )
     used = _used_names(problem)
     for name in problem.parameters:
         if name not in used and "context" not in used:
-            out.append(Finding(
-                "error" if name in problem.unknowns else "warning",
-                f"parameter '{name}' is used by no equation or condition", "parameters",
-                "use it, or drop it",
-            ))
+            out.append(
+                Finding(
+                    "error" if name in problem.unknowns else "warning",
+                    f"parameter '{name}' is used by no equation or condition",
+                    "parameters",
+                    "use it, or drop it",
+                )
+            )
     return out
 
 
 def _used_names(problem: Problem) -> set[str]:
     """Every name that a formula of the declaration asks for."""
-    from pinnlab.calculus.formula import Formula
-
     used: set[str] = set()
 
     def visit(value: Any) -> None:
@@ -174,7 +191,7 @@ def _used_names(problem: Problem) -> set[str]:
                 visit(part)
 
     for item in (*problem.equations.values(), *problem.conditions.values()):
-        visit({name: getattr(item, name) for name in item.__dataclass_fields__})
+        visit(dict(vars(item)))
     visit(problem.parameters)
     return used
 
@@ -186,17 +203,22 @@ def _coverage(problem: Problem) -> list[Finding]:
     out, uncovered = [], []
     boundary = tuple(getattr(domain, "boundary_pieces", domain.pieces))
     for piece in boundary:
-        if piece in problem.free or any(_covers(c, piece, domain, rng) for c in
-                                        problem.conditions.values()):
+        if piece in problem.free or any(
+            _covers(c, piece, domain, rng) for c in problem.conditions.values()
+        ):
             continue
         uncovered.append(piece)
     if boundary and not uncovered:
         out.append(Finding("ok", f"every piece is covered: {', '.join(boundary)}", "boundary"))
     for piece in uncovered:
-        out.append(Finding(
-            "warning", f"no condition holds on piece '{piece}'", "boundary",
-            f"add one, or declare it free: free=['{piece}']",
-        ))
+        out.append(
+            Finding(
+                "warning",
+                f"no condition holds on piece '{piece}'",
+                "boundary",
+                f"add one, or declare it free: free=['{piece}']",
+            )
+        )
     return out
 
 
@@ -207,10 +229,7 @@ def _covers(condition: Any, piece: str, domain: Geometry, rng: np.random.Generat
     if callable(on):
         sample = domain.sample_boundary(32, piece, sampler="uniform", rng=rng)
         columns = domain.coordinates.columns(sample.x)
-        import inspect
-
-        names = inspect.signature(on).parameters
-        return bool(np.any(on(**{n: columns[n] for n in names if n in columns})))
+        return bool(np.any(np.asarray(Formula(on)(columns))))
     pieces = (on,) if isinstance(on, str) else on
     aliases = getattr(domain, "aliases", {})
     known = {p for name in pieces for p in aliases.get(name, (name,))}
@@ -228,18 +247,25 @@ def _initial_order(problem: Problem) -> list[Finding]:
         order = max(
             (
                 index.count(column)
-                for term in problem.terms if term.kind == "equation"
-                for plan in term.plans for f, index in plan.derivatives if f == name
+                for term in problem.terms
+                if term.kind == "equation"
+                for plan in term.plans
+                for f, index in plan.derivatives
+                if f == name
             ),
             default=0,
         )
         given = {
             Initial.split(key, problem.declared)[1]
-            for condition in problem.conditions.values() if isinstance(condition, Initial)
-            for key in condition.values if Initial.split(key, problem.declared)[0] == name
+            for condition in problem.conditions.values()
+            if isinstance(condition, Initial)
+            for key in condition.values
+            if Initial.split(key, problem.declared)[0] == name
         }
-        if given or any(isinstance(c, Dirichlet) and _on_initial(c) and name in c.values
-                        for c in problem.conditions.values()):
+        if given or any(
+            isinstance(c, Dirichlet) and _on_initial(c) and name in c.values
+            for c in problem.conditions.values()
+        ):
             given.add(0)
         missing = [k for k in range(order) if k not in given]
         if not missing:
@@ -248,14 +274,16 @@ def _initial_order(problem: Problem) -> list[Finding]:
         periodic = any(isinstance(c, Periodic) for c in problem.conditions.values())
         hint = "" if not periodic else ", unless the problem is periodic in time"
         data = any(c.kind == "Data" for c in problem.conditions.values())
-        out.append(Finding(
-            "warning",
-            f"the equations have order {order} in {time_name} for '{name}', but the initial "
-            f"{text} is not given",
-            "initial",
-            f"add Initial({text.split(', ')[0]}=...)" + (" unless the data determine it" if data
-                                                        else hint),
-        ))
+        out.append(
+            Finding(
+                "warning",
+                f"the equations have order {order} in {time_name} for '{name}', but the initial "
+                f"{text} is not given",
+                "initial",
+                f"add Initial({text.split(', ')[0]}=...)"
+                + (" unless the data determine it" if data else hint),
+            )
+        )
     if not out:
         out.append(Finding("ok", "the initial state fits the order in time", "initial"))
     return out
@@ -276,14 +304,18 @@ def _point_counts(problem: Problem, budget: PointBudget) -> list[Finding]:
         wanted = placement.count or budget.count(placement)
         try:
             points = placement.points(
-                problem.domain, problem.regions, count=wanted, sampler=budget.sampler,
-                rng=np.random.default_rng(0), dtype=torch.float64, device="cpu",
+                problem.domain,
+                problem.regions,
+                count=wanted,
+                sampler=budget.sampler,
+                rng=np.random.default_rng(0),
+                dtype=torch.float64,
+                device="cpu",
             )
         except GeometryError as reason:
             out.append(Finding("error", reason.what, ", ".join(names), reason.do or ""))
             continue
-        out.append(Finding("ok", f"{len(points)} points: {placement.describe()}",
-                           ", ".join(names)))
+        out.append(Finding("ok", f"{len(points)} points: {placement.describe()}", ", ".join(names)))
     return out
 
 
@@ -294,12 +326,16 @@ def _plans(problem: Problem) -> list[Finding]:
     for term in problem.terms:
         for placement, plan in zip(term.placements[:1], term.plans[:1], strict=True):
             slots = closure(demands[placement].slots)
-            collapsed = " (second derivatives carried as one sum)" if demands[
-                placement].shares else ""
-            out.append(Finding(
-                "ok", f"reads {plan}; {len(slots)} numbers per neuron and point{collapsed}",
-                term.name,
-            ))
+            collapsed = (
+                " (second derivatives carried as one sum)" if demands[placement].shares else ""
+            )
+            out.append(
+                Finding(
+                    "ok",
+                    f"reads {plan}; {len(slots)} numbers per neuron and point{collapsed}",
+                    term.name,
+                )
+            )
     return out
 
 
@@ -307,20 +343,19 @@ def _hard_conditions(assembly: Assembly) -> list[Finding]:
     """Evaluate the ansatz where hard conditions hold, with the untrained network."""
     problem = assembly.problem
     out = []
-    from pinnlab.conditions.recording import record_term
-    from pinnlab.problems.hard_check import worst_violation
-
     for name, condition in problem.hard.items():
         term = record_term(name, condition, problem.declared)
         worst, scale = worst_violation(assembly, term)
         holds = worst <= 1e-9 * max(1.0, scale)
-        out.append(Finding(
-            "ok" if holds else "error",
-            f"{'holds' if holds else 'does not hold'} by construction: largest violation "
-            f"{worst:.1e} at {128} points",
-            name,
-            "" if holds else "values that meet on the boundary must agree; or use hard=False",
-        ))
+        out.append(
+            Finding(
+                "ok" if holds else "error",
+                f"{'holds' if holds else 'does not hold'} by construction: largest violation "
+                f"{worst:.1e} at {COUNT} points",
+                name,
+                "" if holds else "values that meet on the boundary must agree; or use hard=False",
+            )
+        )
     return out
 
 
@@ -330,7 +365,10 @@ def _derivatives(assembly: Assembly) -> list[Finding]:
     if any(size > 1 for size in problem.coordinates.sizes):
         return []
     x = draw(
-        problem.domain, 16, sampler="uniform", generator=np.random.default_rng(5),
+        problem.domain,
+        16,
+        sampler="uniform",
+        generator=np.random.default_rng(5),
         dtype=torch.float64,
     ).x
     d = x.shape[1]
@@ -348,11 +386,14 @@ def _derivatives(assembly: Assembly) -> list[Finding]:
             scale = max(1e-12, float(exact.abs().max()))
             worst = max(worst, float((exact - difference).abs().max()) / scale)
     good = worst < 1e-6
-    return [Finding(
-        "ok" if good else "error",
-        f"first derivatives agree with finite differences to {worst:.0e}", "surrogate",
-        "" if good else "the module must treat every point by itself",
-    )]
+    return [
+        Finding(
+            "ok" if good else "error",
+            f"first derivatives agree with finite differences to {worst:.0e}",
+            "surrogate",
+            "" if good else "the module must treat every point by itself",
+        )
+    ]
 
 
 def _sizes(assembly: Assembly) -> list[Finding]:
@@ -366,10 +407,14 @@ def _sizes(assembly: Assembly) -> list[Finding]:
         if not np.isfinite(square) or not np.isfinite(norm):
             out.append(Finding("error", finding, name, "look for a division by zero or a root"))
         elif norm == 0:
-            out.append(Finding(
-                "warning", f"{finding}: it moves no parameter", name,
-                "it is fulfilled already, or does not see the network",
-            ))
+            out.append(
+                Finding(
+                    "warning",
+                    f"{finding}: it moves no parameter",
+                    name,
+                    "it is fulfilled already, or does not see the network",
+                )
+            )
         else:
             out.append(Finding("ok", finding, name))
     return out

@@ -3,6 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+import torch
+
 from pinnlab.calculus.formula import Formula
 from pinnlab.conditions.dirichlet import Dirichlet
 from pinnlab.conditions.initial import Initial
@@ -11,6 +14,7 @@ from pinnlab.errors import DeclarationError
 from pinnlab.geometry.blending import blend
 from pinnlab.objective.ansatz import Ansatz, Columns, HardField
 from pinnlab.problems.problem import Problem
+from pinnlab.sampling.draw import draw
 
 
 def ansatz_of(problem: Problem) -> Ansatz:
@@ -103,7 +107,7 @@ def _closed_form(
         return total
 
     def elapsed(columns: Columns) -> Any:
-        since = domain.distance(columns, ["initial"])
+        since: Any = domain.distance(columns, ["initial"])
         return since ** len(orders)
 
     factors: list[Callable[[Columns], Any]] = [
@@ -126,14 +130,16 @@ def _closed_form(
     # Values that agree where they meet need no blending: the initial state often fulfils the
     # boundary condition already, and constants may be the same everywhere.
     texts = {value.text for _, value in boundary}
+
+    def blended(columns: Columns) -> Any:
+        return blend([f(columns) for f in factors], [v(columns) for v in values])
+
     if len(values) == 1 or (not initial and len(texts) == 1):
         lift = values[0]
     elif initial and _state_fits_boundary(problem, boundary, start):
         lift = start
     else:
-
-        def lift(columns: Columns) -> Any:
-            return blend([f(columns) for f in factors], [v(columns) for v in values])
+        lift = blended
 
     text = "; ".join(
         [f"{field} = {value.text} on {', '.join(pieces)}" for pieces, value in boundary]
@@ -152,18 +158,16 @@ def _factorial(k: int) -> float:
 def _state_fits_boundary(
     problem: Problem,
     boundary: list[tuple[Sequence[str], Formula]],
-    start: Callable[[Columns], Any],
+    start: Callable[[Any], Any],
 ) -> bool:
     """Whether the initial polynomial has the boundary values on the boundary at all times."""
-    import numpy as np
-    import torch
-
-    from pinnlab.sampling.draw import draw
-
     constants = {k: v for k, v in problem.parameters.items() if k not in problem.unknowns}
     for pieces, value in boundary:
         points = draw(
-            problem.domain, 64, on=list(pieces), sampler="uniform",
+            problem.domain,
+            64,
+            on=list(pieces),
+            sampler="uniform",
             generator=np.random.default_rng(3),
         )
         env: dict[str, Any] = dict(points.columns)

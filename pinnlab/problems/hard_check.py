@@ -18,8 +18,14 @@ def worst_violation(assembly: Assembly, term: Term) -> tuple[float, float]:
     """Largest residual of a hard condition, and the size of the fields there."""
     problem, state = assembly.problem, assembly.objective.state
     points = draw_all(
-        term.placements, problem.domain, problem.regions, counts=lambda _: COUNT,
-        sampler="uniform", rng=np.random.default_rng(4), dtype=torch.float64, device="cpu",
+        term.placements,
+        problem.domain,
+        problem.regions,
+        counts=lambda _: COUNT,
+        sampler="uniform",
+        rng=np.random.default_rng(4),
+        dtype=torch.float64,
+        device="cpu",
     )
     sets = [points[p] for p in term.placements]
     demands = [Demand.of(plan, problem.coordinates, None) for plan in term.plans]

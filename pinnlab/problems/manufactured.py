@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
-from pinnlab.calculus.formula import Formula
+from pinnlab.calculus.formula import Formula, environment
 from pinnlab.calculus.jet import Jet
 from pinnlab.calculus.sources import tensor_source
 from pinnlab.calculus.substitution import SubstitutedSource
@@ -55,8 +56,11 @@ def manufactured(problem: Problem, points: int = 4096, **exact: Any) -> Problem:
     solution = {name: Formula(value) for name, value in exact.items()}
     equations = {
         name: Equation(
-            _less_exact(equation.fn, solution, problem), region=equation.region,
-            weight=equation.weight, points=equation.points, sampler=equation.sampler,
+            _less_exact(equation.fn, solution, problem),
+            region=equation.region,
+            weight=equation.weight,
+            points=equation.points,
+            sampler=equation.sampler,
         )
         for name, equation in problem.equations.items()
     }
@@ -67,12 +71,16 @@ def manufactured(problem: Problem, points: int = 4096, **exact: Any) -> Problem:
     rng = np.random.default_rng(0)
     x = problem.domain.sample(points, sampler="sobol", rng=rng).x
     reference = Reference(
-        problem.coordinates.names, x, exact_values(problem, solution, x),
+        problem.coordinates.names,
+        x,
+        exact_values(problem, solution, x),
         source="manufactured solution",
     )
     guesses = {k: u.initial for k, u in problem.unknowns.items()}
     return problem.replace(
-        equations=equations, conditions=conditions, reference=reference,
+        equations=equations,
+        conditions=conditions,
+        reference=reference,
         parameters={**problem.parameters, **guesses},
     )
 
@@ -81,8 +89,6 @@ def exact_values(
     problem: Problem, solution: Mapping[str, Formula], x: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Values of the exact fields at points ``(n, d)``."""
-    import torch
-
     tensor = torch.as_tensor(x, dtype=torch.float64)
     base = tensor_source(problem.coordinates, tensor)
     out = {}
@@ -94,17 +100,13 @@ def exact_values(
 
 
 def _coordinates_only(source: Any, problem: Problem) -> dict[str, Any]:
-    from pinnlab.calculus.formula import environment
-
     return environment(source, (), problem.declared.parameters)
 
 
 class _LessExact:
     """F(u) − F(u*) as a residual function of the names that F reads."""
 
-    def __init__(
-        self, formula: Formula, solution: Mapping[str, Formula], problem: Problem
-    ) -> None:
+    def __init__(self, formula: Formula, solution: Mapping[str, Formula], problem: Problem) -> None:
         self.formula, self.solution, self.problem = formula, solution, problem
 
     def components(self, at: Context) -> list[Any]:
@@ -115,13 +117,16 @@ class _LessExact:
             for name, value in self.solution.items()
         }
         exact = Context(
-            SubstitutedSource(base, expressions), at.fields,
-            self.problem.declared.parameters, at.points,
+            SubstitutedSource(base, expressions),
+            at.fields,
+            self.problem.declared.parameters,
+            at.points,
         )
         here = as_components(self.formula(at))
         there = as_components(self.formula(exact))
-        return [a - (b.value if isinstance(b, Jet) else b)
-                for a, b in zip(here, there, strict=True)]
+        return [
+            a - (b.value if isinstance(b, Jet) else b) for a, b in zip(here, there, strict=True)
+        ]
 
 
 def _less_exact(formula: Formula, solution: Mapping[str, Formula], problem: Problem) -> Any:
@@ -140,18 +145,27 @@ def _adapted(
     if isinstance(condition, Dirichlet):
         values: dict[str, Any] = {field: solution[field] for field in condition.values}
         return Dirichlet(
-            on=condition.on, hard=condition.hard, weight=condition.weight,
-            points=condition.points, sampler=condition.sampler, **values,
+            on=condition.on,
+            hard=condition.hard,
+            weight=condition.weight,
+            points=condition.points,
+            sampler=condition.sampler,
+            **values,
         )
     if isinstance(condition, (Neumann, Robin, Condition)):
         formula = Formula(lambda context: condition.components(name, [context]))
         return Condition(
-            _less_exact(formula, solution, problem), on=condition.on, weight=condition.weight,
-            points=condition.points, sampler=condition.sampler,
+            _less_exact(formula, solution, problem),
+            on=condition.on,
+            weight=condition.weight,
+            points=condition.points,
+            sampler=condition.sampler,
         )
     if isinstance(condition, Initial):
         return Initial(
-            hard=condition.hard, weight=condition.weight, points=condition.points,
+            hard=condition.hard,
+            weight=condition.weight,
+            points=condition.points,
             **{key: _time_derivative(key, solution, problem) for key in condition.values},
         )
     raise DeclarationError(

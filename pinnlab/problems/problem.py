@@ -131,9 +131,7 @@ class Problem:
         """Every equation and every condition that is not built in, as a residual block."""
         items = {**self.equations, **self.conditions}
         return tuple(
-            record_term(name, item, self.declared)
-            for name, item in items.items()
-            if not item.hard
+            record_term(name, item, self.declared) for name, item in items.items() if not item.hard
         )
 
     @property
@@ -154,9 +152,14 @@ class Problem:
     def replace(self, **changes: Any) -> "Problem":
         """The same problem with some parts exchanged."""
         parts = {
-            "domain": self.domain, "fields": self.fields, "equations": self.equations,
-            "conditions": self.conditions, "parameters": self.parameters,
-            "regions": self.regions, "free": self.free, "reference": self.reference,
+            "domain": self.domain,
+            "fields": self.fields,
+            "equations": self.equations,
+            "conditions": self.conditions,
+            "parameters": self.parameters,
+            "regions": self.regions,
+            "free": self.free,
+            "reference": self.reference,
             "name": self.name,
         }
         return Problem(**(parts | changes))
@@ -252,7 +255,9 @@ def _field_names(fields: Sequence[str] | str, coordinates: Coordinates) -> tuple
             )
     if len(set(names)) != len(names):
         raise DeclarationError(
-            "A field is named twice", expected="different names", got=", ".join(names),
+            "A field is named twice",
+            expected="different names",
+            got=", ".join(names),
             do="rename one of them",
         )
     return names
@@ -272,7 +277,13 @@ def _parameters(given: Mapping[str, Any]) -> dict[str, float | Formula | Unknown
             out[name] = value
             continue
         formula = Formula(value)
-        out[name] = number(value) if isinstance(value, str) and not formula.arguments else (
-            float(formula.source) if formula.constant and not isinstance(value, str) else formula
+        out[name] = (
+            number(value)
+            if isinstance(value, str) and not formula.arguments
+            else (
+                float(formula.source)
+                if formula.constant and not isinstance(value, str)
+                else formula
+            )
         )
     return out

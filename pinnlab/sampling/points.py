@@ -1,6 +1,7 @@
 """A batch of points with everything that belongs to them."""
 
 from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -56,7 +57,9 @@ class Points:
         """Each coordinate by name, ``(n,)`` or ``(n, size)``."""
         return self.coordinates.columns(self.x)
 
-    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None):
+    def to(
+        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> Self:
         """The same points on another device or in another precision."""
 
         def move(t: Tensor | None) -> Tensor | None:
@@ -69,7 +72,7 @@ class Points:
             weights=move(self.weights),
         )
 
-    def take(self, rows: Tensor) -> "Points":
+    def take(self, rows: Tensor) -> Self:
         """The points at ``rows``, an index or mask tensor."""
 
         def pick(t: Tensor | None) -> Tensor | None:

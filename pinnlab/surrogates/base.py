@@ -53,7 +53,7 @@ class Frame:
 
 
 class Specification(ABC):
-    """A frozen description of a surrogate; ``linear`` says whether it is linear in its parameters."""
+    """A frozen description; ``linear`` says whether it is linear in its parameters."""
 
     linear: bool = False
 
@@ -121,9 +121,7 @@ class Network(Specification):
         inputs = InputMap(frame, scale=self.scale_inputs, dtype=dtype)
         make = LayerFactory(self, generator, dtype)
         if self.per_field and len(frame.fields) > 1:
-            body: nn.Module = PerField(
-                [self.body(inputs.width, 1, make) for _ in frame.fields]
-            )
+            body: nn.Module = PerField([self.body(inputs.width, 1, make) for _ in frame.fields])
         else:
             body = self.body(inputs.width, len(frame.fields), make)
         return Surrogate(inputs, body, frame, dtype).to(device)

@@ -75,9 +75,7 @@ def export_solution(solution: "Solution", path: str | Path, *, points: int, time
     columns = {name: nodes[:, k] for k, name in enumerate(coordinates.space.names)}
     low, high = domain.bounds()
     moments = high[-1:] if single else np.linspace(low[-1], high[-1], times)
-    series = [
-        _masked(solution, columns | {time: np.full(len(nodes), t)}, inside) for t in moments
-    ]
+    series = [_masked(solution, columns | {time: np.full(len(nodes), t)}, inside) for t in moments]
     if single:
         return export_fields(path, nodes, series[0], cells=cells)
     stacked = {name: np.stack([moment[name] for moment in series]) for name in series[0]}

@@ -44,10 +44,11 @@ def _history(solution: "Solution") -> dict[str, Any]:
         if history.errors:
             out["Errors"] = plot_errors(history)
         if history.unknowns:
-            true = {
-                k: u.true for k, u in solution.problem.unknowns.items() if u.true is not None
-            }
-            out["Unknowns"] = plot_unknowns(history, {k: {"value": v, "true": true.get(k)} for k, v in solution.unknowns.items()})
+            true = {k: u.true for k, u in solution.problem.unknowns.items() if u.true is not None}
+            out["Unknowns"] = plot_unknowns(
+                history,
+                {k: {"value": v, "true": true.get(k)} for k, v in solution.unknowns.items()},
+            )
     return out
 
 
@@ -100,7 +101,13 @@ def _plane(solution: "Solution") -> dict[str, Any]:
         here = solution(**{names[0]: x, names[1]: y})
         return {
             f"{field} beside the reference": plot_comparison(
-                x, y, here[field], reference.fields[field], label=field, labels=names, time=time,
+                x,
+                y,
+                here[field],
+                reference.fields[field],
+                label=field,
+                labels=(names[0], names[1]),
+                time=time,
                 inside=_inside(solution),
             )
             for field in shared
@@ -109,7 +116,13 @@ def _plane(solution: "Solution") -> dict[str, Any]:
     values = solution(**{names[0]: x[:, None], names[1]: y[None, :]})
     return {
         f"Field {field}": plot_2d(
-            x, y, value, label=field, labels=names, time=time, inside=_inside(solution)
+            x,
+            y,
+            value,
+            label=field,
+            labels=(names[0], names[1]),
+            time=time,
+            inside=_inside(solution),
         )
         for field, value in values.items()
     }
@@ -130,7 +143,8 @@ def _plane_in_time(solution: "Solution") -> dict[str, Any]:
     moments = np.linspace(low[2], high[2], 4)
     values = solution(
         **{
-            names[0]: x[None, :, None], names[1]: y[None, None, :],
+            names[0]: x[None, :, None],
+            names[1]: y[None, None, :],
             time: moments[:, None, None],
         }
     )
@@ -141,7 +155,13 @@ def _plane_in_time(solution: "Solution") -> dict[str, Any]:
 
     return {
         f"Field {field}": plot_snapshots(
-            x, y, moments, value, label=field, labels=(names[0], names[1]), time=time,
+            x,
+            y,
+            moments,
+            value,
+            label=field,
+            labels=(names[0], names[1]),
+            time=time,
             inside=inside,
         )
         for field, value in values.items()
@@ -165,6 +185,7 @@ def _volume(solution: "Solution") -> dict[str, Any]:
         return np.column_stack([points, np.full(len(points), at[time])]) if time else points
 
     out: dict[str, Any] = {}
+    labels = (names[0], names[1], names[2])
     surface = domain.sample_boundary(
         6000, "boundary", sampler="uniform", rng=np.random.default_rng(0)
     ).x[:, :3]
@@ -172,10 +193,15 @@ def _volume(solution: "Solution") -> dict[str, Any]:
     for field, value in values.items():
         when = f" at {time} = {at[time]:g}" if time else ""
         out[f"Field {field}{when}"] = plot_3d(
-            *axes, value, label=field, labels=names,
+            axes[0],
+            axes[1],
+            axes[2],
+            value,
+            label=field,
+            labels=labels,
             inside=lambda points: domain.contains(with_time(points)),
         )
         out[f"Field {field} on the surface{when}"] = plot_surface(
-            surface, on_surface[field], label=field, labels=names
+            surface, on_surface[field], label=field, labels=labels
         )
     return out

@@ -51,9 +51,7 @@ class Progress:
             "mean squares: " + ", ".join(shown),
         ]
         parts += [f"{k} = {v:.5g}" for k, v in record.get("unknowns", {}).items()]
-        parts += [
-            f"error {k} {v['relative_l2']:.2e}" for k, v in record.get("errors", {}).items()
-        ]
+        parts += [f"error {k} {v['relative_l2']:.2e}" for k, v in record.get("errors", {}).items()]
         if rate:
             parts.append(f"{rate:.0f} steps/s" if rate >= 10 else f"{1 / rate:.2g} s/step")
             parts.append(f"{left / 60:.0f} min left" if left > 90 else f"{left:.0f} s left")

@@ -6,6 +6,7 @@ from typing import Any
 
 from pinnlab.calculus.symbolic import latex
 from pinnlab.errors import PinnlabError
+from pinnlab.objective.unknown import Unknown
 from pinnlab.problems.problem import Problem
 from pinnlab.report.data import (
     Finding,
@@ -58,13 +59,16 @@ def run_data(trainer: Trainer, solution: Solution, figures: dict[str, Any]) -> R
         history=History.from_records(trainer.records, phases),
         terms=[
             Term(
-                name, value, trainer.objective.weights[name], metrics["held_out"].get(name),
+                name,
+                value,
+                trainer.objective.weights[name],
+                metrics["held_out"].get(name),
                 sum(len(trainer.objective.points[p]) for p in term.placements[:1]),
             )
-            for term, (name, value) in zip(
-                problem.terms, metrics["terms"].items(), strict=True
-            )
-        ] if metrics["terms"] else (),
+            for term, (name, value) in zip(problem.terms, metrics["terms"].items(), strict=True)
+        ]
+        if metrics["terms"]
+        else (),
         metrics={
             f: {k: v for k, v in e.items() if k != "best_constant"} for f, e in errors.items()
         },
@@ -95,7 +99,8 @@ def problem_text(problem: Problem) -> ProblemText:
             for name, condition in problem.conditions.items()
         ],
         parameters={
-            name: f"unknown, first guess {value.initial:g}" if name in problem.unknowns
+            name: f"unknown, first guess {value.initial:g}"
+            if isinstance(value, Unknown)
             else getattr(value, "text", value)
             for name, value in problem.parameters.items()
         },

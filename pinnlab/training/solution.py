@@ -139,7 +139,7 @@ class Solution:
 
     def __call__(self, **coordinates: Any) -> dict[str, Any]:
         """All fields at broadcast coordinates, by name."""
-        return self.evaluate({name: () for name in self.problem.fields}, coordinates)
+        return self.evaluate(dict.fromkeys(self.problem.fields, ()), coordinates)
 
     def _points(self, given: Mapping[str, Any]) -> tuple[Tensor, tuple[int, ...], bool]:
         names = self.problem.coordinates.names
@@ -261,7 +261,7 @@ class Solution:
                 do="name its columns after the problem's fields and coordinates",
             )
         here = {name: columns[name] for name in self.problem.coordinates.names}
-        values = self.evaluate({name: () for name in shared}, here)
+        values = self.evaluate(dict.fromkeys(shared, ()), here)
         return {
             name: field_errors(np.asarray(values[name], dtype=np.float64), reference.fields[name])
             for name in shared

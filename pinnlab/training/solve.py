@@ -96,15 +96,23 @@ def solve(
     if callbacks is None:
         callbacks = [Evaluate()] if problem.reference is not None else []
     assembly = assemble(
-        problem, surrogate, budget=budgeted, weights=weights, scales=scales, seed=seed,
-        dtype=precision, device=where,
+        problem,
+        surrogate,
+        budget=budgeted,
+        weights=weights,
+        scales=scales,
+        seed=seed,
+        dtype=precision,
+        device=where,
     )
     settings = {
-        "surrogate": repr(surrogate) if isinstance(surrogate, Specification)
+        "surrogate": repr(surrogate)
+        if isinstance(surrogate, Specification)
         else type(surrogate).__name__,
         "parameters": sum(p.numel() for p in assembly.objective.parameters),
         "points": {
-            "interior": budgeted.interior, "boundary": budgeted.boundary,
+            "interior": budgeted.interior,
+            "boundary": budgeted.boundary,
             "sampler": budgeted.sampler,
         },
         "gradients": repr(gradients or Sum()),
@@ -118,8 +126,15 @@ def solve(
     }
     defaults = [name for name in settings if name not in given]
     trainer = Trainer(
-        assembly, phases, aggregator=gradients, callbacks=callbacks, folder=folder,
-        checkpoint_every=checkpoint_every, budget=budget, progress=progress, seed=seed,
+        assembly,
+        phases,
+        aggregator=gradients,
+        callbacks=callbacks,
+        folder=folder,
+        checkpoint_every=checkpoint_every,
+        budget=budget,
+        progress=progress,
+        seed=seed,
     )
     if folder is not None:
         _write_head(folder, settings, config_text, resolved_text)

@@ -106,8 +106,13 @@ class Trainer:
         """The present state as a solution that shares its parameters."""
         a = self.assembly
         return Solution(
-            a.problem, a.objective.state, dtype=a.dtype, device=a.device, records=self.records,
-            metrics={"status": self.status}, folder=self.folder,
+            a.problem,
+            a.objective.state,
+            dtype=a.dtype,
+            device=a.device,
+            records=self.records,
+            metrics={"status": self.status},
+            folder=self.folder,
         )
 
     # --- the loop ----------------------------------------------------------------------------
@@ -177,9 +182,7 @@ class Trainer:
                 self.stop(f"the budget of {self.budget:g} s is used up")
             ended = report.status in (Status.CONVERGED, Status.STALLED)
             done = ended or self.phase_step >= phase.steps
-            self.last_step = bool(self._stop) or (
-                done and self.phase_index + 1 == len(self.phases)
-            )
+            self.last_step = bool(self._stop) or (done and self.phase_index + 1 == len(self.phases))
             self._after_step(phase, report, done)
             if ended:
                 outcome = f"{report.status.name.lower()}: {report.message}"
@@ -267,7 +270,7 @@ class Trainer:
             "step": self.step,
             "phase_index": self.phase_index,
             "phase_step": self.phase_step,
-            "module": {k: v for k, v in self.objective.state.state_dict().items()},
+            "module": dict(self.objective.state.state_dict()),
             "stepper": self.stepper.state_dict() if self.stepper else None,
             "points": [_pack(points[p]) for p in self.assembly.placements],
             "batch_number": self.objective.batch_number,
@@ -323,28 +326,31 @@ class Trainer:
         self.objective.set_points(
             {
                 placement: _unpack(packed, like[placement])
-                for placement, packed in zip(
-                    self.assembly.placements, state["points"], strict=True
-                )
+                for placement, packed in zip(self.assembly.placements, state["points"], strict=True)
             }
         )
         self.objective.batch_number = state["batch_number"]
         self.objective.weights.update(state["weights"])
         if state["stepper"] is not None and self.phase_index < len(self.phases):
-            self.stepper = self.phases[self.phase_index].start(self.objective, self.aggregator)
-            self.stepper.load_state_dict(state["stepper"])
+            stepper = self.phases[self.phase_index].start(self.objective, self.aggregator)
+            stepper.load_state_dict(state["stepper"])
+            self.stepper = stepper
         for callback, own_state in zip(self.callbacks, state["callbacks"], strict=True):
             callback.load_state_dict(own_state)
         if self.folder is not None and (self.folder / "log.jsonl").exists():
             self.records = [
-                line for line in read_log(self.folder / "log.jsonl")
+                line
+                for line in read_log(self.folder / "log.jsonl")
                 if line.get("step", 0) <= self.step
             ]
 
 
 def _pack(points: Points) -> dict[str, Any]:
     packed: dict[str, Any] = {
-        "x": points.x, "normals": points.normals, "weights": points.weights, "tag": points.tag
+        "x": points.x,
+        "normals": points.normals,
+        "weights": points.weights,
+        "tag": points.tag,
     }
     if isinstance(points, DataPoints):
         packed["targets"] = dict(points.targets or {})
@@ -352,13 +358,11 @@ def _pack(points: Points) -> dict[str, Any]:
 
 
 def _unpack(packed: Mapping[str, Any], like: Points) -> Points:
-    parts = {
+    parts: dict[str, Any] = {
         k: packed[k].to(like.x) if packed[k] is not None else None
         for k in ("x", "normals", "weights")
     }
     if "targets" in packed:
         targets = {k: v.to(like.x) for k, v in packed["targets"].items()}
-        return DataPoints(
-            coordinates=like.coordinates, tag=packed["tag"], targets=targets, **parts
-        )
+        return DataPoints(coordinates=like.coordinates, tag=packed["tag"], targets=targets, **parts)
     return Points(coordinates=like.coordinates, tag=packed["tag"], **parts)

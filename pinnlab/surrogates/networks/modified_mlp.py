@@ -1,6 +1,7 @@
 """Modified multilayer perceptron with two gates."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from torch import nn
 
@@ -33,8 +34,7 @@ class _GatedPerceptron(nn.Module):
             nn.Sequential(make.linear(d_in, spec.width), make.activation()) for _ in range(2)
         )
         self.layers = nn.ModuleList(
-            nn.Sequential(make.linear(a, b), make.activation())
-            for a, b in zip(widths[:-1], widths[1:], strict=True)
+            nn.Sequential(make.linear(a, b), make.activation()) for a, b in pairwise(widths)
         )
         self.last = make.linear(spec.width, d_out)
 

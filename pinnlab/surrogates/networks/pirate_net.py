@@ -52,9 +52,7 @@ class _ResidualAdaptive(nn.Module):
             return nn.Sequential(make.linear(width, width), make.activation())
 
         self.first_gate, self.second_gate = layer(), layer()
-        self.blocks = nn.ModuleList(
-            nn.ModuleList([layer(), layer(), layer()]) for _ in range(spec.depth)
-        )
+        self.layers = nn.ModuleList(layer() for _ in range(3 * spec.depth))
         self.skips = nn.Parameter(torch.full((spec.depth,), spec.nonlinearity, dtype=make.dtype))
         self.last = make.linear(width, d_out)
 
@@ -63,7 +61,8 @@ class _ResidualAdaptive(nn.Module):
         u = self.first_gate(x)
         v = self.second_gate(x)
         difference = u - v
-        for k, (first, second, third) in enumerate(self.blocks):
+        for k in range(len(self.skips)):
+            first, second, third = self.layers[3 * k : 3 * k + 3]
             z = v + first(x) * difference
             z = v + second(z) * difference
             x = x + (third(z) - x) * self.skips[k]
