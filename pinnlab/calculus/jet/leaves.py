@@ -1,0 +1,263 @@
+"""Leaves: what a jet reads from its source, and bare symbols."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pinnlab.calculus.jet.base import Jet
+from pinnlab.calculus.jet.constants import ONE, ZERO, Constant
+from pinnlab.calculus.jet.operations import NO_SLOPE, Operation, Rule
+from pinnlab.calculus.jet.refusals import unsupported
+from pinnlab.calculus.sources import JetSource, Reader, reader
+from pinnlab.errors import DeclarationError
+from pinnlab.typing import MultiIndex
+
+
+class Field(Jet):
+    """A derivative of a field; ``()`` is its value."""
+
+    __slots__ = ("field", "index")
+
+    def __init__(self, source: Reader, field: str, index: MultiIndex = ()) -> None:
+        self._reader, self._width, self._value = source, 0, None
+        self.field, self.index = field, index
+
+    def _compute(self) -> Tensor:
+        return self._reader.derivative(self.field, self.index)  # type: ignore[union-attr]
+
+    def derivative(self, suffix: str) -> Jet:
+        """The derivative that a suffix means, in one step."""
+        index = self._reader.index(suffix)  # type: ignore[union-attr]
+        if index is None:
+            return super().derivative(suffix)
+        if self.index:
+            index = tuple(sorted(self.index + index))
+        return Field(self._reader, self.field, index)  # type: ignore[arg-type]
+
+    def _along(self, column: int) -> Jet:
+        index = tuple(sorted((*self.index, column)))
+        return Field(self._reader, self.field, index)  # type: ignore[arg-type]
+
+    def _gradient(self, name: str) -> Jet:
+        if self.index:
+            raise unsupported(f"The gradient of '{self}' over the vector coordinate '{name}'")
+        return Gradient(self._reader, self.field, name)  # type: ignore[arg-type]
+
+    def _laplacian(self, name: str) -> Jet:
+        if self.index:
+            raise unsupported(f"The Laplacian of '{self}' over the vector coordinate '{name}'")
+        return Laplacian(self._reader, self.field, name)  # type: ignore[arg-type]
+
+    def _text(self) -> tuple[str, float]:
+        if not self.index:
+            return self.field, 10
+        return f"{self.field}.{self._reader.coordinates.suffix(self.index)}", 10  # type: ignore
+
+
+class Gradient(Jet):
+    """The gradient of a field over a vector coordinate, rows ``(n, size)``."""
+
+    __slots__ = ("field", "name")
+
+    def __init__(self, source: Reader, field: str, name: str) -> None:
+        self._reader, self._value = source, None
+        self._width = source.coordinates.size(name)
+        self.field, self.name = field, name
+
+    def _compute(self) -> Tensor:
+        return self._reader.gradient(self.field, self.name)  # type: ignore[union-attr]
+
+    def _along(self, column: int) -> Jet:
+        raise unsupported(f"A derivative of {self}")
+
+    def _gradient(self, name: str) -> Jet:
+        raise unsupported(f"A derivative of {self}")
+
+    def _laplacian(self, name: str) -> Jet:
+        raise unsupported(f"A derivative of {self}")
+
+    def _text(self) -> tuple[str, float]:
+        return f"grad({self.field})", 10
+
+
+class Laplacian(Jet):
+    """The Laplacian of a field over a vector coordinate."""
+
+    __slots__ = ("field", "name")
+
+    def __init__(self, source: Reader, field: str, name: str) -> None:
+        self._reader, self._width, self._value = source, 0, None
+        self.field, self.name = field, name
+
+    def _compute(self) -> Tensor:
+        return self._reader.laplacian(self.field, self.name)  # type: ignore[union-attr]
+
+    def _along(self, column: int) -> Jet:
+        raise unsupported(f"A derivative of {self}")
+
+    def _gradient(self, name: str) -> Jet:
+        raise unsupported(f"A derivative of {self}")
+
+    def _laplacian(self, name: str) -> Jet:
+        raise unsupported(f"A derivative of {self}")
+
+    def _text(self) -> tuple[str, float]:
+        return f"laplacian({self.field})", 10
+
+
+class Coordinate(Jet):
+    """A coordinate; a scalar, or rows for a vector coordinate."""
+
+    __slots__ = ("column", "name")
+
+    def __init__(self, source: Reader, name: str) -> None:
+        part = source.coordinates.slice(name)
+        size = part.stop - part.start
+        self._reader, self._value = source, None
+        self._width = size if size > 1 else 0
+        self.name, self.column = name, part.start
+
+    def _compute(self) -> Tensor:
+        return self._reader.coordinate(self.name)  # type: ignore[union-attr]
+
+    def _along(self, column: int) -> Jet:
+        if not self._width:
+            return ONE if column == self.column else ZERO
+        if self.column <= column < self.column + self._width:
+            return one_hot(self, column - self.column)
+        return ZERO
+
+    def _gradient(self, name: str) -> Jet:
+        if self._width:
+            raise unsupported(f"The gradient of the vector coordinate '{self.name}'")
+        return ZERO
+
+    def _diagonal(self, name: str) -> Jet:
+        return ONE if name == self.name else ZERO
+
+    def _laplacian(self, name: str) -> Jet:
+        return ZERO
+
+    def _text(self) -> tuple[str, float]:
+        return self.name, 10
+
+
+class Normal(Jet):
+    """A component of the outward unit normal."""
+
+    __slots__ = ("axis",)
+
+    def __init__(self, source: Reader, axis: int) -> None:
+        self._reader, self._width, self._value = source, 0, None
+        self.axis = axis
+
+    def _compute(self) -> Tensor:
+        return self._reader.normal()[:, self.axis]  # type: ignore[union-attr]
+
+    def _along(self, column: int) -> Jet:
+        raise DeclarationError(
+            "The normal cannot be differentiated",
+            expected="derivatives of fields and coordinates",
+            got=f"a derivative of {self}",
+            do="differentiate first and multiply by the normal afterwards",
+        )
+
+    def _gradient(self, name: str) -> Jet:
+        return self._along(0)
+
+    def _laplacian(self, name: str) -> Jet:
+        return self._along(0)
+
+    def _text(self) -> tuple[str, float]:
+        names = self._reader.coordinates.space  # type: ignore[union-attr]
+        return f"n.{names.suffix((self.axis,))}", 10
+
+
+class NormalRows(Normal):
+    """All components of the normal over a vector coordinate, rows ``(n, size)``."""
+
+    __slots__ = ("span",)
+
+    def __init__(self, source: Reader, span: slice) -> None:
+        super().__init__(source, span.start)
+        self.span, self._width = span, span.stop - span.start
+
+    def _compute(self) -> Tensor:
+        return self._reader.normal()[:, self.span]  # type: ignore[union-attr]
+
+    def _text(self) -> tuple[str, float]:
+        return "n", 10
+
+
+class _Nowhere(Reader):
+    """Where bare symbols live: whoever asks for coordinates is refused."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        pass
+
+    @property
+    def coordinates(self) -> Any:  # type: ignore[override]
+        raise unsupported("A derivative of a bare symbol")
+
+
+class Symbol(Jet):
+    """A bare name that prints itself and its derivatives, and has no values."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self._reader, self._width, self._value = _Nowhere(), 0, None
+        self.name = name
+
+    def _compute(self) -> Tensor:
+        raise DeclarationError(f"The symbol '{self.name}' has no values")
+
+    def derivative(self, suffix: str) -> Jet:
+        """The symbol with the suffix appended."""
+        return Symbol(f"{self.name}.{suffix}")
+
+    def _along(self, column: int) -> Jet:
+        raise unsupported(f"A derivative of the bare symbol '{self.name}'")
+
+    def _gradient(self, name: str) -> Jet:
+        return self._along(0)
+
+    def _laplacian(self, name: str) -> Jet:
+        return self._along(0)
+
+    def _text(self) -> tuple[str, float]:
+        return self.name, 10
+
+
+def fill(number: float, like: Coordinate) -> Jet:
+    """The same number in every column and point of a vector coordinate."""
+    rule = Rule("fill", lambda a, c: torch.full_like(a, c), NO_SLOPE)
+    return Operation(rule, (like, Constant(number)), like._reader, like._width)
+
+
+def one_hot(like: Coordinate, column: int) -> Jet:
+    """One in the given column of a vector coordinate, zero in the others."""
+
+    def forward(a: Tensor) -> Tensor:
+        out = torch.zeros_like(a)
+        out[:, column] = 1
+        return out
+
+    rule = Rule("one_hot", forward, (lambda args, node: ZERO,))
+    return Operation(rule, (like,), like._reader, like._width)
+
+
+def field_jets(source: JetSource | Reader, names: Iterable[str]) -> dict[str, Jet]:
+    """The fields of a source as jets that share what they read."""
+    shared = reader(source)
+    return {name: Field(shared, name) for name in names}
+
+
+def coordinate_jets(source: JetSource | Reader) -> dict[str, Jet]:
+    """The coordinates of a source as jets."""
+    shared = reader(source)
+    return {name: Coordinate(shared, name) for name in shared.coordinates.names}
