@@ -285,9 +285,10 @@ class RunData:
     seconds: float | None = None
     folder: str = ""
 
-    def all_phases(self) -> Sequence[Phase]:
+    def all_phases(self) -> list[Phase]:
         """The phases given, or else those of the history."""
-        return self.phases or (self.history.phases if self.history else ())
+        phases = self.phases or (self.history.phases if self.history else ())
+        return [as_record(Phase, phase) for phase in phases]
 
     def wall_time(self) -> float | None:
         """Seconds of the run, given or summed over the phases; nothing if unknown."""
@@ -296,10 +297,10 @@ class RunData:
         known = [phase.seconds for phase in self.all_phases() if phase.seconds is not None]
         return sum(known) if known else None
 
-    def all_terms(self) -> Sequence[Term]:
+    def all_terms(self) -> list[Term]:
         """The terms given, or else the last finite entries of the history."""
         if self.terms or self.history is None:
-            return self.terms
+            return [as_record(Term, term) for term in self.terms]
         weights = self.history.weights
         return [
             Term(name, last_finite(values), last_finite(weights.get(name, ()), 1.0))

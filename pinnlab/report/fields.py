@@ -65,7 +65,7 @@ class Plane:
         outside: Grid nodes to leave out, of the shape of ``x``.
         labels: Names of the axes.
         equal: Whether both axes have one scale.
-        swapped: Whether a grid's values are transposed before they are drawn.
+        swapped: Whether the second coordinate, the time, runs to the right.
     """
 
     x: np.ndarray
@@ -91,12 +91,14 @@ class Plane:
             DataError: If their shape is not that of the points.
         """
         array = as_array(name, values, (1, 2))
-        if self.triangles is None and self.swapped and array.ndim == 2:
+        # Image order: rows go up. A grid's first index runs along the first coordinate.
+        transposed = self.triangles is None and not self.swapped
+        if transposed and array.ndim == 2:
             array = array.T
         if array.shape != self.x.shape:
             raise DataError(
                 f"Field '{name}' does not fit its points",
-                expected=f"shape {self.x.T.shape if self.swapped else self.x.shape}",
+                expected=f"shape {self.x.T.shape if transposed else self.x.shape}",
                 got=f"{np.shape(values)}",
                 do="give one value for each point, or for a grid values (nx, ny)",
             )
@@ -214,12 +216,10 @@ def plane(
         triangles = _triangles(gx, gy, triangles, inside)
     if swap:
         gx, gy, labels = gy, gx, (labels[1], labels[0])
-    # Image order: rows go up. A grid's first index runs along the first coordinate.
-    transpose = triangles is None and not swap
-    if transpose:
+    if triangles is None and not swap:
         gx, gy = gx.T, gy.T
         outside = None if outside is None else outside.T
-    return Plane(gx, gy, triangles, outside, labels, equal, transpose)
+    return Plane(gx, gy, triangles, outside, labels, equal, swap)
 
 
 def _grid(
@@ -522,8 +522,7 @@ def _contours(axes: "Axes", where: Plane, values: np.ndarray, count: int) -> Non
 def _mark(axes: "Axes", where: Plane, points: Any) -> None:
     """Small rings at some places, given in the order of the caller's coordinates."""
     places = np.asarray(points, dtype=float).reshape(-1, 2)
-    time_first = where.triangles is None and not where.swapped
-    first, second = (1, 0) if time_first else (0, 1)
+    first, second = (1, 0) if where.swapped else (0, 1)
     size = 9 if len(places) <= 200 else 3
     axes.scatter(
         places[:, first], places[:, second], s=size, facecolors="white", edgecolors=INK,

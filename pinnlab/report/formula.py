@@ -46,11 +46,19 @@ def latex_of(text: str) -> str | None:
     source = text.strip()
     if not 0 < len(source) <= _MAX:
         return None
-    source = re.sub(r"(?<![=<>!])=(?!=)", "==", source)
     try:
-        return _write(ast.parse(source, mode="eval").body)[0]
+        return _write(ast.parse(_comparison(source), mode="eval").body)[0]
     except (SyntaxError, ValueError, RecursionError, MemoryError, _Foreign):
         return None
+
+
+def _comparison(source: str) -> str:
+    """``a = b`` as ``a == b``, which is an expression; an ``=`` inside brackets stays."""
+    depth, parts = 0, []
+    for part in re.split(r"([()\[\]{}]|[=<>!]=|=)", source):
+        depth += (part in ("(", "[", "{")) - (part in (")", "]", "}"))
+        parts.append("==" if part == "=" and depth == 0 else part)
+    return "".join(parts)
 
 
 def name_latex(name: str) -> str:

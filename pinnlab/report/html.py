@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from pinnlab.errors import DataError
-from pinnlab.report.data import History, Phase, RunData, Statement, Term, UnknownValue, as_record
+from pinnlab.report.data import History, RunData, Statement, UnknownValue, as_record
 from pinnlab.report.figure import png
 from pinnlab.report.formula import latex_of, name_latex
 from pinnlab.report.html_style import CSS
 from pinnlab.report.mathml import to_mathml
-from pinnlab.report.numbers import clean, duration, number
+from pinnlab.report.numbers import clean, duration, error_name, number
 from pinnlab.report.progress import plot_errors, plot_losses, plot_unknowns, plot_weights
 from pinnlab.report.summary import main_metric, verdict
 from pinnlab.report.tables import (
@@ -42,6 +42,9 @@ _IMAGES = (
     (b"<svg", "image/svg+xml"),  # inside <img>, where its scripts are dead
     (b"<?xml", "image/svg+xml"),
 )
+
+# A figure of 9.3 inches fills the page.
+_PIXELS_PER_INCH = 104
 
 
 def write_report(path: str | Path, run: RunData) -> Path:
@@ -200,7 +203,7 @@ def _card(item: Statement, zero: bool) -> str:
     latex = item.latex or latex_of(item.text) or ""
     if latex and zero and "=" not in latex:
         latex += " = 0"
-    body = _math(latex, block=True) if latex else f"<code>{escape(item.text.strip())}</code>"
+    body = _math(latex, block=True) if latex else f"<code>{escape(clean(item.text))}</code>"
     return (
         f'<div class="formula"><div class="label">{" &middot; ".join(head)}</div>'
         f'<div class="body">{body}</div></div>'
@@ -209,6 +212,7 @@ def _card(item: Statement, zero: bool) -> str:
 
 def _math(latex: str, block: bool = False) -> str:
     """A formula, or its source where it cannot be read."""
+    latex = clean(latex)
     try:
         return to_mathml(latex, block=block)
     except DataError:
@@ -235,8 +239,7 @@ def _result(run: RunData) -> str:
                 _own_figure("Course of the unknowns", plot_unknowns, run.history, run.unknowns)
             )
     if run.figures:
-        parts += [_figure(clean(caption), _image(caption, picture))
-                  for caption, picture in run.figures.items()]  # fmt: skip
+        parts += [_figure(clean(caption), picture) for caption, picture in run.figures.items()]
     else:
         parts.append(_missing("No figures were made."))
     return "\n".join(parts)
@@ -247,7 +250,7 @@ def _result(run: RunData) -> str:
 
 def _training(run: RunData) -> str:
     parts = []
-    terms = [as_record(Term, term) for term in run.all_terms()]
+    terms = run.all_terms()
     if terms:
         parts.append("<h3>Loss terms at the end</h3>")
         parts.append(_table(*term_rows(terms), {"total": "total"}, text=("term", "unit")))
@@ -256,7 +259,7 @@ def _training(run: RunData) -> str:
     else:
         parts.append(_missing("No loss was recorded."))
     parts += _courses(run)
-    phases = [as_record(Phase, phase) for phase in run.all_phases()]
+    phases = run.all_phases()
     parts.append("<h3>Phases</h3>")
     if phases:
         parts.append(_table(*phase_rows(phases), text=("phase", "status")))
@@ -273,7 +276,8 @@ def _courses(run: RunData) -> list[str]:
                            history, learning_rate=len(history.learning_rate) > 0)]  # fmt: skip
     if history.errors:
         levels = {f"{f} {m}": v for f, values in run.baseline.items() for m, v in values.items()}
-        levels = {name: level for name, level in levels.items() if name in history.errors}
+        followed = {error_name(name) for name in history.errors}
+        levels = {name: v for name, v in levels.items() if error_name(name) in followed}
         figures.append(
             _own_figure("Error against the reference", plot_errors, history, baseline=levels)
         )
@@ -297,14 +301,13 @@ def _findings(run: RunData) -> str:
     levels = {"ok": "good", "warning": "open", "error": "bad"}
     rows = []
     for item in items:
-        tag = f'<span class="tag {levels.get(item.level, "plain")}">{escape(clean(item.level))}</span>'
+        kind = levels.get(item.level, "plain")
+        tag = f'<span class="tag {kind}">{escape(clean(item.level))}</span>'
         cells = [tag, *(escape(clean(part)) for part in (item.what, item.where, item.do))]
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     head = "<tr><th></th><th>what</th><th>where</th><th>do</th></tr>"
-    return (
-        f"<p>{count_findings(items)}</p>"
-        f'<div class="scroll"><table><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table></div>'
-    )
+    body = f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+    return f'<p>{count_findings(items)}</p><div class="scroll">{body}</div>'
 
 
 def _settings(run: RunData) -> str:
@@ -365,7 +368,7 @@ def _table(
     text: Sequence[str] = ("field",),
     head: bool = True,
 ) -> str:
-    """A table; columns not in ``text`` are numbers, rows that begin with a key of ``marks`` marked."""
+    """A table; columns not in ``text`` hold numbers; ``marks`` gives classes by the first cell."""
     kinds = ["" if header in text else ' class="number"' for header in headers]
     top = "".join(f"<th{k}>{escape(h)}</th>" for k, h in zip(kinds, headers, strict=True))
     lines = []
@@ -377,13 +380,24 @@ def _table(
     return f'<div class="scroll"><table>{heading}<tbody>{"".join(lines)}</tbody></table></div>'
 
 
-def _figure(caption: str, source: str) -> str:
+def _figure(caption: str, picture: Any) -> str:
+    """A picture with its caption.
+
+    Figures are drawn with more pixels than they take up, so that they are sharp on any screen and
+    their letters as large as those around them.
+    """
     text = escape(caption)
-    return f'<figure><img src="{source}" alt="{text}"><figcaption>{text}</figcaption></figure>'
+    size = ""
+    if hasattr(picture, "get_figwidth"):
+        size = f' width="{round(_PIXELS_PER_INCH * float(picture.get_figwidth()))}"'
+    source = _data_uri(caption, picture)
+    return (
+        f'<figure><img src="{source}" alt="{text}"{size}><figcaption>{text}</figcaption></figure>'
+    )
 
 
-def _image(caption: str, picture: Any) -> str:
-    """A picture as a data URI.
+def _data_uri(caption: str, picture: Any) -> str:
+    """A picture as text.
 
     Raises:
         DataError: If it is neither a Matplotlib figure nor the bytes of a known format.
@@ -391,7 +405,7 @@ def _image(caption: str, picture: Any) -> str:
     data = png(picture) if hasattr(picture, "savefig") else picture
     if isinstance(data, bytes | bytearray):
         for magic, kind in _IMAGES:
-            if bytes(data).lstrip().startswith(magic.lstrip()):
+            if bytes(data[:64]).lstrip().startswith(magic):
                 return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
     raise DataError(
         f"Figure '{clean(caption, 80)}' is no picture",
@@ -407,6 +421,6 @@ def _own_figure(caption: str, plot: Callable[..., Any], *args: Any, **options: A
     A run can break off with records of any kind; that must not cost the rest of its report.
     """
     try:
-        return _figure(caption, _image(caption, plot(*args, **options)))
+        return _figure(caption, plot(*args, **options))
     except Exception as error:
         return _missing(f"{caption}: could not be drawn ({clean(error, 200)}).")

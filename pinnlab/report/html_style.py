@@ -31,24 +31,46 @@ h3 { font-size: 1rem; margin: 1.3rem 0 0.5rem; font-weight: 620; }
 p { margin: 0.5rem 0; }
 a { color: var(--accent); text-decoration: none; }
 a:hover { text-decoration: underline; }
-nav { margin: 0.9rem 0 0; display: flex; flex-wrap: wrap; gap: 0.3rem 1.1rem; font-size: 0.92rem; }
-code, pre { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: 0.9em; }
+nav {
+  margin: 0.9rem 0 0; display: flex; flex-wrap: wrap; gap: 0.3rem 1.1rem;
+  font-size: 0.92rem;
+}
+code, pre {
+  font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace;
+  font-size: 0.9em;
+}
 .banner { border-left: 0.35rem solid; border-radius: 0.4rem; padding: 0.75rem 1rem; }
-.banner .status { font-weight: 650; text-transform: uppercase; font-size: 0.78rem; letter-spacing: 0.06em; }
+.banner .status {
+  font-weight: 650; text-transform: uppercase; font-size: 0.78rem; letter-spacing: 0.06em;
+}
 .banner p { margin: 0.2rem 0 0; font-size: 1.06rem; color: var(--ink); }
 .good { color: var(--good); background: var(--good-bg); }
 .open { color: var(--open); background: var(--open-bg); }
 .bad { color: var(--bad); background: var(--bad-bg); }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: 0.7rem; margin: 1rem 0 0; }
-.facts div { background: var(--panel); border-radius: 0.4rem; padding: 0.55rem 0.8rem; min-width: 0; }
+.facts {
+  display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: 0.7rem;
+  margin: 1rem 0 0;
+}
+.facts div {
+  background: var(--panel); border-radius: 0.4rem; padding: 0.55rem 0.8rem; min-width: 0;
+}
 .facts dt, .label { color: var(--muted); font-size: 0.8rem; }
-.facts dd { margin: 0; font-size: 1.12rem; font-weight: 600; font-variant-numeric: tabular-nums; }
+.facts dd {
+  margin: 0; font-size: 1.12rem; font-weight: 600; font-variant-numeric: tabular-nums;
+}
 dl { margin: 0; }
 .scroll { overflow-x: auto; margin: 0.6rem 0; }
 table { border-collapse: collapse; font-size: 0.93rem; min-width: min(100%, 22rem); }
-th, td { text-align: left; padding: 0.35rem 0.9rem 0.35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+th, td {
+  text-align: left; padding: 0.35rem 0.9rem 0.35rem 0; border-bottom: 1px solid var(--line);
+  vertical-align: top;
+}
 th { font-weight: 600; color: var(--muted); font-size: 0.84rem; white-space: nowrap; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; padding-left: 0.9rem; }
+td.number, th.number {
+  text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap;
+  padding-left: 0.9rem;
+}
+td.number + td:not(.number), th.number + th:not(.number) { padding-left: 0.9rem; }
 tr.sub td { color: var(--muted); }
 tr.total td { font-weight: 600; }
 .tag {
@@ -57,10 +79,13 @@ tr.total td { font-weight: 600; }
 }
 .plain { color: var(--muted); background: var(--panel); }
 .missing { color: var(--muted); font-style: italic; }
-.formulas { display: grid; gap: 0.55rem; margin: 0.5rem 0; }
+.formulas { display: grid; grid-template-columns: minmax(0, 1fr); gap: 0.55rem; margin: 0.5rem 0; }
 .formula { background: var(--panel); border-radius: 0.4rem; padding: 0.55rem 0.9rem; }
 .formula .body { overflow-x: auto; overflow-y: hidden; padding: 0.15rem 0; }
-math { font-size: 1.12em; font-family: "Latin Modern Math", "STIX Two Math", "Cambria Math", "DejaVu Math TeX Gyre", math; }
+math {
+  font-size: 1.12em;
+  font-family: "Latin Modern Math", "STIX Two Math", "Cambria Math", "DejaVu Math TeX Gyre", math;
+}
 .formula math { font-size: 1.22em; }
 figure { margin: 1rem 0 1.6rem; }
 figure img {
@@ -71,7 +96,8 @@ figcaption { color: var(--muted); font-size: 0.92rem; margin-top: 0.4rem; text-a
 details > summary { cursor: pointer; font-weight: 620; }
 .settings { columns: 2 22rem; column-gap: 2.2rem; }
 .settings section { break-inside: avoid; margin-bottom: 0.9rem; }
-.settings h3 { margin: 0.4rem 0 0.1rem; }
+.settings h3 { margin: 0 0 0.1rem; }
+.settings { margin-top: 0.7rem; }
 .settings table { width: 100%; min-width: 0; font-size: 0.88rem; }
 .settings td { padding-right: 0.6rem; overflow-wrap: anywhere; }
 .settings td:last-child { text-align: right; padding-right: 0; white-space: nowrap; }

@@ -14,7 +14,7 @@ import numpy as np
 
 from pinnlab.errors import DataError
 from pinnlab.report.curves import legend_beside
-from pinnlab.report.data import History, UnknownValue, as_record, last_finite
+from pinnlab.report.data import History, Phase, UnknownValue, as_record, last_finite
 from pinnlab.report.figure import (
     INK,
     MUTED,
@@ -313,7 +313,7 @@ def _shade_phases(axes: "Axes", history: History, named: bool) -> None:
     start, end = axes.get_xlim()
     where = blended_transform_factory(axes.transData, axes.transAxes)
     free_from = -np.inf  # right end of the last name, as a share of the width
-    for index, phase in enumerate(history.phases):
+    for index, phase in enumerate(as_record(Phase, phase) for phase in history.phases):
         first, last = max(phase.first, start), min(phase.last, end)
         if not first < last or end <= start:
             continue

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Mapping
 
-from pinnlab.report.data import RunData, Term, as_record
-from pinnlab.report.numbers import clean, duration, metric_name, number
+from pinnlab.report.data import RunData, last_finite
+from pinnlab.report.numbers import clean, duration, error_name, metric_name, number
 from pinnlab.report.tables import metric_table, term_table, unknown_table
 
 # A residual this many times larger between the training points than at them means memorised points.
@@ -35,7 +35,7 @@ def verdict(run: RunData) -> tuple[str, str]:
     level, sentence = _accuracy(run)
     parts.append(sentence)
     levels.append(level)
-    for term in map(_term, run.all_terms()):
+    for term in run.all_terms():
         if term.held_out is not None and term.held_out > _MEMORISED * term.mean_square > 0:
             ratio = number(term.held_out / term.mean_square, 2)
             parts.append(
@@ -45,10 +45,6 @@ def verdict(run: RunData) -> tuple[str, str]:
             levels.append("open")
     worst = next((level for level in ("bad", "open") if level in levels), "good")
     return worst, " ".join(parts)
-
-
-def _term(value: object) -> Term:
-    return as_record(Term, value)
 
 
 def _stopped(what: str, why: str) -> str:
@@ -76,24 +72,30 @@ def _accuracy(run: RunData) -> tuple[str, str]:
         if constant is not None:
             text += f" (best constant: {number(constant, 2)})"
         quoted.append(text)
-        no_better = constant is not None and error >= _TRIVIAL * constant
-        if not math.isfinite(error) or no_better:
+        good = error is not None and math.isfinite(error)
+        if not good or (constant is not None and error >= _TRIVIAL * constant):
             level = "bad"
     if not quoted:
-        loss = sum(term.weighted for term in map(_term, run.all_terms()))
-        known = bool(run.all_terms()) and math.isfinite(loss)
-        tail = (
-            f" the weighted loss is {number(loss, 2)}, which is no measure of it." if known else ""
-        )
-        return (
-            "open",
-            f"No reference was compared with, so the error is unknown{';' if tail else '.'}{tail}",
-        )
+        return "open", _unmeasured(run)
     against = f", against {clean(run.reference, 60)}" if run.reference else ""
     sentence = "; ".join(quoted) + against + "."
     if level == "bad":
         sentence += " This is no solution: a field is not finite or no better than a constant."
     return level, sentence[0].upper() + sentence[1:]
+
+
+def _unmeasured(run: RunData) -> str:
+    """What can be said without errors at the end."""
+    followed = run.history.errors if run.history is not None else {}
+    if followed:
+        last = [f"{error_name(k)} {number(last_finite(v), 2)}" for k, v in followed.items()]
+        return f"Last measured errors: {'; '.join(last)}."
+    terms = run.all_terms()
+    loss = sum(term.weighted for term in terms)
+    unknown = "No reference was compared with, so the error is unknown"
+    if not terms or not math.isfinite(loss):
+        return f"{unknown}."
+    return f"{unknown}; the last weighted loss is {number(loss, 2)}, which is no measure of it."
 
 
 def summary(run: RunData, *, color: bool = False, width: int = 100) -> str:
