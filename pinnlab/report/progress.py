@@ -271,8 +271,9 @@ def _finish(axes: "Axes", history: History, title: str, log: bool, named: bool =
     drawn = [line for line in axes.lines if finite(line.get_ydata()).size]  # pyright: ignore
     if log and drawn:
         _log_axis(axes)
-    if step.size and step.min() < step.max():
-        axes.set_xlim(step.min(), step.max())
+    if step.size:
+        alone = step.min() == step.max()  # room for a single mark
+        axes.set_xlim(step.min() - alone, step.max() + alone)
     _step_axis(axes)
     _shade_phases(axes, history, named)
     if title:
