@@ -97,4 +97,5 @@ from pinnlab.training import Evaluate as Evaluate
 from pinnlab.training import PlotFields as PlotFields
 from pinnlab.training import Resample as Resample
 from pinnlab.training import Solution as Solution
+from pinnlab.training import TensorBoard as TensorBoard
 from pinnlab.training import solve as solve

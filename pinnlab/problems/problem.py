@@ -16,6 +16,7 @@ from pinnlab.conditions.recording import record_term
 from pinnlab.conditions.term import Term
 from pinnlab.errors import DeclarationError, nearest
 from pinnlab.geometry.base import Geometry
+from pinnlab.geometry.foreign import from_deepxde
 from pinnlab.io.reference import Reference
 from pinnlab.objective.unknown import Unknown
 from pinnlab.typing import Coordinates
@@ -28,7 +29,8 @@ class Problem:
     """Everything that defines a solution, and nothing about how it is found.
 
     Args:
-        domain: Region, with time if there is one: ``Interval("x", -1, 1) * Time("t", 0, 1)``.
+        domain: Region, with time if there is one: ``Interval("x", -1, 1) * Time("t", 0, 1)``;
+            an object of ``deepxde.geometry`` is taken as well.
         fields: Names of the unknown functions.
         equations: Residuals by name: functions of fields, coordinates and parameters, texts of
             the same, or :class:`Equation` with a region, a weight or points of its own.
@@ -76,12 +78,14 @@ class Problem:
         reference: Reference | None = None,
         name: str = "problem",
     ) -> None:
+        if type(domain).__module__.startswith("deepxde."):
+            domain = from_deepxde(domain)
         if not isinstance(domain, Geometry):
             raise DeclarationError(
                 "The domain is no geometry",
                 expected="e.g. Interval('x', 0, 1), Box(x=(0, 1), y=(0, 1)), Mesh('part.msh')",
                 got=type(domain).__name__,
-                do="wrap a deepxde geometry with pinnlab.from_deepxde",
+                do="use a geometry of pinnlab or deepxde",
             )
         values = {
             "domain": domain,

@@ -5,6 +5,7 @@ from pinnlab.training.callbacks import EarlyStop as EarlyStop
 from pinnlab.training.callbacks import Evaluate as Evaluate
 from pinnlab.training.callbacks import PlotFields as PlotFields
 from pinnlab.training.callbacks import Resample as Resample
+from pinnlab.training.callbacks import TensorBoard as TensorBoard
 from pinnlab.training.solution import Solution as Solution
 from pinnlab.training.solve import solve as solve
 from pinnlab.training.trainer import Trainer as Trainer
@@ -16,6 +17,7 @@ __all__ = [
     "PlotFields",
     "Resample",
     "Solution",
+    "TensorBoard",
     "Trainer",
     "solve",
 ]
