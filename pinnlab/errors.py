@@ -6,6 +6,7 @@ All of them are ``ValueError`` as well, so that generic code keeps working.
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class PinnlabError(ValueError):
@@ -50,7 +51,27 @@ class DataError(PinnlabError):
 
 
 class ConfigError(PinnlabError):
-    """A configuration file that cannot be used; carries every finding at once."""
+    """A configuration file that cannot be used; carries every finding at once.
+
+    Args:
+        what: All findings as a readable text.
+        findings: The findings themselves, :class:`pinnlab.config.Finding`.
+        expected: As in :class:`PinnlabError`.
+        got: As in :class:`PinnlabError`.
+        do: As in :class:`PinnlabError`.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        findings: Iterable[Any] = (),
+        expected: object | None = None,
+        got: object | None = None,
+        do: str | None = None,
+    ) -> None:
+        super().__init__(what, expected=expected, got=got, do=do)
+        self.findings = list(findings)
 
 
 class CheckpointError(PinnlabError):

@@ -1,0 +1,211 @@
+"""Problems in YAML: equations, parameters, references, and the check of the whole."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+from pydantic import ValidationError
+from pydantic_core import core_schema
+
+from pinnlab.config.leaves import Form, refuse, shown
+from pinnlab.config.registry import plain
+from pinnlab.config.schema import PLACEHOLDER, Record, Schema, call
+from pinnlab.config.signature import parameters
+from pinnlab.config.wording import gathered, invalid
+from pinnlab.errors import PinnlabError
+
+
+class EquationForm(Record):
+    """A text, ``{fn: text, region: ...}``, or ``{kind: name}`` from the library of equations."""
+
+    @property
+    def expects(self) -> str:
+        """For messages."""
+        return "an equation such as u.t - u.xx"
+
+    def takes(self, value: Any) -> bool:
+        """Whether a value has the right shape."""
+        return isinstance(value, str | Mapping)
+
+    def validate(self, value: Any, info: Any) -> Any:
+        """The equation of a text or a mapping."""
+        if isinstance(value, str):
+            return self.build({"fn": value}, info.context)
+        if isinstance(value, Mapping) and "kind" in value and not _names_equation(value["kind"]):
+            return self._from_library(dict(value), info.context)
+        return super().validate(value, info)
+
+    def _from_library(self, data: dict[str, Any], context: Any) -> Any:
+        name = data.pop("kind")
+        if "fn" in data:
+            raise invalid("equation", ("fn",), refuse(
+                "An equation of the library has its function already", expected="kind or fn",
+                got="both", do="remove one of them", at="key",
+            ))  # fmt: skip
+        try:
+            function = library_equation(name)
+        except PinnlabError as error:
+            raise invalid("equation", ("kind",), refuse(
+                error.what, expected=error.expected or "", got=shown(name), do=error.do or ""
+            )) from None  # fmt: skip
+        _, options = self.schema.arguments(_options, data, context)
+        return call(self.target, function, **options)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return {
+            "anyOf": [{"type": "string"}, super().__get_pydantic_json_schema__(schema, handler)]
+        }
+
+
+def _options(
+    region: str | None = None,
+    weight: float = 1.0,
+    points: int | None = None,
+    sampler: str | None = None,
+) -> None:
+    """What stands beside an equation of the library."""
+
+
+def _names_equation(kind: Any) -> bool:
+    return isinstance(kind, str) and plain(kind) == "equation"
+
+
+def library_equation(name: Any) -> Any:
+    """A ready residual function by name.
+
+    Raises:
+        PinnlabError: If there is none of that name.
+    """
+    import pinnlab.equations as library
+
+    find = getattr(library, "equation", None)
+    if find is None or not isinstance(name, str):
+        raise PinnlabError(
+            f"There is no ready equation {shown(name)}", do="write it as a text: {fn: ...}"
+        )
+    return find(name)
+
+
+class ParameterForm:
+    """A number, a formula of the coordinates, or an unknown."""
+
+    def __init__(self, schema: Schema, unknown: type) -> None:
+        self.unknown = schema.record(unknown)
+        self.adapter = schema.adapter(self.unknown.type)
+
+    def validate(self, value: Any, info: Any) -> Any:
+        """The parameter; the problem itself reads numbers and formulas."""
+        if isinstance(value, Mapping):
+            return self.adapter.validate_python(value, context=info.context)
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise refuse(
+                "This is no parameter", expected="a number, a formula, or {kind: Unknown, ...}",
+                got=shown(value),
+            )  # fmt: skip
+        return value
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        return core_schema.with_info_plain_validator_function(self.validate)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return {"anyOf": [{"type": ["number", "string"]}, {PLACEHOLDER: "Unknown"}]}
+
+
+class ReferenceForm(Record):
+    """``{file: ..., coordinates: ..., fields: ...}``, the arguments of ``Reference.load``."""
+
+    @property
+    def expects(self) -> str:
+        """For messages."""
+        return "a mapping with file, coordinates and fields"
+
+    def build(self, data: Mapping[str, Any], context: Any) -> Any:
+        """Read the file."""
+        return call(self.target.from_spec, data, (context or {}).get("folder", "."))
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        names = {"type": ["object", "array"]}
+        known = {
+            name: {"description": p.text}
+            for name, p in parameters(self.target.load).items()
+            if name not in ("source", "text", "coordinates", "fields")
+        }
+        return {
+            "type": "object",
+            "properties": {"file": {"type": "string"}, "coordinates": names, "fields": names}
+            | known,
+            "required": ["file", "coordinates", "fields"],
+        }
+
+
+class ProblemForm(Record):
+    """A problem; if it does not fit together, every part is tried alone to find every error."""
+
+    def build(self, data: Mapping[str, Any], context: Any) -> Any:
+        """The problem."""
+        _, named = self.schema.arguments(self.target, data, context)
+        try:
+            return call(self.target, **named)
+        except PinnlabError as first:
+            errors = list(self._alone(named))
+            raise gathered("problem", errors or [((), first)]) from None
+
+    def _alone(self, named: Mapping[str, Any]) -> Iterator[tuple[tuple, Exception]]:
+        """Errors of the parts, each in an otherwise faultless problem."""
+        fields = named["fields"]
+        sound = {"domain": named["domain"], "fields": fields}
+        first = fields.split()[:1] if isinstance(fields, str) else list(fields)[:1]
+        if not first:
+            return
+        # An equation that holds for every declaration; it only keeps the problem complete.
+        filler = {"_filler": str(first[0])}
+        error = self._error(**sound, equations=filler)
+        if error is not None:
+            yield ("fields",), error
+            return
+        for section in ("parameters", "regions"):
+            kept = {}
+            for name, value in (named.get(section) or {}).items():
+                error = self._error(**sound, equations=filler, **{section: {name: value}})
+                if error is not None:
+                    yield (section, name), error
+                else:
+                    kept[name] = value
+            sound[section] = kept
+        for piece in named.get("free") or ():
+            error = self._error(**sound, equations=filler, free=[piece])
+            if error is not None:
+                yield ("free",), error
+        for name, equation in (named.get("equations") or {}).items():
+            error = self._error(**sound, equations={name: equation})
+            if error is not None:
+                yield ("equations", name), error
+        for name, condition in (named.get("conditions") or {}).items():
+            error = self._error(**sound, equations=filler, conditions={name: condition})
+            if error is not None:
+                yield ("conditions", name), error
+
+    def _error(self, **parts: Any) -> Exception | None:
+        try:
+            call(self.target, **parts)
+        except (PinnlabError, ValidationError, ValueError) as error:
+            return error
+        return None
+
+
+def equations(schema: Schema) -> Form:
+    """The form of the section ``equations``."""
+    from pinnlab.conditions.equation import Equation
+
+    entry = schema.record(Equation)
+    return Form(dict[str, entry.type], lambda v: isinstance(v, Mapping), "equations by name")
+
+
+def parameters_section(schema: Schema) -> Form:
+    """The form of the section ``parameters``."""
+    from pinnlab.objective.unknown import Unknown
+
+    kind = Annotated[Any, ParameterForm(schema, Unknown)]
+    return Form(dict[str, kind], lambda v: isinstance(v, Mapping), "parameters by name")
+
+
+RECORDS = {"Equation": EquationForm, "Reference": ReferenceForm, "Problem": ProblemForm}
