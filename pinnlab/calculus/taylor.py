@@ -128,8 +128,15 @@ class TaylorTensor:
             )
         raise UnsupportedOperation(f"an operand of type {type(other).__name__}")
 
+    def _operand(self, other: Any) -> Any:
+        """A tensor with one value for each point is a jet without derivatives."""
+        if isinstance(other, Tensor) and other.shape == self.shape and len(other) > 1:
+            return constant(other, self.layout)
+        return other
+
     # --- arithmetic --------------------------------------------------------------------------
     def __add__(self, other: Any) -> "TaylorTensor":
+        other = self._operand(other)
         if isinstance(other, TaylorTensor):
             if self.data is None and other.data is None:
                 return TaylorTensor(
@@ -158,6 +165,7 @@ class TaylorTensor:
         return (-self) + other
 
     def __mul__(self, other: Any) -> "TaylorTensor":
+        other = self._operand(other)
         if isinstance(other, TaylorTensor):
             return _multiply(self, other)
         constant = self._constant(other)
