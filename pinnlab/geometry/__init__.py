@@ -16,6 +16,7 @@ from pinnlab.geometry.ellipse import Ellipse as Ellipse
 from pinnlab.geometry.foreign import from_deepxde as from_deepxde
 from pinnlab.geometry.hypercube import HyperBall as HyperBall
 from pinnlab.geometry.hypercube import Hypercube as Hypercube
+from pinnlab.geometry.mesh import Mesh as Mesh
 from pinnlab.geometry.polygon import Polygon as Polygon
 from pinnlab.geometry.polygon import Triangle as Triangle
 from pinnlab.geometry.sdf import SDF as SDF
@@ -35,6 +36,7 @@ __all__ = [
     "HyperBall",
     "Hypercube",
     "Interval",
+    "Mesh",
     "PointSet",
     "Polygon",
     "Sample",

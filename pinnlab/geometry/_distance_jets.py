@@ -53,7 +53,6 @@ from pinnlab.typing import MultiIndex
 _NUMBERS = 2**15  # numbers in one temporary array: stays in the cache, and bounds the memory
 _ON_EDGE = 1e-6  # nearer to an edge than this part of a facet, derivatives are taken beside it
 _BESIDE = 1e-5
-_TINY = 1e-30
 
 
 class FacetDistance:
@@ -136,57 +135,38 @@ class FacetDistance:
         out[0] = value
         return out
 
-    def __call__(self, x: Any) -> Tensor:
-        """The value at points ``(n, d)``, differentiable by autograd and :mod:`torch.func`."""
-        if torch._C._functorch.is_functorch_wrapped_tensor(x):
-            return self._expand(x)
-        return _Slots.apply(x, self, 0)[0]  # type: ignore[index]
-
-    def _expand(self, x: Tensor) -> Tensor:
-        """The Taylor polynomial of order four about the points themselves.
-
-        Nested forward differentiation of an autograd function silently loses the inner one
-        (torch 2.13), so under torch.func the derivatives are put into plain arithmetic.
-        """
-        origin = x.detach()
-        table = layout(self.dim, 4)
-        slots, step, out = _Frozen.apply(origin, self, 4), x - origin, 0.0
-        for k, index in enumerate(table.indices):
-            term = slots[k] / table.factors[k]
-            for i in index:
-                term = term * step[..., i]
-            out = out + term
-        return out
-
-    def on_jets(self, columns: Sequence[Any]) -> Any:
-        """The value at jets of the coordinates, by arithmetic alone; only in the plane.
-
-        Equal to :meth:`derivatives`, except at the facets, where derivatives have no meaning.
+    def __call__(self, columns: Sequence[Any]) -> Any:
+        """The value, differentiable.
 
         Args:
-            columns: One object ``(n,)`` per coordinate with ``+ - * /``, ``unsqueeze`` and
-                ``sum``, that :func:`torch.sqrt` accepts.
-
-        Raises:
-            GeometryError: In space, where the solid angle needs a choice between branches.
+            columns: One object ``(n,)`` per coordinate: tensors, also under :mod:`torch.func`, or
+                jets with a ``value`` that can be added to and multiplied by tensors.
         """
-        if self.dim != 2:
-            raise GeometryError(
-                f"The distance to {len(self)} facets in space cannot be computed on jets",
-                expected="tensors, or precomputed derivatives",
-                got=type(columns[0]).__name__,
-                do="call distance_derivatives, or use a soft condition instead of hard=True",
-            )
-        x, y = (column.unsqueeze(1) for column in columns)
-        nodes = self.nodes.to(columns[0].device, columns[0].dtype)
-        start, end = nodes[self.index[:, 0]], nodes[self.index[:, 1]]
-        length = (end - start).norm(dim=1)
-        a, b = (x - start[:, 0], y - start[:, 1]), (x - end[:, 0], y - end[:, 1])
-        ra, rb = (torch.sqrt(v[0] * v[0] + v[1] * v[1] + _TINY) for v in (a, b))
-        q = (ra * rb + a[0] * b[0] + a[1] * b[1]) * (1.0 / length**2)
-        w = (a[0] * b[1] - a[1] * b[0]) * (1.0 / length**2)
-        potential = (ra + rb) * (2.0 / length**3) / (w * w + q * q + _TINY)
-        return torch.sqrt(2.0 / potential.sum(1))
+        if not all(isinstance(column, Tensor) for column in columns):
+            return self._expand(columns, torch.stack([c.value for c in columns], dim=1))
+        x = torch.stack(list(columns), dim=1)
+        if torch._C._functorch.is_functorch_wrapped_tensor(x):
+            return self._expand(columns, x.detach())
+        return _Slots.apply(x, self, 0)[0]  # type: ignore[index]
+
+    def _expand(self, columns: Sequence[Any], origin: Tensor) -> Any:
+        """The Taylor polynomial of order four about the points themselves.
+
+        It turns precomputed derivatives into arithmetic, for everything that propagates
+        derivatives through arithmetic. Under torch.func this is needed because nested forward
+        differentiation of an autograd function silently loses the inner one (torch 2.13).
+        """
+        # A jet says how many derivatives it carries; four is the most that any equation reads.
+        order = min(getattr(getattr(columns[0], "layout", None), "order", 4), 4)
+        table = layout(self.dim, order)
+        slots = _Frozen.apply(origin, self, order)
+        steps = [column - at for column, at in zip(columns, origin.unbind(-1), strict=True)]
+        powers: dict[MultiIndex, Any] = {(): 1.0}
+        out: Any = slots[0]  # type: ignore[index]
+        for k, index in enumerate(table.indices[1:], start=1):
+            powers[index] = steps[index[-1]] * powers[index[:-1]]
+            out = powers[index] * (slots[k] / table.factors[k]) + out  # type: ignore[index]
+        return out
 
 
 class _Slots(torch.autograd.Function):
@@ -265,9 +245,7 @@ def _join(x: Tensor, mine: Tensor, normals: Tensor, rest: Series) -> Tensor:
     return torch.nan_to_num(slots * factors[:, None], nan=0.0, posinf=0.0, neginf=0.0)
 
 
-def _height(
-    x: Tensor, mine: Tensor, normals: Tensor, table: Layout
-) -> tuple[Series, Tensor]:
+def _height(x: Tensor, mine: Tensor, normals: Tensor, table: Layout) -> tuple[Series, Tensor]:
     """Distance from the line or plane of a facet, and on which side: +1 inside and on it."""
     signed = ((x - mine[:, 0]) * normals).sum(-1)
     scale = (mine - mine[:, :1]).norm(dim=2).amax(1) + mine.abs().amax((1, 2))

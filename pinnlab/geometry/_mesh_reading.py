@@ -117,19 +117,22 @@ def read_mesh_file(path: Path, tags: str | None = None) -> MeshFile:
         )
     if path.suffix.lower() == ".json":
         found = _read_skfem_json(path)
-    elif path.suffix.lower() == ".msh" and _is_gmsh41(path):
-        found = _read_gmsh41(path)
+    elif (
+        path.suffix.lower() == ".msh" and tags is None and _is_gmsh41(content := path.read_bytes())
+    ):
+        found = _read_gmsh41(path, content)
     else:
         found = _read_meshio(path, tags)
-    _check_points(found, path)
+    check_points(found, path.name)
     return found
 
 
-def _check_points(found: MeshFile, path: Path) -> None:
+def check_points(found: MeshFile, what: str) -> None:
+    """Refuse meshes without cells, and cells with points that are missing or not finite."""
     if found.dim < 2:
         kinds = sorted({block.kind for block in found.blocks if len(block.nodes)})
         raise GeometryError(
-            f"The mesh '{path.name}' has no cells that enclose an area or a volume",
+            f"The mesh '{what}' has no cells that enclose an area or a volume",
             expected="triangles, quads, tets, hexes, wedges or pyramids",
             got=f"only cells of kind {', '.join(kinds)}" if kinds else "no cells at all",
             do="mesh the surface or the volume; a 1-D domain is pl.Interval",
@@ -137,7 +140,7 @@ def _check_points(found: MeshFile, path: Path) -> None:
     used = np.unique(np.concatenate([block.nodes.ravel() for block in found.blocks]))
     if used[0] < 0 or used[-1] >= len(found.points):
         raise GeometryError(
-            f"Cells of the mesh '{path.name}' name points that do not exist",
+            f"Cells of the mesh '{what}' name points that do not exist",
             expected=f"point numbers from 0 to {len(found.points) - 1}",
             got=f"numbers from {used[0]} to {used[-1]}",
             do="write the mesh again",
@@ -145,7 +148,7 @@ def _check_points(found: MeshFile, path: Path) -> None:
     bad = used[~np.isfinite(found.points[used]).all(axis=1)]
     if len(bad):
         raise GeometryError(
-            f"Points of the mesh '{path.name}' are not finite",
+            f"Points of the mesh '{what}' are not finite",
             expected="finite coordinates",
             got=f"{len(bad)} points with NaN or infinity: {some(bad)}",
             do="repair the mesh where it is made",
@@ -203,13 +206,12 @@ def _straighten(kinds: list[str], nodes: list[np.ndarray], what: str) -> list[tu
 # gmsh
 
 
-def _is_gmsh41(path: Path) -> bool:
-    with path.open("rb") as file:
-        return _gmsh41.version(file.read(4096)) in ("4", "4.1")
+def _is_gmsh41(content: bytes) -> bool:
+    """Whether the file is for our own reader, which leaves cell arrays (of scikit-fem) alone."""
+    return _gmsh41.version(content[:4096]) in ("4", "4.1") and b'"skfem:' not in content
 
 
-def _read_gmsh41(path: Path) -> MeshFile:
-    content = path.read_bytes()
+def _read_gmsh41(path: Path, content: bytes) -> MeshFile:
     names = _gmsh41.physical_names(content)
     try:
         points, elements = _gmsh41.read(content)

@@ -110,7 +110,7 @@ def orient(points: np.ndarray, simplices: np.ndarray, cells: np.ndarray) -> tupl
         cells: Number of the cell that each simplex came from, ``(s,)``.
 
     Returns:
-        ``(simplices, cells, volumes)``, oriented, without empty slices.
+        ``(simplices, cells, volumes, rows)``: oriented, without empty slices, and the rows kept.
 
     Raises:
         GeometryError: If a cell has no volume or folds over itself; it names the cells.
@@ -130,7 +130,8 @@ def orient(points: np.ndarray, simplices: np.ndarray, cells: np.ndarray) -> tupl
             got=f"zero volume in cells {some(names)} (counted from 0 in the order of the file)",
             do="remove them or mesh again",
         )
-    simplices, cells, volumes, total = (a[~flat] for a in (simplices, cells, volumes, total))
+    rows = np.flatnonzero(~flat)
+    simplices, cells, volumes, total = (a[rows] for a in (simplices, cells, volumes, total))
     folded = np.unique(cells[volumes * total < 0])
     if len(folded):
         raise GeometryError(
@@ -142,7 +143,7 @@ def orient(points: np.ndarray, simplices: np.ndarray, cells: np.ndarray) -> tupl
     negative = volumes < 0
     simplices = simplices.copy()
     simplices[negative, :2] = simplices[negative, 1::-1]
-    return simplices, cells, np.abs(volumes)
+    return simplices, cells, np.abs(volumes), rows
 
 
 @dataclass(frozen=True)

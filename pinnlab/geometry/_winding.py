@@ -24,6 +24,7 @@ import numpy as np
 from pinnlab.errors import GeometryError
 from pinnlab.geometry._mesh_reading import some
 from pinnlab.geometry._mesh_search import morton_order
+from pinnlab.geometry._orientation import agree, ridges
 
 _PAIRS = 2**20  # point-facet pairs evaluated at once: bounds the memory of temporaries
 _LEAF = 64  # facets of a patch that are not worth dividing further
@@ -191,8 +192,15 @@ def close_surface(points: np.ndarray, triangles: np.ndarray, what: str) -> np.nd
         GeometryError: If edges are open or shared by more than two facets, or if the surface
             cannot be oriented or encloses nothing.
     """
-    mates = _mates(triangles, what)
-    turned, shell = _consistent(triangles, mates, what)
+    _refuse_open(triangles, what)
+    turned, shell, one_sided = agree(triangles)
+    if one_sided.any():
+        raise GeometryError(
+            f"The surface '{what}' is one-sided",
+            expected="a surface with an inside and an outside",
+            got="facets that cannot be oriented consistently",
+            do="repair it in the CAD or mesh program",
+        )
     out = triangles.copy()
     out[turned] = out[turned][:, ::-1]
     volume = np.bincount(shell, weights=_cone_volumes(points, out))
@@ -216,17 +224,11 @@ def _cone_volumes(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     return np.einsum("ij,ij->i", a, np.cross(b, c)) / 6.0
 
 
-def _mates(triangles: np.ndarray, what: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs of facets on each edge, and whether both run along it the same way."""
-    edges = triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)
-    owner = np.repeat(np.arange(len(triangles)), 3)
-    low, high = edges.min(axis=1), edges.max(axis=1)
-    _, row, count = np.unique(
-        low * (int(high.max()) + 1) + high, return_inverse=True, return_counts=True
-    )
-    if (count != 2).any():
-        is_open, crowded = int((count == 1).sum()), int((count > 2).sum())
-        worst = np.unique(owner[count[row] != 2])
+def _refuse_open(triangles: np.ndarray, what: str) -> None:
+    found = ridges(triangles)
+    if (found.count != 2).any():
+        is_open, crowded = int((found.count == 1).sum()), int((found.count > 2).sum())
+        worst = np.unique(found.owner[found.count[found.row] != 2])
         raise GeometryError(
             f"The surface '{what}' encloses no region",
             expected="a closed surface: each edge belongs to exactly two facets",
@@ -235,38 +237,6 @@ def _mates(triangles: np.ndarray, what: str) -> tuple[np.ndarray, np.ndarray, np
             do="close the holes and remove inner walls in the CAD or mesh program; "
             "only a mesh in a plane z = constant is read as a 2-D region",
         )
-    order = np.argsort(row, kind="stable").reshape(-1, 2)
-    one, other = order[:, 0], order[:, 1]
-    same = edges[one, 0] == edges[other, 0]
-    return owner[one], owner[other], same
-
-
-def _consistent(triangles: np.ndarray, mates: tuple, what: str) -> tuple[np.ndarray, np.ndarray]:
-    """Which facets to turn for a consistent orientation, and the shell of each facet.
-
-    Every facet stands twice in a graph, as it is and turned; neighbours are joined in the states
-    that agree. The components are the orientations of the shells, two each; a facet that is in one
-    component with its own turned copy lies on a one-sided surface.
-    """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    one, other, same = mates
-    f = len(triangles)
-    rows = np.concatenate([one, one + f])
-    columns = np.concatenate([other + f * same, other + f * ~same])
-    graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(2 * f, 2 * f))
-    _, label = connected_components(graph, directed=False)
-    if (label[:f] == label[f:]).any():
-        raise GeometryError(
-            f"The surface '{what}' is one-sided",
-            expected="a surface with an inside and an outside",
-            got="facets that cannot be oriented consistently",
-            do="repair it in the CAD or mesh program",
-        )
-    turned = label[:f] > label[f:]
-    _, shell = np.unique(np.minimum(label[:f], label[f:]), return_inverse=True)
-    return turned, shell
 
 
 def _nesting(points: np.ndarray, triangles: np.ndarray, shell: np.ndarray) -> np.ndarray:
