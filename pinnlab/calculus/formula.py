@@ -6,7 +6,7 @@ mapping of everything that is known at the points: fields, coordinates, coeffici
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +71,27 @@ class Formula:
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
+
+    @classmethod
+    def vector(cls, components: Sequence[str | float]) -> "Formula":
+        """A list of texts and numbers as the one text of a vector.
+
+        Raises:
+            DeclarationError: If a component is neither.
+
+        Example:
+            >>> Formula.vector(("1 + y", -2))
+            Formula([1 + y, -2])
+        """
+        for component in components:
+            if not isinstance(component, str | int | float) or isinstance(component, bool):
+                raise DeclarationError(
+                    "A component of a vector has the wrong kind",
+                    expected="a number or a text",
+                    got=f"{type(component).__name__} {component!r:.60}",
+                    do='write for example ("1 + y", 0), or one function that returns a list',
+                )
+        return cls("[" + ", ".join(map(str, components)) + "]")
 
     @property
     def arguments(self) -> tuple[str, ...]:

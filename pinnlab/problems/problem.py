@@ -277,17 +277,13 @@ def _parameters(given: Mapping[str, Any]) -> dict[str, float | Formula | Unknown
                 got=name,
                 do="rename the parameter",
             )
-        if isinstance(value, Unknown):
-            out[name] = value
-            continue
-        formula = Formula(value)
-        out[name] = (
-            number(value)
-            if isinstance(value, str) and not formula.arguments
-            else (
-                float(formula.source)
-                if formula.constant and not isinstance(value, str)
-                else formula
-            )
-        )
+        out[name] = value if isinstance(value, Unknown) else _parameter(value)
     return out
+
+
+def _parameter(value: Any) -> float | Formula:
+    """A number where the value is one, a formula of the coordinates or a vector otherwise."""
+    formula = Formula.vector(value) if isinstance(value, list | tuple) else Formula(value)
+    if not formula.constant or isinstance(formula({}), list):
+        return formula
+    return number(value) if isinstance(value, str) else float(formula.source)

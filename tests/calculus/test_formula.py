@@ -149,3 +149,16 @@ def _product_rule(source):
     x = source.x[:, 0]
     first, second = source.derivative("u", (0,)), source.derivative("u", (0, 0))
     return 2 * x * first + (1 + x**2) * second
+
+
+def test_a_vector_is_the_text_of_its_components():
+    vector = Formula.vector(("1 + y", -2, 1e-20))
+    assert vector == Formula("[1 + y, -2, 1e-20]")
+    assert vector.arguments == ("y",)
+    assert vector({"y": 2.0}) == [3.0, -2, 1e-20]
+
+
+@pytest.mark.parametrize("component", [None, True, lambda x: x])
+def test_a_component_is_a_number_or_a_text(component):
+    with pytest.raises(DeclarationError, match=r"component of a vector(.|\n)*number or a text"):
+        Formula.vector((1.0, component))
