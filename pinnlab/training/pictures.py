@@ -8,6 +8,7 @@ import numpy as np
 if TYPE_CHECKING:
     from pinnlab.training.solution import Solution
 
+HISTORY_CAPTIONS = ("Losses", "Errors", "Unknowns")
 LINE, PLANE, VOLUME = 401, 161, 41  # grid points a direction
 
 

@@ -19,7 +19,7 @@ from pinnlab.report.data import (
     UnknownValue,
 )
 from pinnlab.training.files import save_solution
-from pinnlab.training.pictures import draw
+from pinnlab.training.pictures import HISTORY_CAPTIONS, draw
 from pinnlab.training.solution import Solution
 from pinnlab.training.solve import versions, write_metrics
 from pinnlab.training.trainer import Trainer
@@ -34,7 +34,9 @@ def write_run(trainer: Trainer, solution: Solution, folder: Path) -> None:
     write_metrics(folder, solution.metrics)
     save_solution(solution, folder / "solution.h5", overwrite=True)
     figures = draw(solution, folder / "plots")
-    write_report(folder / "report.html", run_data(trainer, solution, figures))
+    # The report draws the course of the training itself, beside its tables.
+    shown = {k: v for k, v in figures.items() if k not in HISTORY_CAPTIONS}
+    write_report(folder / "report.html", run_data(trainer, solution, shown))
 
 
 def run_data(trainer: Trainer, solution: Solution, figures: dict[str, Any]) -> RunData:
@@ -91,7 +93,7 @@ def problem_text(problem: Problem) -> ProblemText:
         domain=repr(problem.domain),
         fields=problem.fields,
         equations=[
-            Statement(name, latex=_latex(problem, equation.fn), text=equation.describe())
+            Statement(name, latex=_latex(problem, equation.fn), text=equation.fn.text)
             for name, equation in problem.equations.items()
         ],
         conditions=[
@@ -109,7 +111,7 @@ def problem_text(problem: Problem) -> ProblemText:
 
 def _latex(problem: Problem, formula: Any) -> str:
     try:
-        return latex(formula, problem.coordinates, problem.fields)
+        return latex(formula, problem.coordinates, problem.fields, problem.declared.parameters)
     except PinnlabError as reason:
         logger.info("'%s' is printed as text: %s", formula.name, reason.what)
         return ""
