@@ -108,7 +108,7 @@ def parse(text: str) -> Expression:
             warnings.simplefilter("ignore")
             tree = ast.parse(_joined(text), mode="eval")
     except SyntaxError as error:
-        raise _error(text, (error.offset or 1) - 1, f"{error.msg}") from None
+        raise _error(text, (error.offset or len(text) + 1) - 1, f"{error.msg}") from None
     except (ValueError, RecursionError, MemoryError, OverflowError) as error:
         raise _error(text, 0, f"the text cannot be read ({error})") from None
     compiler = _Compiler(text)

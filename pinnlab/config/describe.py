@@ -22,7 +22,6 @@ from pinnlab.config.schema import axis_form
 from pinnlab.config.signature import parameters
 from pinnlab.geometry.csg import Combination
 from pinnlab.geometry.time import SpaceTime
-from pinnlab.io.reference import Reference
 from pinnlab.objective.unknown import Unknown
 from pinnlab.problems.problem import Problem
 
@@ -136,13 +135,14 @@ def _with_kind(target: type, found: dict[str, Any]) -> dict[str, Any]:
 
 
 def to_config(
-    problem: Problem, *, reference: Mapping[str, Any] | None = None, **options: Any
+    problem: Problem, *, given: Mapping[str, Any] | None = None, **options: Any
 ) -> dict[str, Any]:
     """Everything that defines a run as plain data, every default filled in.
 
     Args:
         problem: The problem.
-        reference: How its reference is read from a file; without it, only that there is one.
+        given: The section ``problem`` as a file said it, for what objects do not remember: how a
+            mesh or a reference is read.
         **options: Arguments of :func:`pinnlab.solve`.
 
     Returns:
@@ -151,7 +151,7 @@ def to_config(
     """
     from pinnlab.training.solve import solve
 
-    out: dict[str, Any] = {"problem": describe_problem(problem, reference)}
+    out: dict[str, Any] = {"problem": describe_problem(problem, given)}
     chosen = _defaults(problem, options)
     for name in sections():
         value = describe_object(chosen[name])
@@ -169,24 +169,40 @@ def _plain(value: Any) -> Any:
     return str(value).removeprefix("torch.")
 
 
-def describe_problem(
-    problem: Problem, reference: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+def describe_problem(problem: Problem, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The section ``problem``."""
     out: dict[str, Any] = {
-        name: describe_object(getattr(problem, name))
-        for name in parameters(Problem)
-        if name != "reference"
+        name: describe_object(getattr(problem, name)) for name in parameters(Problem)
     }
     for name, equation in out["equations"].items():
         plain = {k: v for k, v in equation.items() if v is not None and (k, v) != ("weight", 1.0)}
         text = plain.get("fn")
         out["equations"][name] = text if len(plain) == 1 and isinstance(text, str) else equation
-    if reference is not None:
-        out["reference"] = describe_object(reference)
-    elif isinstance(problem.reference, Reference):
-        out["reference"] = {"python": f"Reference({problem.reference.source})"}
+    for name, value in (given or {}).items():
+        out[name] = _restored(out.get(name), value)
     return {name: value for name, value in out.items() if value not in ({}, [], None)}
+
+
+def _restored(found: Any, given: Any) -> Any:
+    """The description, with what the file said in place of marks."""
+    if not isinstance(found, Mapping):
+        return found
+    if "python" in found or "callable" in found:
+        return given
+    if not isinstance(given, Mapping):
+        return found
+    if _is_marked(found) and {"file", "of"} & set(given):
+        return given
+    library = isinstance(found.get("fn"), Mapping) and "kind" in given
+    if library:  # a ready equation by its name
+        return {"kind": given["kind"]} | {k: v for k, v in found.items() if k != "fn"}
+    return {key: _restored(value, given.get(key)) for key, value in found.items()}
+
+
+def _is_marked(found: Any) -> bool:
+    if isinstance(found, Mapping):
+        return "python" in found or any(map(_is_marked, found.values()))
+    return isinstance(found, list) and any(map(_is_marked, found))
 
 
 def _defaults(problem: Problem, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -70,7 +70,10 @@ def number(value: Any) -> float | int:
 
 def whole(value: Any) -> int:
     """A whole number; ``1e4`` counts as one."""
-    found = number(value) if isinstance(value, str) else value
+    try:
+        found = number(value) if isinstance(value, str) else value
+    except PydanticCustomError:
+        raise _mismatch("a whole number", value) from None
     if isinstance(found, bool) or not isinstance(found, int | float) or found != int(found):
         raise _mismatch("a whole number", value)
     return int(found)
@@ -99,6 +102,14 @@ def anything(value: Any) -> Any:
     return value
 
 
+def formula(value: Any) -> Any:
+    """A number or a formula; its grammar is checked here, its names where they are known."""
+    from pinnlab.calculus.formula import Formula
+
+    Formula(value)
+    return value
+
+
 def path(value: Any, info: ValidationInfo) -> str:
     """A file, counted from the folder of the configuration."""
     return str(Path((info.context or {}).get("folder", ".")) / text(value))
@@ -119,18 +130,30 @@ def leaf(check: Callable, schema: Mapping[str, Any], takes: Callable, expects: s
     return Form(kind, takes, expects)
 
 
-def choice(*options: str) -> Form:
-    """One of a few texts."""
+def choice(*options: str, optional: bool = False) -> Form:
+    """One of a few texts, or nothing."""
 
-    def check(value: Any) -> str:
-        if value not in options:
+    def check(value: Any) -> str | None:
+        if value not in options and not (optional and value is None):
             raise refuse(
                 "This is none of the choices", expected=", ".join(options), got=shown(value),
                 do=nearest(str(value), options),
             )  # fmt: skip
         return value
 
-    return leaf(check, {"enum": list(options)}, lambda v: isinstance(v, str), " or ".join(options))
+    allowed = [*options, None] if optional else list(options)
+    return leaf(check, {"enum": allowed}, lambda v: v in allowed, " or ".join(options))
+
+
+def of_length(count: int, expects: str) -> Callable[[Any], Any]:
+    """Refuses lists of another length."""
+
+    def check(value: Any) -> Any:
+        if not isinstance(value, list | tuple) or len(value) != count:
+            raise _mismatch(expects, value)
+        return value
+
+    return check
 
 
 def _numeric(value: Any) -> bool:
@@ -149,6 +172,10 @@ PATH = leaf(path, {"type": "string"}, _textual, "a file")
 TABLE = leaf(
     path_or_table, {"type": ["string", "object"]},
     lambda value: isinstance(value, str | Mapping), "a file, or columns by name",
+)  # fmt: skip
+FORMULA = leaf(
+    formula, {"type": ["number", "string"]}, lambda value: not isinstance(value, Mapping),
+    "a number or a formula",
 )  # fmt: skip
 ANY = leaf(anything, {}, lambda value: True, "a value")
 LEAVES: dict[Any, Form] = {float: NUMBER, int: WHOLE, bool: SWITCH, str: TEXT, Any: ANY, Path: PATH}

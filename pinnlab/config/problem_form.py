@@ -11,7 +11,7 @@ from pinnlab.config.registry import plain
 from pinnlab.config.schema import PLACEHOLDER, Record, Schema, call
 from pinnlab.config.signature import parameters
 from pinnlab.config.wording import gathered, invalid
-from pinnlab.errors import PinnlabError
+from pinnlab.errors import PinnlabError, nearest
 
 
 class EquationForm(Record):
@@ -182,7 +182,16 @@ class ProblemForm(Record):
         for name, condition in (named.get("conditions") or {}).items():
             error = self._error(**sound, equations=filler, conditions={name: condition})
             if error is not None:
-                yield ("conditions", name), error
+                yield ("conditions", name), self._hinted(error, condition)
+
+    def _hinted(self, error: Exception, condition: Any) -> Exception:
+        """A misspelt option of a condition looks like a field; say so."""
+        if not isinstance(error, PinnlabError) or error.got is None:
+            return error
+        close = nearest(str(error.got), self.schema.keys(type(condition)))
+        if not close or str(error.got) in getattr(condition, "on", ()):
+            return error
+        return PinnlabError(error.what, expected=error.expected, got=error.got, do=close)
 
     def _error(self, **parts: Any) -> Exception | None:
         try:

@@ -42,21 +42,21 @@ class RunConfig:
         options: Arguments of :func:`pinnlab.solve` that the file gives.
         text: The file as given, with the changes of the command line as comments.
         path: The file.
-        reference: How the reference was described, because it does not remember.
+        given: The section ``problem`` as the file says it, with absolute paths.
     """
 
     problem: Problem
     options: dict[str, Any]
     text: str = field(repr=False, default="")
     path: Path | None = None
-    reference: Mapping[str, Any] | None = field(repr=False, default=None)
+    given: Mapping[str, Any] | None = field(repr=False, default=None)
 
     @property
     def resolved(self) -> dict[str, Any]:
         """Plain data with every default filled in; loads to the same objects."""
         from pinnlab.config.describe import to_config
 
-        return to_config(self.problem, reference=self.reference, **self.options)
+        return to_config(self.problem, given=self.given, **self.options)
 
     @property
     def resolved_text(self) -> str:
@@ -118,16 +118,23 @@ def _build(document: Document, changes: Sequence[str], path: Path | None) -> Run
         raise refusal(findings_of(error, document)) from None
     said = "".join(f"# changed on the command line: {change}\n" for change in changes)
     text = document.text if not said else document.text.rstrip("\n") + "\n" + said
-    return RunConfig(problem, options, text, path, _reference(document))
+    return RunConfig(problem, options, text, path, _absolute(document))
 
 
-def _reference(document: Document) -> dict[str, Any] | None:
-    """The description of the reference, its file as an absolute path."""
-    _, node = document.locate(("problem", "reference"))
-    data = node.data
-    if not isinstance(data, dict) or "file" not in data:
-        return None
-    return data | {"file": str((document.folder / data["file"]).resolve())}
+def _absolute(document: Document) -> dict[str, Any]:
+    """The section ``problem`` as given, every ``file`` as an absolute path."""
+
+    def made(value: Any) -> Any:
+        if isinstance(value, list):
+            return [made(entry) for entry in value]
+        if not isinstance(value, dict):
+            return value
+        out = {key: made(entry) for key, entry in value.items()}
+        if isinstance(value.get("file"), str):
+            out["file"] = str((document.folder / value["file"]).resolve())
+        return out
+
+    return made(document.locate(("problem",))[1].data)
 
 
 def _python_marks(root: Node) -> Iterable[Finding]:
@@ -148,17 +155,26 @@ def _python_marks(root: Node) -> Iterable[Finding]:
             )  # fmt: skip
 
 
+# Formulas, which constructors annotate as anything.
+_FORMULAS = (
+    ("Equation", "fn"), ("Condition", "fn"), ("Integral", "expression"), ("Integral", "value"),
+    ("Robin", "alpha"), ("Robin", "beta"),
+    *((owner, "values") for owner in ("Dirichlet", "Neumann", "Robin", "Initial")),
+)  # fmt: skip
+
+
 @functools.cache
 def run_schema() -> Schema:
     """The schema of run files."""
     return Schema(
         forms={
+            **{owner: lambda _: leaves.FORMULA for owner in _FORMULAS},
             ("Data", "source"): lambda _: leaves.TABLE,
             ("Mesh", "path"): lambda _: leaves.PATH,
             ("Problem", "equations"): equations,
             ("Problem", "parameters"): parameters_section,
             ("solve", "points"): _points,
-            ("solve", "dtype"): lambda _: leaves.choice("float32", "float64"),
+            ("solve", "dtype"): lambda _: leaves.choice("float32", "float64", optional=True),
         },
         records=RECORDS,
         components={"geometry": GeometryForm},

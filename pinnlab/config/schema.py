@@ -13,7 +13,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import Parameter as P
 from typing import Annotated, Any, Literal, Optional
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    create_model,
+)
 from pydantic_core import PydanticCustomError, core_schema
 
 from pinnlab.config import leaves
@@ -80,7 +88,9 @@ class Schema:
         kinds = tuple[tuple(item.type for item in items)]  # type: ignore[misc]
         same = len({item.expects for item in items}) == 1
         what = _plural(items[0].expects) if same else "values"
-        return Form(kinds, _is_list, f"a list of {len(items)} {what}")
+        expects = f"a list of {len(items)} {what}"
+        check = BeforeValidator(leaves.of_length(len(items), expects))
+        return Form(Annotated[kinds, check], _is_list, expects)  # type: ignore[valid-type]
 
     def _union(self, arguments: tuple) -> Form | None:
         found = [self.form(a) for a in arguments if a is not type(None)]
@@ -298,7 +308,7 @@ def _axis(target: Callable, ends: tuple[str, str], extra: Mapping[str, Any]) -> 
     return {"coordinate": coordinate, ends[0]: pair[0], ends[1]: pair[1]}
 
 
-def call(target: Callable, *positional: Any, **named: Any) -> Any:
+def call(target: Callable, /, *positional: Any, **named: Any) -> Any:
     """Call, with errors of Python and of the system as refusals."""
     try:
         return target(*positional, **named)

@@ -43,6 +43,8 @@ def _again(detail: Mapping[str, Any]) -> PydanticCustomError | str:
     return PydanticCustomError("pinnlab", "{what}", dict(detail.get("ctx", {})))
 
 
+# A signature that a file knows by another name.
+_SPOKEN = {"solve": "The section `run`"}
 _WORDS = {
     "list_type": "a list",
     "tuple_type": "a list",
@@ -99,12 +101,9 @@ def _plain_error(
         )  # fmt: skip
     if kind == "extra_forbidden":
         return refuse(
-            f"{name} has no option '{last}'", expected=", ".join(known),
+            f"{_SPOKEN.get(name, name)} has no option '{last}'", expected=", ".join(known),
             got=str(last), do=nearest(str(last), known) or "remove it", at="key",
         )  # fmt: skip
-    if kind in ("missing", "too_long", "too_short"):
-        return refuse("The list has the wrong length", expected="the right number of entries",
-                      got=shown(value), at="missing")  # fmt: skip
     expected = _WORDS.get(kind, "")
     if expected:
         return refuse(f"This is not {expected}", expected=expected, got=shown(value))
@@ -128,18 +127,20 @@ def findings_of(error: ValidationError, document: Document) -> list[Finding]:
             path = tuple(detail["loc"])
         out.append(
             Finding(
-                _headline(parts, place, node), place, dotted(path), parts.get("expected", ""),
+                _headline(parts, place), place, dotted(path), parts.get("expected", ""),
                 parts.get("got", ""), parts.get("do", ""),
             )
         )  # fmt: skip
     return out
 
 
-def _headline(parts: Mapping[str, Any], place: Place, node: Node) -> str:
-    """The message without the excerpt that the quoted line shows already."""
+def _headline(parts: Mapping[str, Any], place: Place) -> str:
+    """The message without an excerpt that the quoted line shows already."""
     what = str(parts.get("what", ""))
-    shows = _caret(what) is not None and place not in (node.place, node.key)
-    return what.splitlines()[0] if shows else what
+    excerpt = _caret(what)
+    quoted = place.quote()
+    shown_already = excerpt is not None and bool(quoted) and excerpt[0] in quoted[0]
+    return what.splitlines()[0] if shown_already else what
 
 
 def _place(node: Node, parts: Mapping[str, Any]) -> Place:
