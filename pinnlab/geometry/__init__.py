@@ -13,6 +13,8 @@ from pinnlab.geometry.cloud import PointSet as PointSet
 from pinnlab.geometry.csg import Combination as Combination
 from pinnlab.geometry.ellipse import Disk as Disk
 from pinnlab.geometry.ellipse import Ellipse as Ellipse
+from pinnlab.geometry.files import geometry_from_spec as geometry_from_spec
+from pinnlab.geometry.files import load_geometry as load_geometry
 from pinnlab.geometry.foreign import from_deepxde as from_deepxde
 from pinnlab.geometry.hypercube import HyperBall as HyperBall
 from pinnlab.geometry.hypercube import Hypercube as Hypercube
@@ -48,4 +50,6 @@ __all__ = [
     "Where",
     "blend",
     "from_deepxde",
+    "geometry_from_spec",
+    "load_geometry",
 ]

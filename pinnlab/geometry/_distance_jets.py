@@ -21,8 +21,8 @@ from its line or plane,
     \qquad \Phi_{\text{triangle}} = \frac{\Omega}{h},
 
 with Ω the solid angle. For a segment q is computed without cancellation by
-:math:`1/q = 2|a||b| / (w^2 + q^2)`, where :math:`w = a \times b = \pm L h`. For a triangle atan(t)/t
-takes care of h → 0 beside it.
+:math:`1/q = 2|a||b| / (w^2 + q^2)`, where :math:`w = a \times b = \pm L h`. For a triangle
+atan(t)/t takes care of h → 0 beside it.
 
 On the facets Φ is infinite, and φ and its derivatives are limits from inside. The facet j that
 contributes most is therefore taken out: with S = h_j and T = Sᵖ Φ_j, both finite,
@@ -145,7 +145,7 @@ class FacetDistance:
         if not all(isinstance(column, Tensor) for column in columns):
             return self._expand(columns, torch.stack([c.value for c in columns], dim=1))
         x = torch.stack(list(columns), dim=1)
-        if torch._C._functorch.is_functorch_wrapped_tensor(x):
+        if torch._C._functorch.is_functorch_wrapped_tensor(x):  # type: ignore[attr-defined]
             return self._expand(columns, x.detach())
         return _Slots.apply(x, self, 0)[0]  # type: ignore[index]
 

@@ -86,10 +86,10 @@ def _merged(points: np.ndarray, tolerance: float) -> np.ndarray:
     """For each point the lowest number among the points that coincide with it."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     finite = np.flatnonzero(np.isfinite(points).all(axis=1))
-    pairs = finite[cKDTree(points[finite]).query_pairs(tolerance, output_type="ndarray")]
+    pairs = finite[KDTree(points[finite]).query_pairs(tolerance, output_type="ndarray")]
     n = len(points)
     graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
     _, label = connected_components(graph, directed=False)
@@ -381,11 +381,11 @@ def _smooth_same(
 
 
 def _report_unjoined(points: np.ndarray, boundary: np.ndarray, what: str) -> None:
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     nodes = np.unique(boundary)
     size = np.ptp(points[nodes], axis=0).max()
-    distance = cKDTree(points[nodes]).query(points[nodes], k=2)[0][:, 1]
+    distance = KDTree(points[nodes]).query(points[nodes], k=2)[0][:, 1]
     count = int((distance <= _SAME * size).sum())
     if count:
         warnings.warn(

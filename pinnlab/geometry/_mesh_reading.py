@@ -36,7 +36,8 @@ _LAGRANGE = {
     "HEXAHEDRON": "hexahedron", "WEDGE": "wedge", "PYRAMID": "pyramid",
 }  # fmt: skip
 
-# Straight pieces of quadratic simplices by local node; edges (01)(12)(20) and, for tets, (03)(13)(23)
+# Straight pieces of quadratic simplices by local node: after the corners come the middles of the
+# edges (01)(12)(02) and, for tets, (03)(13)(23)
 _PIECES = {
     "line3": [(0, 2), (2, 1)],
     "triangle6": [(0, 3, 5), (3, 1, 4), (5, 4, 2), (3, 4, 5)],
@@ -171,30 +172,29 @@ def _unreadable(path: Path, reason: str) -> GeometryError:
     )
 
 
-def _base_kind(kind: str) -> str | None:
+def _base_kind(kind: str) -> str:
     """The straight kind behind ``triangle6``, ``hexahedron27`` or ``VTK_LAGRANGE_WEDGE``."""
     if kind.startswith("VTK_LAGRANGE_"):
-        return _LAGRANGE.get(kind.removeprefix("VTK_LAGRANGE_"))
-    base = kind.rstrip("0123456789")
-    return base if base in KINDS else None
+        return _LAGRANGE.get(kind.removeprefix("VTK_LAGRANGE_"), kind)
+    return kind.rstrip("0123456789")
 
 
 def _straighten(kinds: list[str], nodes: list[np.ndarray], what: str) -> list[tuple]:
     """Straight blocks ``(kind, nodes, repeats)``; ``repeats`` pieces came from each cell."""
-    for kind in kinds:
-        if _base_kind(kind) is None:
+    bases = [_base_kind(kind) for kind in kinds]
+    for kind, base in zip(kinds, bases, strict=True):
+        if base not in KINDS:
             raise GeometryError(
                 f"Cells of kind '{kind}' in '{what}' are not supported",
                 expected="triangle, quad, tetra, hexahedron, wedge or pyramid, straight or curved",
                 got=kind,
                 do="split general polygons and polyhedra into such cells",
             )
-    top = max((KINDS[_base_kind(kind)][0] for kind in kinds), default=0)
-    solids = {kind for kind in kinds if KINDS[_base_kind(kind)][0] == top}
+    top = max((KINDS[base][0] for base in bases), default=0)
+    solids = {kind for kind, base in zip(kinds, bases, strict=True) if KINDS[base][0] == top}
     cut = solids <= set(_PIECES)  # mid-edge nodes of all neighbours must be used, or of none
     out = []
-    for kind, rows in zip(kinds, nodes, strict=True):
-        base = _base_kind(kind)
+    for kind, base, rows in zip(kinds, bases, nodes, strict=True):
         if cut and kind in _PIECES:
             pieces = np.array(_PIECES[kind])
             out.append((base, rows[:, pieces].reshape(-1, pieces.shape[1]), len(pieces)))
@@ -236,7 +236,7 @@ def _read_gmsh41(path: Path, content: bytes) -> MeshFile:
 
 
 def _read_skfem_json(path: Path) -> MeshFile:
-    """Points ``p``, cells ``t``, ``boundaries`` by facet number and ``subdomains`` by cell number."""
+    """Points ``p``, cells ``t``, ``boundaries`` by facet and ``subdomains`` by cell number."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         points, cells = np.array(content["p"], dtype=float), np.array(content["t"], dtype=int)

@@ -1,10 +1,10 @@
 r"""Truncated Taylor polynomials in a few variables, on arrays of expansion points.
 
 A quantity near x is :math:`q(x + \delta) = \sum_\alpha q_\alpha \delta^\alpha` over the
-multi-indices with at most ``order`` entries, and :math:`\partial^\alpha q = \alpha!\, q_\alpha`. Sums
-and products follow the rules of polynomials; a function of one variable is composed by Horner's
-scheme. Coefficients that are zero by structure are None and cost nothing, which matters because
-distances start from linear and quadratic polynomials.
+multi-indices with at most ``order`` entries, and its derivatives are
+:math:`\partial^\alpha q = \alpha!\, q_\alpha`. Sums and products follow the rules of polynomials; a
+function of one variable is composed by Horner's scheme. Coefficients that are zero by structure are
+None and cost nothing, which matters because distances start from linear and quadratic polynomials.
 """
 
 import itertools
@@ -121,7 +121,7 @@ class Series:
         return out
 
     def power(self, exponent: float) -> "Series":
-        """q to a constant power; the value must be positive."""
+        """Raise to a constant power; the value must be positive."""
         terms, factor = [], 1.0
         for k in range(self.layout.order + 1):
             terms.append(factor * self.value ** (exponent - k))
@@ -162,8 +162,8 @@ def atanc_terms(t: Tensor, order: int, atan: list[Tensor] | None = None) -> list
     Args:
         t: Where to expand.
         order: The highest order.
-        atan: Coefficients of atan, used outside \|t\| < :data:`SMALL`. Without them only the power
-            series is used, and only small arguments are right.
+        atan: Coefficients of atan, used where the magnitude of t is not below :data:`SMALL`.
+            Without them only the power series is used, and only small arguments are right.
     """
     square = t * t
     small = torch.ones_like(t, dtype=torch.bool) if atan is None else t.abs() < SMALL

@@ -145,17 +145,15 @@ class Enclosure:
         state = np.zeros(shape, dtype=np.int8)
         for i, j in zip(first, last, strict=True):
             state[i[0] : j[0] + 1, i[1] : j[1] + 1, i[2] : j[2] + 1] = 2
-        labels, count = label(state == 0)
+        labels = np.empty(shape, dtype=np.int64)
+        label(state == 0, output=labels)  # connected sets count from 1, touched boxes are 0
         _, one_of_each = np.unique(labels, return_index=True)
         at = np.array(np.unravel_index(one_of_each, shape)).T
         inside = self._tree(low + (at + 0.5) * width) > 0.5
-        # label 0 is the touched boxes, if there are any (there always are)
-        free = state == 0
-        state[free] = inside[labels[free]] if count else 0
-        return low, width, state
+        return low, width, np.where(state == 2, state, inside[labels])
 
     def contains(self, x: np.ndarray) -> np.ndarray:
-        """Which points ``(n, 3)`` lie inside, ``(n,)`` bool; points on the surface may be either."""
+        """Which points ``(n, 3)`` lie inside, ``(n,)`` bool; those on the surface are left open."""
         low, width, state = self._boxes
         at = np.floor((x - low) / width)
         known = ((at >= 0) & (at < state.shape)).all(axis=1)  # False for NaN too

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from pinnlab.errors import GeometryError, nearest
@@ -437,10 +436,11 @@ class Mesh(Geometry):
     # --- distance ------------------------------------------------------------------------------
 
     def distance(self, columns: Mapping[str, Any], pieces: Sequence[str]) -> Any:
-        """A smooth function that vanishes on the pieces; see :mod:`pinnlab.geometry._distance_jets`.
+        """A smooth function that vanishes on the pieces and has unit slope there.
 
-        On tensors it can be differentiated any number of times by autograd, and up to four times
-        under :mod:`torch.func`; on Taylor jets up to fourth order.
+        The definition is in :mod:`pinnlab.geometry._distance_jets`. On tensors it can be
+        differentiated any number of times by autograd, and up to four times under
+        :mod:`torch.func`; on Taylor jets up to fourth order.
         """
         asked = [columns[name] for name in self.coordinates.names]
         return self._distance(pieces)(asked)
