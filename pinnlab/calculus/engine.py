@@ -30,10 +30,12 @@ def propagate(module: nn.Module, x: Tensor, layout: Layout) -> TaylorTensor:
     if not getattr(module, "_taylor_unsupported", False):
         try:
             return module(seed(x, layout)).stacked()
-        except UnsupportedOperation as reason:
+        except (UnsupportedOperation, TypeError, AttributeError) as reason:
+            # What a tensor can do and a jet cannot, such as a comparison, is no error of the
+            # module's; if it is, the module fails below on tensors as well.
             where = _layer_of(reason, module)
             logger.warning(
-                "%s has %s%s; its derivatives come from nested differentiation, which is slower",
+                "%s: %s%s; its derivatives come from nested differentiation, which is slower",
                 type(module).__name__,
                 reason,
                 f" in layer '{where}'" if where else "",

@@ -175,4 +175,15 @@ POINTWISE: dict[Callable, Derivatives] = {
     F.relu: _relu,
     torch.relu: _relu,
 }
-NOT_SMOOTH = {F.relu, torch.relu}
+# Piecewise linear: under second derivatives they would train a network that cannot bend.
+KINKED: set[Callable] = {
+    F.relu,
+    torch.relu,
+    F.relu6,
+    F.leaky_relu,
+    F.prelu,
+    F.rrelu,
+    F.hardtanh,
+    F.hardsigmoid,
+    F.threshold,
+}

@@ -14,6 +14,7 @@ Sources: Griewank and Walther, Evaluating Derivatives (2008), ch. 13, for Taylor
 Dangel et al. (2025), arXiv 2505.13644, for collapsing linear combinations of derivatives.
 """
 
+import math
 import numbers
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +25,8 @@ from torch import Tensor
 
 from pinnlab.calculus.kernels import AffineCompose, Compose, JetLinear, compose_slot
 from pinnlab.calculus.layout import Collapsed, Layout, Slot, order
-from pinnlab.calculus.pointwise import NOT_SMOOTH, POINTWISE, Derivatives, power
+from pinnlab.calculus.pointwise import KINKED, POINTWISE, Derivatives, power
+from pinnlab.errors import DeclarationError
 
 
 class UnsupportedOperation(TypeError):
@@ -112,7 +114,9 @@ class TaylorTensor:
         """Apply a linear map of the trailing axes to every slot."""
         if self.data is None:
             return TaylorTensor(
-                self.layout, value=function(self.value), slopes=function(self.slopes)  # type: ignore[arg-type]
+                self.layout,
+                value=function(self.value),
+                slopes=function(self.slopes),  # type: ignore[arg-type]
             )
         return self._with(function(self.data))
 
@@ -124,7 +128,8 @@ class TaylorTensor:
             if other.ndim < self.ndim or other.shape[0] == 1:
                 return other if other.ndim < self.ndim else other[0]
             raise UnsupportedOperation(
-                f"a constant of shape {tuple(other.shape)} beside a jet of shape {tuple(self.shape)}"
+                f"a constant of shape {tuple(other.shape)} "
+                f"beside a jet of shape {tuple(self.shape)}"
             )
         raise UnsupportedOperation(f"an operand of type {type(other).__name__}")
 
@@ -140,7 +145,9 @@ class TaylorTensor:
         if isinstance(other, TaylorTensor):
             if self.data is None and other.data is None:
                 return TaylorTensor(
-                    self.layout, value=self.value + other.value, slopes=self.slopes + other.slopes  # type: ignore[operator]
+                    self.layout,
+                    value=self.value + other.value,
+                    slopes=self.slopes + other.slopes,  # type: ignore[operator]
                 )
             a, b = _same_axes(self.stacked(), other.stacked())
             return self._with(a.data + b.data)  # type: ignore[operator]
@@ -192,7 +199,7 @@ class TaylorTensor:
         raise UnsupportedOperation(f"an exponent of type {type(exponent).__name__}")
 
     def __rpow__(self, base: float) -> "TaylorTensor":
-        return compose(self * torch.log(torch.as_tensor(float(base))).item(), POINTWISE[torch.exp])
+        return compose(self * math.log(base), POINTWISE[torch.exp])
 
     def __matmul__(self, matrix: Tensor) -> "TaylorTensor":
         return self._linear_map(lambda t: t @ matrix)
@@ -230,11 +237,18 @@ class TaylorTensor:
         function = getattr(torch, name, None)
         if function in RULES:
             return lambda *args, **kwargs: RULES[function](self, *args, **kwargs)
+        if not name.startswith("_") and hasattr(Tensor, name):
+            raise UnsupportedOperation(name)
         raise AttributeError(name)
+
+    def __len__(self) -> int:
+        return self.shape[0]
 
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):
         rule = RULES.get(func)
+        if func in KINKED and args[0].layout.order >= 2:
+            raise NotSmooth(func.__name__, args[0].layout.order)
         if rule is None:
             raise UnsupportedOperation(getattr(func, "__name__", str(func)))
         return rule(*args, **(kwargs or {}))
@@ -304,15 +318,18 @@ def _compose_affine(z: TaylorTensor, function: Derivatives) -> TaylorTensor:
         else:
             products.append(product(slot))
     if not products:
-        return TaylorTensor(layout, function(value, 0)[0] if layout.transparent else
-                            Compose.apply(value, function, layout))  # type: ignore[arg-type]
+        return TaylorTensor(
+            layout,
+            function(value, 0)[0] if layout.transparent else Compose.apply(value, function, layout),
+        )  # type: ignore[arg-type]
     stacked = torch.stack(products)
     if layout.transparent:
         f = function(value, layout.order)
         out = [f[orders[k + 1]][: layout.counts[k + 1]] * p for k, p in enumerate(products)]
         return TaylorTensor(layout, torch.cat([f[0], *out]))
     return TaylorTensor(
-        layout, AffineCompose.apply(value, stacked, function, layout, tuple(orders))  # type: ignore[arg-type]
+        layout,
+        AffineCompose.apply(value, stacked, function, layout, tuple(orders)),  # type: ignore[arg-type]
     )
 
 
@@ -348,7 +365,9 @@ def _linear(x: TaylorTensor, weight: Tensor, bias: Tensor | None = None) -> Tayl
         raise UnsupportedOperation(f"a linear layer on a jet of shape {tuple(x.shape)}")
     if x.data is None:
         return TaylorTensor(
-            x.layout, value=F.linear(x.value, weight, bias), slopes=F.linear(x.slopes, weight)  # type: ignore[arg-type]
+            x.layout,
+            value=F.linear(x.value, weight, bias),
+            slopes=F.linear(x.slopes, weight),  # type: ignore[arg-type]
         )
     if x.layout.transparent:
         out = F.linear(x.data, weight)
@@ -386,25 +405,26 @@ def _pointwise_rule(torch_function: Callable, derivatives: Derivatives) -> Calla
             if name not in ("inplace", "approximate", "out", "beta", "threshold")
             or (name == "approximate" and option != "none")
             or (name == "beta" and option != 1)
+            or (name == "threshold" and option != 20)
         ]
         if args and torch_function is F.softplus and tuple(args) == (1, 20):
             unusual = []
         if unusual:
             raise UnsupportedOperation(f"{torch_function.__name__} with options {unusual}")
-        if torch_function in NOT_SMOOTH and z.layout.order >= 2:
-            raise NotSmooth(torch_function.__name__, z.layout.order)
         return compose(z, derivatives)
 
     return rule
 
 
-class NotSmooth(ValueError):
+class NotSmooth(DeclarationError):
     """A function whose second derivative vanishes almost everywhere, under a second derivative."""
 
     def __init__(self, name: str, order_: int) -> None:
         super().__init__(
-            f"'{name}' has no useful second derivative, and the equations read order {order_}: "
-            "use a smooth activation such as tanh, sin, silu or gelu"
+            f"'{name}' has no useful second derivative, and the equations read order {order_}",
+            expected="a smooth activation",
+            got=name,
+            do="use a smooth activation such as tanh, sin, silu or gelu",
         )
 
 
@@ -414,17 +434,38 @@ def _dropout(x: TaylorTensor, p: float = 0.5, training: bool = True, inplace: bo
     return x
 
 
+def _add(a: Any, b: Any, *, alpha: float = 1) -> TaylorTensor:
+    """Sum a + alpha b of two operands, at least one of them a jet."""
+    b = b if alpha == 1 else b * alpha
+    return a + b if isinstance(a, TaylorTensor) else b + a
+
+
+def _subtract(a: Any, b: Any, *, alpha: float = 1) -> TaylorTensor:
+    return _add(a, -b, alpha=alpha)
+
+
+def _times(a: Any, b: Any) -> TaylorTensor:
+    return a * b if isinstance(a, TaylorTensor) else b * a
+
+
+def _divide(a: Any, b: Any) -> TaylorTensor:
+    return a / b if isinstance(a, TaylorTensor) else compose(b, power(-1)) * a
+
+
+# A tensor on the left of an operator arrives here too, so that the rules of arithmetic must not
+# write ``tensor + jet`` themselves.
 RULES: dict[Callable, Callable] = {
     F.linear: _linear,
     torch.cat: _concatenate,
     torch.concat: _concatenate,
     torch.stack: _stack,
-    torch.add: lambda a, b: a + b,
-    torch.sub: lambda a, b: a - b,
-    torch.mul: lambda a, b: a * b,
-    torch.multiply: lambda a, b: a * b,
-    torch.div: lambda a, b: a / b,
-    torch.true_divide: lambda a, b: a / b,
+    torch.add: _add,
+    torch.sub: _subtract,
+    torch.rsub: lambda a, b, *, alpha=1: _subtract(b, a, alpha=alpha),
+    torch.mul: _times,
+    torch.multiply: _times,
+    torch.div: _divide,
+    torch.true_divide: _divide,
     torch.pow: lambda a, b: a**b,
     torch.neg: lambda a: -a,
     torch.matmul: lambda a, b: a @ b,
@@ -434,18 +475,17 @@ RULES: dict[Callable, Callable] = {
     torch.select: lambda a, dim, i: a[(slice(None),) * dim + (i,)],
     torch.zeros_like: lambda a, **_: a * 0.0,
     torch.ones_like: lambda a, **_: a * 0.0 + 1.0,
-    torch.rsub: lambda a, b: b - a,
     F.dropout: _dropout,
-    Tensor.add: lambda a, b: a + b,
-    Tensor.__add__: lambda a, b: b + a,
-    Tensor.__radd__: lambda a, b: b + a,
-    Tensor.sub: lambda a, b: a - b,
-    Tensor.__sub__: lambda a, b: (-b) + a,
-    Tensor.__rsub__: lambda a, b: b - a,
-    Tensor.mul: lambda a, b: b * a,
-    Tensor.__mul__: lambda a, b: b * a,
-    Tensor.__rmul__: lambda a, b: b * a,
-    Tensor.__truediv__: lambda a, b: a * compose(b, power(-1)),
-    Tensor.div: lambda a, b: a * compose(b, power(-1)),
+    Tensor.add: _add,
+    Tensor.__add__: _add,
+    Tensor.__radd__: _add,
+    Tensor.sub: _subtract,
+    Tensor.__sub__: _subtract,
+    Tensor.__rsub__: lambda a, b: _subtract(b, a),
+    Tensor.mul: _times,
+    Tensor.__mul__: _times,
+    Tensor.__rmul__: _times,
+    Tensor.__truediv__: _divide,
+    Tensor.div: _divide,
 }
 RULES.update({f: _pointwise_rule(f, derivatives) for f, derivatives in POINTWISE.items()})
