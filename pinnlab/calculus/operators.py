@@ -8,7 +8,8 @@ coordinate, such as that of a hypercube, it is a single jet with rows ``(n, size
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 from pinnlab.calculus import functions
 from pinnlab.calculus.jet import (
@@ -16,14 +17,18 @@ from pinnlab.calculus.jet import (
     Jet,
     Normal,
     NormalRows,
+    Symbol,
     as_jet,
     divergence_over,
     gradient_over,
+    is_bare,
     laplacian_over,
 )
 from pinnlab.calculus.sources import JetSource, Reader, reader
 from pinnlab.errors import DeclarationError
 from pinnlab.typing import Coordinates
+
+Operator = TypeVar("Operator", bound=Callable)
 
 
 class Vector:
@@ -192,6 +197,32 @@ def _space_names(space: Coordinates, count: int, what: str) -> tuple[str, ...]:
     return space.names
 
 
+def _prints(operator: Operator) -> Operator:
+    """Let an operator of bare symbols print as it is written: they have no coordinates."""
+
+    @wraps(operator)
+    def apply(*args: Any, **named: Any) -> Any:
+        given = (*args, *named.values())
+        if any(_is_bare(value) for value in given):
+            return Symbol(f"{operator.__name__}({', '.join(map(_written, given))})")
+        return operator(*args, **named)
+
+    return apply  # type: ignore[return-value]
+
+
+def _is_bare(value: Any) -> bool:
+    if isinstance(value, Vector | list | tuple):
+        return any(map(is_bare, value))
+    return is_bare(value)
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, Vector | list | tuple):
+        return f"[{', '.join(map(str, value))}]"
+    return str(value)
+
+
+@_prints
 def d(u: Any, *names: str) -> Jet:
     """The derivative of ``u`` by each named coordinate in turn: ``d(u, "x", "x")`` is u_xx.
 
@@ -216,6 +247,7 @@ def d(u: Any, *names: str) -> Jet:
     return jet
 
 
+@_prints
 def grad(u: Any) -> Any:
     """The gradient over the space coordinates.
 
@@ -250,6 +282,7 @@ def _mixed(space: Coordinates, what: str) -> DeclarationError:
     )
 
 
+@_prints
 def div(v: Any) -> Jet:
     """The divergence of a vector with one component per space coordinate."""
     v = _vector(v, "div")
@@ -268,6 +301,7 @@ def div(v: Any) -> Jet:
     return total
 
 
+@_prints
 def curl(v: Any) -> Any:
     r"""The curl: in 2-D of (v, w) the scalar :math:`w_x - v_y`, in 3-D a vector.
 
@@ -303,6 +337,7 @@ def curl(v: Any) -> Any:
     )
 
 
+@_prints
 def laplacian(u: Any) -> Any:
     """The sum of second derivatives over the space coordinates; of a vector, per component."""
     if _is_vector(u):
@@ -323,6 +358,7 @@ def biharmonic(u: Any) -> Any:
     return laplacian(laplacian(u))
 
 
+@_prints
 def dot(a: Any, b: Any) -> Jet:
     """The scalar product of two vectors."""
     a, b = _vector(a, "dot"), _vector(b, "dot")
@@ -342,6 +378,7 @@ def dot(a: Any, b: Any) -> Jet:
     return total
 
 
+@_prints
 def advect(a: Any, w: Any) -> Any:
     """Transport of ``w`` by the velocity ``a``: ``advect((u, v), w)`` is u w_x + v w_y.
 

@@ -6,7 +6,7 @@ import torch
 
 from pinnlab.calculus import functions as f
 from pinnlab.calculus.formula import Formula, environment
-from pinnlab.calculus.operators import Vector, laplacian
+from pinnlab.calculus.operators import Vector, advect, d, div, dot, grad, laplacian
 from pinnlab.calculus.recording import RandomSource
 from pinnlab.errors import DeclarationError
 from pinnlab.typing import Coordinates
@@ -70,14 +70,24 @@ def test_printing_shows_what_is_written():
     assert Formula(0.5 * f.pi).text == "1.57079632679"
 
 
-def test_what_cannot_be_traced_prints_its_name():
-    def heat(u):
-        return u.t - laplacian(u)
+def test_operators_print_as_they_are_written():
+    assert Formula(lambda u: u.t - laplacian(u)).text == "u.t - laplacian(u)"
+    assert Formula(lambda u, k: -div(k * grad(u))).text == "-div(k*grad(u))"
+    assert Formula(lambda u, v: advect((u, 2 * v), u)).text == "advect([u, 2*v], u)"
+    assert Formula(lambda w, k: d(k * w.xx, "x", "x")).text == "d(k*w.xx, x, x)"
+    assert Formula(lambda p: grad(p)[0] / 2).text == "grad(p)[0]/2"
+    assert Formula(lambda u: dot(a=grad(u), b=[1, 2])).text == "dot(grad(u), [1, 2])"
 
+
+def test_what_cannot_be_traced_prints_its_name():
     def branching(u):
         return u.x if u > 0 else u.t
 
-    assert Formula(heat).text == "heat"
+    def unpacking(u):
+        u_x, u_y = grad(u)
+        return u_x - u_y
+
+    assert Formula(unpacking).text == "unpacking"
     assert Formula(branching).text == "branching"
     assert Formula(lambda u: torch.clamp(u, 0)).text == "<lambda>"
 

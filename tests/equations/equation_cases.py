@@ -478,11 +478,15 @@ def as_formula(value):
 
 def by_library(name, coordinates, x, fields, coefficients):
     """The residual components (k, n) of the library on closed-form fields."""
+    return residual(Formula(equations.equation(name)), coordinates, x, fields, coefficients)
+
+
+def residual(formula, coordinates, x, fields, coefficients):
+    """The components (k, n) of any formula on closed-form fields."""
     base = PointSource(coordinates, x)
     jets = {n: Formula(text)(coordinate_jets(base)) for n, text in fields.items()}
     extra = {n: as_formula(value) for n, value in coefficients.items()}
     env = environment(SubstitutedSource(base, jets), list(fields), extra)
-    formula = Formula(equations.equation(name))
     return torch.stack(components(formula(env), len(x)))
 
 

@@ -47,6 +47,7 @@ from pinnlab.calculus.jet.leaves import NormalRows as NormalRows
 from pinnlab.calculus.jet.leaves import Symbol as Symbol
 from pinnlab.calculus.jet.leaves import coordinate_jets as coordinate_jets
 from pinnlab.calculus.jet.leaves import field_jets as field_jets
+from pinnlab.calculus.jet.leaves import is_bare as is_bare
 from pinnlab.calculus.jet.operations import ADD as ADD
 from pinnlab.calculus.jet.operations import DIVIDE as DIVIDE
 from pinnlab.calculus.jet.operations import EQUAL as EQUAL

@@ -205,7 +205,10 @@ class _Nowhere(Reader):
 
 
 class Symbol(Jet):
-    """A bare name that prints itself and its derivatives, and has no values."""
+    """A bare name that prints itself and its derivatives, and has no values.
+
+    It may stand for a scalar or a vector: nothing about it is known but how it is written.
+    """
 
     __slots__ = ("name",)
 
@@ -215,6 +218,14 @@ class Symbol(Jet):
 
     def _compute(self) -> Tensor:
         raise DeclarationError(f"The symbol '{self.name}' has no values")
+
+    @property
+    def is_vector(self) -> bool:
+        """True, as it may be one."""
+        return True
+
+    def __getitem__(self, key: Any) -> Jet:
+        return Symbol(f"{self.name}[{key}]")
 
     def derivative(self, suffix: str) -> Jet:
         """The symbol with the suffix appended."""
@@ -231,6 +242,11 @@ class Symbol(Jet):
 
     def _text(self) -> tuple[str, float]:
         return self.name, 10
+
+
+def is_bare(value: Any) -> bool:
+    """Whether the value is a jet made of bare symbols."""
+    return isinstance(value, Jet) and isinstance(value.source, _Nowhere)
 
 
 def fill(number: float, like: Coordinate) -> Jet:
