@@ -14,6 +14,8 @@ u: 1, x, t, xx
 
 from pinnlab import equations as equations
 from pinnlab import verify as verify
+from pinnlab._api import load as load
+from pinnlab._api import solve as solve
 from pinnlab._version import __version__ as __version__
 from pinnlab.aggregation import ConFIG as ConFIG
 from pinnlab.aggregation import Sum as Sum
@@ -98,4 +100,3 @@ from pinnlab.training import PlotFields as PlotFields
 from pinnlab.training import Resample as Resample
 from pinnlab.training import Solution as Solution
 from pinnlab.training import TensorBoard as TensorBoard
-from pinnlab.training import solve as solve
