@@ -26,7 +26,7 @@ PLACEHOLDER = {
 
 
 @wraps(train)
-def solve(problem: Problem, *args: Any, **options: Any) -> Solution:  # noqa: D103
+def solve(problem: Problem, *args: Any, **options: Any) -> Solution:
     if options.get("resolved_text") is None:
         from pinnlab.config import to_config, to_yaml
 
@@ -55,9 +55,9 @@ def load(
     file = path / "solution.h5" if path.is_dir() else path
     record = read_solution(file)
     if problem is None or surrogate is None:
-        read_problem, read_surrogate = _declared(record, file, problem is not None)
-        problem = problem or read_problem
-        surrogate = surrogate or read_surrogate
+        read = _declared(record, file, problem is not None)
+        problem = read[0] if problem is None else problem
+        surrogate = read[1] if surrogate is None else surrogate
     dtype = DTYPES[str(record.problem["dtype"])]
     assembly = assemble(problem, surrogate, budget=PointBudget(1, 1), dtype=dtype)
     state = assembly.objective.state
