@@ -114,6 +114,7 @@ def test_equality_and_hash():
         (lambda **options: 0, r"takes \*\*options"),
         (lambda u, /: 0, "positional-only u"),
         (np.sin, "wrap it in a lambda|takes"),
+        (max, r"cannot be read(.|\n)*wrap it in a lambda"),
         (dict.fromkeys, "wrap it in a lambda|takes"),
         (np.ones(3), r"table of values(.|\n)*\(3,\)"),
         (torch.ones(3), r"table of values(.|\n)*\(3,\)"),
