@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from pinnlab.errors import GeometryError
 from pinnlab.geometry.facets import Facet, tensors
@@ -72,7 +73,9 @@ class DistancePlan:
             limits += self._shape.surroundings(facet, columns)
         present = [t for t in limits if t is not None]
         carrier = facet.carrier(columns)
-        return trim(carrier, conjunction(present), self._length) if present else carrier
+        if not present:  # it vanishes nowhere else, but is negative in another part of the region
+            return torch.sqrt(carrier**2)
+        return trim(carrier, conjunction(present), self._length)
 
     def _values(self, facet: Facet, x: np.ndarray) -> np.ndarray:
         return facet.carrier(tensors(self._names, x)).numpy()

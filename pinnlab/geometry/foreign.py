@@ -149,8 +149,8 @@ def _convert(
     if isinstance(geometry, dde.Sphere):
         return Ball(_exact(geometry.center), float(geometry.radius), name=name, axes=names)  # type: ignore[arg-type]
     if isinstance(geometry, dde.Ellipse):
-        semi = (geometry.semimajor, geometry.semiminor)
-        return Ellipse(_exact(geometry.center), semi, geometry.angle, name=name, axes=names)  # type: ignore[arg-type]
+        semi, turn = (geometry.semimajor, geometry.semiminor), -geometry.angle  # theirs: clockwise
+        return Ellipse(_exact(geometry.center), semi, turn, name=name, axes=names)  # type: ignore[arg-type]
     if isinstance(geometry, dde.Triangle):
         corners = [_exact(p) for p in (geometry.x1, geometry.x2, geometry.x3)]
         return Polygon(corners, name=name, axes=names)  # type: ignore[arg-type]

@@ -7,7 +7,8 @@ import numpy as np
 from pinnlab.errors import GeometryError
 from pinnlab.sampling.sequences import unit_points
 
-_MOST_CANDIDATES = 2**22
+# Nothing among this many means an empty region; few among that many, one that hardly is there.
+_MOST_MISSES, _MOST_CANDIDATES = 2**17, 2**21
 
 
 def fill_by_rejection(
@@ -46,7 +47,8 @@ def fill_by_rejection(
         kept = np.flatnonzero(inside(x))
         if len(kept) >= n:
             return x[kept[:n]], u[kept[:n], d:]
-        if count >= max(_MOST_CANDIDATES, 64 * n):
+        most = max(_MOST_CANDIDATES if len(kept) else _MOST_MISSES, 64 * n)
+        if count >= most:
             raise GeometryError(
                 "The region got 0 points" if not len(kept) else "The region got too few points",
                 expected=f"{n} points",
