@@ -96,10 +96,12 @@ class ParameterForm:
         """The parameter; the problem itself reads numbers and formulas."""
         if isinstance(value, Mapping):
             return self.adapter.validate_python(value, context=info.context)
+        if isinstance(value, list):
+            return tuple(value)
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise refuse(
-                "This is no parameter", expected="a number, a formula, or {kind: Unknown, ...}",
-                got=shown(value),
+                "This is no parameter", got=shown(value),
+                expected="a number, a formula, a list of them, or {kind: Unknown, ...}",
             )  # fmt: skip
         return value
 
@@ -107,7 +109,7 @@ class ParameterForm:
         return core_schema.with_info_plain_validator_function(self.validate)
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
-        return {"anyOf": [{"type": ["number", "string"]}, {PLACEHOLDER: "Unknown"}]}
+        return {"anyOf": [{"type": ["number", "string", "array"]}, {PLACEHOLDER: "Unknown"}]}
 
 
 class ReferenceForm(Record):
