@@ -370,9 +370,8 @@ def _fraction(
     (a, ra), (b, rb), (c, rc) = seen
     doubled = torch.linalg.cross(b - a, c - a)
     triple = (a * doubled).sum(-1)
-    if side is None:
-        side = 1.0 - 2.0 * (triple < 0).to(a.dtype)
-    top = Series.polynomial(table, triple.abs(), list((-side[..., None] * doubled).unbind(-1)))
+    sign = 1.0 - 2.0 * (triple < 0).to(a.dtype) if side is None else side
+    top = Series.polynomial(table, triple.abs(), list((-sign[..., None] * doubled).unbind(-1)))
     bottom = (ra * rb + _dot(a, b, table)) * rc
     bottom = bottom + _dot(b, c, table) * ra + _dot(c, a, table) * rb
     return top, bottom, doubled.norm(dim=-1)

@@ -77,7 +77,7 @@ def assemble(file: MeshFile, what: str, *, scale: float, merge: bool) -> Parts:
             block.nodes = new[block.nodes]
         file.point_groups = {name: new[rows] for name, rows in file.point_groups.items()}
     if surface:
-        return _surface_parts(points, cells, what)
+        return _surface_parts(points, cells, file, what)
     points = points[:, :2] if plane else points
     return _volume_parts(points, cells, file, what, warn=not merge)
 
@@ -99,9 +99,9 @@ def _merged(points: np.ndarray, tolerance: float) -> np.ndarray:
 # surfaces
 
 
-def _surface_parts(points: np.ndarray, cells: list[Block], what: str) -> Parts:
+def _surface_parts(points: np.ndarray, cells: list[Block], file: MeshFile, what: str) -> Parts:
     triangles, parents = _split(points, cells)
-    groups = _joined_groups(cells)
+    groups = file.in_order(_joined_groups(cells))
     distinct = (np.diff(np.sort(triangles, axis=1), axis=1) > 0).all(axis=1)
     triangles, parents = triangles[distinct], parents[distinct]
     triangles, first, same = _unique_cells(triangles)
@@ -126,7 +126,7 @@ def _volume_parts(
     _, first, same = _unique_cells(simplices)  # MSH 2 repeats a cell for each of its groups
     regions = {
         name: _any_of(mask[parents], same, len(first))
-        for name, mask in _joined_groups(cells).items()
+        for name, mask in file.in_order(_joined_groups(cells)).items()
     }
     kept, cell_of, volumes, rows = orient(points, simplices[first], parents[first])
     regions = {name: mask[rows] for name, mask in regions.items() if mask[rows].any()}
@@ -280,7 +280,7 @@ def _facet_groups(file: MeshFile, facets: Facets, d: int, what: str) -> dict[str
             np.flatnonzero(facets.on_boundary & marked[facets.nodes].all(axis=1))
         )
     joined = {name: np.unique(np.concatenate(rows)) for name, rows in found.items()}
-    return {name: rows for name, rows in joined.items() if len(rows)}
+    return file.in_order({name: rows for name, rows in joined.items() if len(rows)})
 
 
 def _name_boundary(groups: Masks, count: int) -> Masks:

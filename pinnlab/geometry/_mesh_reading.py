@@ -86,11 +86,18 @@ class MeshFile:
         points: Positions ``(n, 3)``.
         blocks: Cells of every dimension.
         point_groups: Names of sets of points, as in Abaqus.
+        order: Names in the order in which the file declares them.
     """
 
     points: np.ndarray
     blocks: list[Block]
     point_groups: dict[str, np.ndarray] = field(default_factory=dict)
+    order: tuple[str, ...] = ()
+
+    def in_order(self, groups: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Groups in the order of the file; those it does not declare last."""
+        place = {name: k for k, name in enumerate(self.order)}
+        return {n: groups[n] for n in sorted(groups, key=lambda n: place.get(n, len(place)))}
 
     @property
     def dim(self) -> int:
@@ -229,7 +236,7 @@ def _read_gmsh41(path: Path, content: bytes) -> MeshFile:
         for tag in physical:
             block.tag(names.get((dim, tag), f"group_{tag}"), np.arange(len(rows)))
         blocks.append(block)
-    return MeshFile(points, blocks)
+    return MeshFile(points, blocks, order=tuple(names.values()))
 
 
 # scikit-fem
@@ -287,7 +294,8 @@ def _read_meshio(path: Path, tags: str | None) -> MeshFile:
     _name_tag_arrays(mesh, blocks, repeats, path, tags)
     blocks += _name_skfem_masks(mesh, blocks)
     points = {name: np.asarray(rows, dtype=int) for name, rows in mesh.point_sets.items()}
-    return MeshFile(_in_space(np.asarray(mesh.points, dtype=float)), blocks, points)
+    space = _in_space(np.asarray(mesh.points, dtype=float))
+    return MeshFile(space, blocks, points, order=tuple(mesh.field_data))
 
 
 def _in_space(points: np.ndarray) -> np.ndarray:
