@@ -21,6 +21,8 @@ from pinnlab.sampling.points import Points
 from pinnlab.typing import MultiIndex
 
 _SIZES = (7, 5)  # two sizes, so that a shape which only fits by chance is seen
+_SPREAD = (1.0, -1.0, 30.0, -30.0, 1e3, -1e3, 1e6, -1e6)  # to meet every branch of a formula
+_RATIO_POINTS = 1000  # so that a coefficient that jumps in a corner of the domain is seen
 
 
 class Probe:
@@ -30,14 +32,17 @@ class Probe:
         points: Where.
         free: Independent random numbers in every slot, each a leaf of autograd, instead of the
             derivatives of a smooth function.
+        spread: Let the free numbers have either sign and any size, instead of about 2.
         seed: Of the random function or numbers.
     """
 
-    def __init__(self, points: Points, *, free: bool = False, seed: int = 0) -> None:
+    def __init__(
+        self, points: Points, *, free: bool = False, spread: bool = False, seed: int = 0
+    ) -> None:
         self.points, self.coordinates = points, points.coordinates
         self._smooth = RandomSource(points.coordinates, len(points), seed=seed, x=points.x)
         self._columns = points.columns
-        self._free = free
+        self._free, self._spread = free, spread
         self._generator = torch.Generator().manual_seed(seed)
         self.read: dict[tuple[str, Any], Tensor] = {}
         self.laplacians: set[tuple[str, str]] = set()
@@ -52,7 +57,11 @@ class Probe:
                     len(self.points), generator=self._generator, dtype=self.points.x.dtype
                 )
                 # Around 2, so that roots, logarithms and quotients exist.
-                self.read[key] = (2.0 + 0.5 * value).requires_grad_()
+                value = 2.0 + 0.5 * value
+                if self._spread:
+                    sizes = torch.randint(len(_SPREAD), (len(value),), generator=self._generator)
+                    value = value * torch.tensor(_SPREAD, dtype=value.dtype)[sizes]
+                self.read[key] = value.requires_grad_()
             else:
                 self.read[key] = self._smooth.derivative(field, index)
         return self.read[key]
@@ -180,7 +189,8 @@ def second_order_ratios(
 
     If ∂F/∂u_β = c ∂F/∂u_α with the same number c at every point and for every value of the jets,
     then F depends on u_α and u_β through u_α + c u_β only, and the sum can be propagated as one.
-    The test draws independent jets and unknowns several times.
+    The test draws independent jets and unknowns several times: first moderate ones, at which F
+    must be defined, then ones of all sizes and signs, so that a formula with cases shows each.
 
     Returns:
         Per field the coefficient of each second derivative relative to the first one; None if the
@@ -195,11 +205,11 @@ def second_order_ratios(
             else value
             for name, value in declared.parameters.items()
         }
-        points = probe_points([placement], declared, 7)[placement]
+        points = probe_points([placement], declared, _RATIO_POINTS)[placement]
         for term in terms:
             if term.placements != (placement,):
                 return None
-            probe = Probe(points, free=True, seed=trial)
+            probe = Probe(points, free=True, spread=trial > 0, seed=trial)
             block = term.residual([Context(probe, declared.fields, values, points)])
             second = {k: v for k, v in probe.read.items() if len(k[1]) == 2}
             if probe.laplacians or any(len(index) > 2 for _, index in probe.read):
@@ -235,13 +245,17 @@ def _agrees(
         if not any(bool(slopes[key].any()) for key in own):
             continue
         base = slopes[own[0]]
+        # Where F does not exist there is nothing to compare, nor where it reads none of them.
+        matters = torch.stack([slopes[key].isfinite() for key in own]).all(0)
+        matters &= torch.stack([slopes[key] != 0 for key in own]).any(0)
+        if not bool(matters.any()):
+            continue
         # A term that reads other second derivatives than the rest does not see the same sum.
-        if not bool((base != 0).all()) or (known and known != own):
+        if not bool((base[matters] != 0).all()) or (known and known != own):
             return False
         for key in own:
-            ratio = slopes[key] / base
-            value = float(ratio[0])
-            expected = ratios.setdefault(key, value)
+            ratio = slopes[key][matters] / base[matters]
+            expected = ratios.setdefault(key, float(ratio[0]))
             if not bool(((ratio - expected).abs() <= 1e-10 * max(1.0, abs(expected))).all()):
                 return False
     return True
