@@ -26,18 +26,22 @@ class ConFIG:
 
     def __call__(self, jacobian: Tensor) -> Tensor:
         """The direction for term gradients ``(m, p)``."""
-        norms = torch.linalg.vector_norm(jacobian, dim=1)
+        # In float64, because the null directions of dependent gradients are told from rounding by
+        # the size of an eigenvalue, which is the square of that of the rounding.
+        gradients = jacobian.double()
+        norms = torch.linalg.vector_norm(gradients, dim=1)
         active = norms > 0
         if not bool(active.any()):
             return torch.zeros_like(jacobian[0])
-        gradients = jacobian[active]
+        gradients = gradients[active]
         unit = gradients / norms[active, None]
-        gramian = (unit @ unit.T).double()
+        gramian = unit @ unit.T
         ones = torch.ones(len(gramian), dtype=gramian.dtype, device=gramian.device)
-        weights = torch.linalg.pinv(gramian, rtol=1e-10, hermitian=True) @ ones
-        direction = weights.to(unit.dtype) @ unit
+        direction = torch.linalg.pinv(gramian, rtol=1e-10, hermitian=True) @ ones @ unit
         length = torch.linalg.vector_norm(direction)
-        if not bool(length > 0):  # opposite gradients: no common descent direction exists
-            return torch.zeros_like(direction)
+        # It is at least one where the cosines can be equal, and rounding where gradients oppose
+        # each other so that no common descent direction exists.
+        if not bool(length > 1e-6):
+            return torch.zeros_like(jacobian[0])
         direction = direction / length
-        return (gradients @ direction).sum() * direction
+        return ((gradients @ direction).sum() * direction).to(jacobian.dtype)
