@@ -1,0 +1,147 @@
+import pytest
+import torch
+from cases import build
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pinnlab.calculus.engine import propagate, reference_jet
+from pinnlab.calculus.layout import Collapsed, Layout, closure
+from pinnlab.calculus.recording import Plan
+from pinnlab.calculus.sources import JetSource
+from pinnlab.calculus.table import Batches, Demand, FieldTable, collapse, vector_laplacian
+from pinnlab.errors import DeclarationError
+from pinnlab.sampling.points import Points
+from pinnlab.surrogates import MLP
+from pinnlab.typing import Coordinates
+
+XY = Coordinates(("x", "y"), (1, 1))
+HYPER = Coordinates(("x", "t"), (3, 1), time="t")
+LAPLACE = Collapsed((((0, 0), 2.0), ((1, 1), 6.0)))
+INDICES = [(), (0,), (1,), (0, 0), (0, 1), (1, 1), (0, 0, 1)]
+PLANS = st.lists(
+    st.tuples(st.sampled_from("uv"), st.sampled_from(INDICES)), min_size=1, max_size=4
+).map(lambda pairs: Plan(frozenset(pairs)))
+
+
+def points(n, coordinates=XY, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.rand(n, coordinates.dim, generator=generator, dtype=torch.float64)
+    return Points(x, coordinates)
+
+
+def table_of(batches, module):
+    jet = propagate(module, batches.x, batches.layout)
+    return FieldTable({"u": (jet, 0), "v": (jet, 1)}, [*batches.starts, batches.layout.n])
+
+
+@given(st.lists(st.tuples(PLANS, st.integers(1, 5)), min_size=1, max_size=4))
+def test_each_set_reads_its_own_points(sets):
+    module = build(MLP(width=4, depth=1))
+    clouds = [points(n, seed=k) for k, (_, n) in enumerate(sets)]
+    demands = [Demand.of(plan, XY, None) for plan, _ in sets]
+    batches = Batches(clouds, demands)
+    table = table_of(batches, module)
+    for k, (plan, n) in enumerate(sets):
+        window = batches.window(k, table)
+        alone = Layout(closure(demands[k].slots), (n,) * len(closure(demands[k].slots)))
+        expected = reference_jet(module, clouds[k].x, alone)
+        for field, index in plan.derivatives:
+            torch.testing.assert_close(
+                window.derivative(field, index),
+                expected.slot(index)[:, "uv".index(field)],
+                rtol=1e-11,
+                atol=1e-11,
+            )
+
+
+def test_sets_that_read_values_pay_for_values():
+    clouds = [points(100), points(7, seed=1), points(5, seed=2)]
+    demands = [Demand.of(Plan(frozenset({("u", i)})), XY, None) for i in ((), (0, 0), (1,))]
+    layout = Batches(clouds, demands).layout
+    rows = dict(zip(layout.slots, layout.counts, strict=True))
+    assert rows == {(): 112, (0,): 7, (1,): 12, (0, 0): 7}
+
+
+def test_a_window_is_a_source():
+    cloud = points(3)
+    batches = Batches([cloud], [Demand.of(Plan(frozenset({("u", ())})), XY, None)])
+    window = batches.window(0, table_of(batches, build(MLP(width=4, depth=1))))
+    assert isinstance(window, JetSource)
+    torch.testing.assert_close(window.coordinate("y"), cloud.x[:, 1])
+    assert window.normal() is None
+
+
+def test_normals_are_those_of_the_points():
+    normals = torch.tensor([[1.0, 0.0]] * 3, dtype=torch.float64)
+    cloud = Points(points(3).x, XY, normals=normals)
+    batches = Batches([cloud], [Demand.of(Plan(frozenset({("u", ())})), XY, None)])
+    window = batches.window(0, table_of(batches, build(MLP(width=4, depth=1))))
+    assert window.normal() is normals
+
+
+def test_a_collapsed_set_gives_the_sum_to_its_first_member():
+    plan = Plan(frozenset({("u", (0, 0)), ("u", (1, 1)), ("u", (0,)), ("v", (0, 0))}))
+    demand = Demand.of(plan, XY, LAPLACE)
+    assert demand.slots == {(), (0,), LAPLACE}
+    module, cloud = build(MLP(width=4, depth=1)), points(4)
+    batches = Batches([cloud], [demand])
+    window = batches.window(0, table_of(batches, module))
+    exact = reference_jet(module, cloud.x, Layout(closure([(0, 0), (1, 1)]), (4,) * 5))
+    for column, field in enumerate("uv"):
+        sum_ = 2 * exact.slot((0, 0))[:, column] + 6 * exact.slot((1, 1))[:, column]
+        # u_xx stands for u_xx + 3 u_yy, so that the declared combination comes out right.
+        torch.testing.assert_close(window.derivative(field, (0, 0)), sum_ / 2)
+        assert not window.derivative(field, (1, 1)).any()
+
+
+def test_vector_coordinates():
+    plan = Plan(laplacians=frozenset({("u", "x")}), gradients=frozenset({("v", "x")}))
+    demand = Demand.of(plan, HYPER, None)
+    assert demand.slots == {(), (0,), (1,), (2,), vector_laplacian(HYPER, "x")}
+    module, cloud = build(MLP(width=4, depth=1), dim=4), points(4, HYPER)
+    batches = Batches([cloud], [demand])
+    window = batches.window(0, table_of(batches, module))
+    exact = reference_jet(module, cloud.x, Layout(closure([(0, 0), (1, 1), (2, 2)]), (4,) * 7))
+    second = sum(exact.slot((k, k))[:, 0] for k in range(3))
+    torch.testing.assert_close(window.laplacian("u", "x"), second)
+    first = torch.stack([exact.slot((k,))[:, 1] for k in range(3)], -1)
+    torch.testing.assert_close(window.gradient("v", "x"), first)
+    torch.testing.assert_close(window.coordinate("x"), cloud.x[:, :3])
+
+
+def test_an_undeclared_field_is_refused():
+    batches = Batches([points(3)], [Demand.of(Plan(frozenset({("u", ())})), XY, None)])
+    table = table_of(batches, build(MLP(width=4, depth=1)))
+    with pytest.raises(DeclarationError, match=r"no field 'w'") as caught:
+        batches.window(0, table).derivative("w", ())
+    assert "u, v" in str(caught.value)
+
+
+def plan_of(*pairs):
+    return Plan(frozenset(pairs))
+
+
+def test_collapse_joins_equal_sums_of_all_fields():
+    plan = plan_of(("u", (0, 0)), ("u", (1, 1)), ("v", (0, 0)), ("v", (1, 1)))
+    ratios = {("u", (0, 0)): 1.0, ("u", (1, 1)): 3.0, ("v", (0, 0)): 1.0, ("v", (1, 1)): 3.0}
+    assert collapse(plan, ratios) == Collapsed((((0, 0), 1.0), ((1, 1), 3.0)))
+
+
+@pytest.mark.parametrize(
+    "plan, ratios",
+    [
+        (plan_of(("u", (0, 0)), ("u", (1, 1))), None),
+        (plan_of(("u", (0, 0))), {("u", (0, 0)): 1.0}),
+        (
+            plan_of(("u", (0, 0)), ("u", (1, 1)), ("v", (0, 0)), ("v", (1, 1))),
+            {("u", (0, 0)): 1.0, ("u", (1, 1)): 3.0, ("v", (0, 0)): 1.0, ("v", (1, 1)): 1.0},
+        ),
+        (
+            plan_of(("u", (0, 0)), ("u", (1, 1)), ("u", (0, 0, 0))),
+            {("u", (0, 0)): 1.0, ("u", (1, 1)): 1.0},
+        ),
+    ],
+    ids=["no combination", "one derivative", "different sums", "third order"],
+)
+def test_collapse_does_not_join(plan, ratios):
+    assert collapse(plan, ratios) is None

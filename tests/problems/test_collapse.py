@@ -1,0 +1,163 @@
+"""Carrying a sum of second derivatives as one slot never changes a loss or a gradient."""
+
+import pytest
+import torch
+from cases import SMALL, assembly
+
+import pinnlab as pl
+from pinnlab.calculus.table import Demand
+from pinnlab.objective import Objective
+from pinnlab.problems.assemble import demands_of
+
+SQUARE = pl.Box(x=(0, 1), y=(0, 1))
+
+
+def problem(equations, fields="u", conditions=None, **parts):
+    equations = equations if isinstance(equations, dict) else {"equation": equations}
+    return pl.Problem(SQUARE, fields, equations, conditions, **parts)
+
+
+def spread(objective, declared):
+    """The same objective with every second derivative carried by itself."""
+    plans = {}
+    for term in declared.terms:
+        for placement, plan in zip(term.placements, term.plans, strict=True):
+            plans[placement] = plans[placement] | plan if placement in plans else plan
+    demands = {
+        placement: Demand.of(plans[placement], declared.coordinates, None)
+        for placement in objective.points
+    }
+    return Objective(objective.terms_, objective.state, demands, objective.points)
+
+
+def collapsed(declared):
+    return [bool(demand.shares) for demand in demands_of(declared).values()]
+
+
+def power(u):
+    return (u.xx + u.yy) ** 3 + u
+
+
+def root(u):
+    return pl.sqrt(1 + (u.xx + 4 * u.yy) ** 2) * u.x - u
+
+
+def product(u, v):
+    return (u.xx + u.yy) * (v.xx + v.yy) + u * v
+
+
+def operator(u):
+    return pl.laplacian(u) - u**3
+
+
+def divergence(u, x):
+    return pl.div((1 + x) * pl.grad(u))
+
+
+def logarithm(u):
+    return pl.log(3 + u) * (u.xx + u.yy) + pl.sqrt(4 + u.x)
+
+
+JOINED = {
+    "logarithm": problem(logarithm),
+    "positive part": problem("maximum(u, 0)*(u.xx + u.yy) - 1"),
+    "laplacian": problem("u.xx + u.yy - u"),
+    "weighted": problem("2*u.xx + 3*u.yy"),
+    "difference": problem("u.xx - u.yy + u.x*u"),
+    "mixed": problem("u.xx + 2*u.xy + u.yy"),
+    "variable coefficient": problem("(1 + x*y)*(u.xx + u.yy) - sin(x)*u.x"),
+    "conductivity": problem("k*(u.xx + u.yy)", parameters={"k": "1 + x**2"}),
+    "unknown factor": problem("nu*(u.xx + u.yy) - 1", parameters={"nu": pl.Unknown(0.3)}),
+    "power": problem(power),
+    "root": problem(root),
+    "two fields": problem(product, ["u", "v"]),
+    "two equations": problem({"a": "u.xx + u.yy - v", "b": "2*v.xx + 2*v.yy + u"}, ["u", "v"]),
+    "operator": problem(operator),
+    "divergence": problem(divergence),
+    "hard": problem("u.xx + u.yy + 1", conditions={"sides": pl.Dirichlet(u=0, hard=True)}),
+    "flux": problem("u.xx + u.yy", conditions={"flux": pl.Neumann(u=1, on="left")}),
+}
+
+
+@pytest.mark.parametrize("name", JOINED, ids=lambda n: n.replace(" ", "_"))
+def test_loss_and_gradient_are_those_of_the_single_derivatives(name):
+    declared = JOINED[name]
+    objective = assembly(declared).objective
+    assert any(collapsed(declared))
+    apart = spread(objective, declared)
+    loss, squares = objective.loss_and_gradient()
+    gradient = objective.flat_gradient()
+    other_loss, other_squares = apart.loss_and_gradient()
+    torch.testing.assert_close(loss, other_loss, rtol=1e-11, atol=0)
+    torch.testing.assert_close(squares, other_squares, rtol=1e-11, atol=1e-14)
+    scale = float(gradient.abs().max())
+    assert float((gradient - apart.flat_gradient()).abs().max()) < 1e-11 * scale
+
+
+def kink(u):
+    return u.xx + u.yy + pl.maximum(u.xx - 10, 0.0)
+
+
+def trap(u):
+    return pl.where(u.xx > 50, u.xx, 0.0 * u.x) + (u.xx + u.yy)
+
+
+def switched(u, x):
+    return u.xx * (x > 0.5) + u.yy
+
+
+def phases(u):
+    return pl.where(u > 300, 2.0, 1.0) * u.xx + u.yy
+
+
+def corner(u, x, y):
+    return pl.where((x > 0.9) * (y > 0.9), 2.0, 1.0) * u.xx + u.yy
+
+
+APART = {
+    "phases": problem(phases),
+    "corner": problem(corner),
+    "squares": problem("u.xx**2 + u.yy**2"),
+    "product": problem("u.xx*u.yy - u.xy**2"),
+    "unknown ratio": problem("u.xx + nu*u.yy", parameters={"nu": pl.Unknown(0.5)}),
+    "unknown ratio zero": problem("u.xx + nu*u.yy", parameters={"nu": pl.Unknown(0.0)}),
+    "unknown ratio one": problem(
+        "u.xx + nu*u.yy", parameters={"nu": pl.Unknown(1.0, bounds=(0.5, 2.0))}
+    ),
+    "unknown added": problem("u.xx + (1 + nu)*u.yy", parameters={"nu": pl.Unknown(0.0)}),
+    "variable ratio": problem("u.xx + x*u.yy"),
+    "field ratio": problem("u.xx + u*u.yy"),
+    "two sums": problem({"a": "u.xx + u.yy - v", "b": "v.xx - v.yy + u"}, ["u", "v"]),
+    "two sums of one field": problem({"a": "u.xx + u.yy", "b": "u.xx - u.yy"}),
+    "single beside sum": problem({"a": "u.xx + u.yy", "b": "u.xx - 1"}),
+    "other single": problem({"a": "u.xx + u.yy", "b": "u.yy*u"}),
+    "components": problem(lambda u: (u.xx + u.yy, u.xx)),
+    "kink": problem(kink),
+    "trap": problem(trap),
+    "switched": problem(switched),
+}
+
+
+@pytest.mark.parametrize("name", APART, ids=lambda n: n.replace(" ", "_"))
+def test_other_combinations_are_kept_apart(name):
+    assert not any(collapsed(APART[name]))
+
+
+def test_sets_are_decided_one_by_one():
+    declared = problem(
+        "u.xx + u.yy",
+        conditions={
+            "curve": pl.Condition("u.xx - 2*u.yy", on="left"),
+            "bend": pl.Condition("u.xx*u.yy", on="right"),
+        },
+    )
+    assert collapsed(declared) == [True, True, False]
+
+
+def test_fewer_rows_are_carried():
+    declared = JOINED["laplacian"]
+    objective = assembly(declared).objective
+    rows = objective._batches[False].layout.rows
+    apart = spread(objective, declared)._batches[False].layout.rows
+    assert rows == 4 * SMALL.interior
+    assert apart == 5 * SMALL.interior
