@@ -51,10 +51,10 @@ from pinnlab.calculus.operators import grad as grad
 from pinnlab.calculus.operators import laplacian as laplacian
 from pinnlab.calculus.operators import norm as norm
 from pinnlab.calculus.operators import normal_jets as normal_jets
+from pinnlab.calculus.plan import Plan as Plan
+from pinnlab.calculus.random_sources import FreeSource as FreeSource
+from pinnlab.calculus.random_sources import RandomSource as RandomSource
 from pinnlab.calculus.recording import Dependence as Dependence
-from pinnlab.calculus.recording import FreeSource as FreeSource
-from pinnlab.calculus.recording import Plan as Plan
-from pinnlab.calculus.recording import RandomSource as RandomSource
 from pinnlab.calculus.recording import components as components
 from pinnlab.calculus.recording import dependence as dependence
 from pinnlab.calculus.recording import linear as linear
