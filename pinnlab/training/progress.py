@@ -23,11 +23,13 @@ class Progress:
         self.live = bool(getattr(self.stream, "isatty", lambda: False)())
         self._began = self._shown = time.perf_counter()
         self._first: int | None = None
+        self._errors: dict[str, Any] = {}
         self._width = 0
 
     def update(self, step: int, record: Mapping[str, Any]) -> None:
         """Show the state of a step, at most every 0.2 s on a terminal, every 10 s elsewhere."""
         now = time.perf_counter()
+        self._errors = record.get("errors", self._errors)
         if self._first is None:
             self._first = step
         pause = 0.2 if self.live else 10.0
@@ -51,7 +53,7 @@ class Progress:
             "mean squares: " + ", ".join(shown),
         ]
         parts += [f"{k} = {v:.5g}" for k, v in record.get("unknowns", {}).items()]
-        parts += [f"error {k} {v['relative_l2']:.2e}" for k, v in record.get("errors", {}).items()]
+        parts += [f"error {k} {v['relative_l2']:.2e}" for k, v in self._errors.items()]
         if rate:
             parts.append(f"{rate:.0f} steps/s" if rate >= 10 else f"{1 / rate:.2g} s/step")
             parts.append(f"{left / 60:.0f} min left" if left > 90 else f"{left:.0f} s left")
