@@ -2,9 +2,11 @@
 
 import logging
 import traceback
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.func import grad
 
 from pinnlab.calculus.layout import Collapsed, Layout, Slot
 from pinnlab.calculus.taylor import TaylorTensor, UnsupportedOperation, seed
@@ -41,7 +43,7 @@ def propagate(module: nn.Module, x: Tensor, layout: Layout) -> TaylorTensor:
                 f" in layer '{where}'" if where else "",
             )
             module._taylor_unsupported = True  # type: ignore[assignment]
-    return reference_jet(module, x, layout)
+    return (functional_jet if layout.transparent else reference_jet)(module, x, layout)
 
 
 def _layer_of(error: BaseException, module: nn.Module) -> str:
@@ -57,14 +59,7 @@ def reference_jet(module: nn.Module, x: Tensor, layout: Layout) -> TaylorTensor:
     """The same jet by nested reverse-mode differentiation: slow, and independent of every rule."""
     with torch.enable_grad():
         points = x.detach().clone().requires_grad_()
-        values = module(points)
-        if values.ndim != 2 or len(values) != len(x):
-            raise DeclarationError(
-                f"{type(module).__name__} has outputs of the wrong shape",
-                expected=f"({len(x)}, number of fields)",
-                got=tuple(values.shape),
-                do="return one row per point and one column per field",
-            )
+        values = _checked(module, points)
         known: dict[tuple[int, tuple[int, ...]], Tensor] = {}
 
         def derivative(column: int, index: tuple[int, ...]) -> Tensor:
@@ -84,13 +79,47 @@ def reference_jet(module: nn.Module, x: Tensor, layout: Layout) -> TaylorTensor:
                     known[column, (*index[:-1], k)] = g[:, k]
             return known[key]
 
-        def slot_values(column: int, slot: Slot) -> Tensor:
-            if isinstance(slot, Collapsed):
-                return sum(c * derivative(column, index) for index, c in slot.terms)  # type: ignore[return-value]
-            return derivative(column, slot)
+        return _assemble(derivative, values.shape[1], layout)
 
-        rows = [
-            torch.stack([slot_values(c, slot)[:count] for c in range(values.shape[1])], -1)
-            for slot, count in zip(layout.slots, layout.counts, strict=True)
-        ]
-        return TaylorTensor(layout, torch.cat(rows))
+
+def functional_jet(module: nn.Module, x: Tensor, layout: Layout) -> TaylorTensor:
+    """The same jet by nested :func:`torch.func.grad`, which can be transformed itself."""
+
+    def partial(column: int, index: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
+        """The function that maps points ``(n, d)`` to one derivative ``(n,)``."""
+        if not index:
+            return lambda points: module(points)[:, column]
+        lower = partial(column, index[:-1])
+        return lambda points: grad(lambda p: lower(p).sum())(points)[:, index[-1]]
+
+    width = _checked(module, x).shape[1]
+    return _assemble(lambda column, index: partial(column, index)(x), width, layout)
+
+
+def _checked(module: nn.Module, x: Tensor) -> Tensor:
+    values = module(x)
+    if values.ndim != 2 or len(values) != len(x):
+        raise DeclarationError(
+            f"{type(module).__name__} has outputs of the wrong shape",
+            expected=f"({len(x)}, number of fields)",
+            got=tuple(values.shape),
+            do="return one row per point and one column per field",
+        )
+    return values
+
+
+def _assemble(
+    derivative: Callable[[int, tuple[int, ...]], Tensor], width: int, layout: Layout
+) -> TaylorTensor:
+    """A jet from the derivatives ``(n,)`` of each column by multi-index."""
+
+    def slot_values(column: int, slot: Slot) -> Tensor:
+        if isinstance(slot, Collapsed):
+            return sum(c * derivative(column, index) for index, c in slot.terms)  # type: ignore[return-value]
+        return derivative(column, slot)
+
+    rows = [
+        torch.stack([slot_values(c, slot)[:count] for c in range(width)], -1)
+        for slot, count in zip(layout.slots, layout.counts, strict=True)
+    ]
+    return TaylorTensor(layout, torch.cat(rows))

@@ -94,7 +94,8 @@ class Constraint(ABC):
 
 def check_weight(owner: str, weight: Any) -> float:
     """A weight as a float; refuses negative or non-numeric ones."""
-    if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not weight >= 0:
+    number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
+    if not number or not 0 <= weight < float("inf"):
         raise DeclarationError(
             f"The weight of {owner} is {weight!r}",
             expected="a number of at least 0",

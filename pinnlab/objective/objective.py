@@ -18,6 +18,7 @@ from torch.func import functional_call, jvp, vjp
 
 from pinnlab.calculus.engine import propagate
 from pinnlab.calculus.table import Batches, Demand, FieldTable
+from pinnlab.conditions.base import check_weight
 from pinnlab.conditions.context import Context
 from pinnlab.conditions.placement import Placement
 from pinnlab.conditions.term import Term
@@ -64,14 +65,7 @@ class Objective:
                     got=name,
                     do=nearest(name, self.names) or "use the name of an equation or condition",
                 )
-            if not weight >= 0:
-                raise DeclarationError(
-                    f"The weight of '{name}' is negative or not a number",
-                    expected="a number of at least 0",
-                    got=weight,
-                    do="use a positive weight",
-                )
-            self.weights[name] *= float(weight)
+            self.weights[name] *= check_weight(f"term '{name}'", weight)
         self.evaluations = 0
         self.batch_number = 0
         self.set_points(points)
@@ -112,10 +106,15 @@ class Objective:
         call = _Call(self, transparent)
         return functional_call(call, {f"state.{k}": v for k, v in parameters.items()}, ())
 
-    def _blocks(self, transparent: bool) -> dict[str, Tensor]:
+    def _prepare(self, transparent: bool) -> None:
+        """Jets of the ansatz at these points, once; never inside a function transform."""
         batches = self._batches[transparent]
         if transparent not in self._prepared:
             self._prepared[transparent] = self.state.ansatz.prepare(batches.x, batches.layout)
+
+    def _blocks(self, transparent: bool) -> dict[str, Tensor]:
+        batches = self._batches[transparent]
+        self._prepare(transparent)
         network = propagate(self.state.surrogate, batches.x, batches.layout)
         jets = self.state.ansatz.apply(network, self._prepared[transparent])
         table = FieldTable(jets, [*batches.starts, batches.layout.n])
@@ -227,6 +226,7 @@ class Objective:
     def jacobian(self) -> tuple[Tensor, LinearOperator]:
         """The scaled residual ρ ``(r,)`` and J = ∂ρ/∂θ as an operator ``(r, p)``."""
         flat = self.flat_parameters()
+        self._prepare(transparent=True)
 
         def rho(vector: Tensor) -> Tensor:
             return self.scaled(self.residuals(self._split(vector), transparent=True))
@@ -243,6 +243,7 @@ class Objective:
     def jacobian_matrix(self) -> tuple[Tensor, Tensor]:
         """The scaled residual ρ ``(r,)`` and J ``(r, p)``, rows in blocks of vectorised pulls."""
         flat = self.flat_parameters()
+        self._prepare(transparent=True)
 
         def rho(vector: Tensor) -> Tensor:
             return self.scaled(self.residuals(self._split(vector), transparent=True))

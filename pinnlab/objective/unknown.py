@@ -48,6 +48,7 @@ class Unknown:
     true: float | None = None
 
     def __post_init__(self) -> None:
+        _check_numbers(self)
         transform = self.transform or ("sigmoid" if self.bounds else "identity")
         if transform not in TRANSFORMS:
             raise DeclarationError(
@@ -102,13 +103,6 @@ class Unknown:
                 got=self.initial,
                 do="choose a positive guess or another transform",
             )
-        if not math.isfinite(self.initial):
-            raise DeclarationError(
-                "The first guess of an unknown is not finite",
-                expected="a number",
-                got=self.initial,
-                do="give a finite guess",
-            )
 
     @property
     def _scale(self) -> float:
@@ -141,3 +135,25 @@ class Unknown:
         if self.transform == "softplus":
             return self._scale * F.softplus(raw)
         return self._scale * raw
+
+
+def _check_numbers(unknown: Unknown) -> None:
+    initial, bounds = unknown.initial, unknown.bounds
+    if not isinstance(initial, (int, float)) or not math.isfinite(initial):
+        raise DeclarationError(
+            "The first guess of an unknown is not finite or no number",
+            expected="a number",
+            got=repr(initial),
+            do="give a finite guess",
+        )
+    if bounds is not None and (
+        not isinstance(bounds, (tuple, list))
+        or len(bounds) != 2
+        or not all(isinstance(b, (int, float)) and math.isfinite(b) for b in bounds)
+    ):
+        raise DeclarationError(
+            "The bounds of an unknown are not two numbers",
+            expected="bounds=(low, high)",
+            got=repr(bounds),
+            do="give both, or choose transform='log' for a positive unknown without bounds",
+        )
