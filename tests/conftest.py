@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, settings
 
 # Small matrices: threads cost more than they bring, and their number changes the last bit.
 torch.set_num_threads(1)
+# A warning is an error here: let it not depend on which test comes first.
+torch.set_warn_always(True)
 
 settings.register_profile(
     "pinnlab",

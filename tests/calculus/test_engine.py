@@ -231,6 +231,15 @@ def test_the_warning_names_the_layer(caplog):
     assert "layer_norm in layer '2'" in caplog.text
 
 
+@pytest.mark.parametrize("name", STRANGE)
+def test_transparent_fallback_is_the_same_jet(name):
+    torch.manual_seed(1)
+    module, x = STRANGE[name]().double(), points(2)
+    slots = [(0, 0), (0, 1), LAPLACE]
+    found = propagate(module, x, layout(slots, transparent=True))
+    assert_same_jet(found, reference_jet(module, x, layout(slots)), 1e-12)
+
+
 def test_fallback_knows_the_derivatives_of_a_closed_form():
     class Closed(nn.Module):
         def forward(self, x):
