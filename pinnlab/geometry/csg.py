@@ -15,7 +15,7 @@ plane region then follows from the divergence theorem, |Ω| = ½ ∮ x·n ds, to
 three dimensions faces are cut into slices that are trimmed in the same way.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -31,7 +31,7 @@ from pinnlab.sampling.sequences import rule
 
 # Samples along a curve, along a slice, and slices of a face: parts that are smaller are not seen.
 _ON_CURVE, _ON_SLICE, _SLICES = 4096, 256, 512
-_BISECTIONS = 45
+_BISECTIONS, _LEAST_SPAN = 45, 1e-4
 _QUASI_RANDOM = 2**17
 
 
@@ -42,11 +42,11 @@ class TrimmedFacet(Facet):
         whole: The facet of a primitive.
         sign: -1 if the primitive is subtracted, else 1.
         result: The set operation.
-        before: Facets of earlier operands, which name what coincides with them.
+        before: The trimmed facets of earlier operands, which name what coincides with them.
     """
 
     def __init__(
-        self, whole: Facet, sign: int, result: "Combination", before: tuple[Facet, ...]
+        self, whole: Facet, sign: int, result: "Combination", before: Sequence["TrimmedFacet"]
     ) -> None:
         self.whole, self.sign, self._result, self._before = whole, sign, result, before
         self.name, self.owner = whole.name, whole.owner
@@ -75,11 +75,12 @@ class TrimmedFacet(Facet):
 
     def _named_before(self, x: np.ndarray, tolerance: float) -> np.ndarray:
         found = np.zeros(len(x), dtype=bool)
-        normals = self.whole.normals(x)
+        normals = self.normals(x)
         for other in self._before:
-            shared = np.flatnonzero(other.on(x, tolerance))
+            shared = np.flatnonzero(other.whole.on(x, tolerance))
             if len(shared):
-                aligned = np.abs(np.sum(other.normals(x[shared]) * normals[shared], axis=1))
+                # Only a face that looks the same way is seen where this one is.
+                aligned = np.sum(other.normals(x[shared]) * normals[shared], axis=1)
                 found[shared] |= aligned > 1 - 1e-6
         return found
 
@@ -131,7 +132,10 @@ class TrimmedFacet(Facet):
         )
         low = self._edge(starts, middle, rising=True)
         high = self._edge(stops, middle, rising=False)
-        return starts[:, 0], low, high
+        # Where two curves touch, a stretch of about the root of the tolerance is undecided; one
+        # shorter than the samples are apart is only seen by chance, so that it is left out always.
+        kept = high - low > _LEAST_SPAN
+        return starts[kept, 0], low[kept], high[kept]
 
     def _seen(self, rows: np.ndarray, last: np.ndarray, whole: Facet) -> np.ndarray:
         assert isinstance(whole, Patch)
@@ -267,11 +271,9 @@ class Combination(Shape):
         wholes += [(*_whole(f), -1 if operation == "-" else 1) for f in b.facets]
         for whole, *_ in wholes:
             _refuse_unnamed(whole)
-        before: list[Facet] = []
         facets: list[TrimmedFacet] = []
         for whole, inner, outer in wholes:
-            facets.append(TrimmedFacet(whole, inner * outer, self, tuple(before)))
-            before.append(whole)
+            facets.append(TrimmedFacet(whole, inner * outer, self, tuple(facets)))
         self.facets: tuple[TrimmedFacet, ...] = tuple(facets)
         _ = self._labels  # clashing names are told here, not when first used
 

@@ -112,6 +112,13 @@ def test_coinciding_faces_count_once_and_belong_to_the_first():
     assert same.measure("b") == 0
 
 
+def test_a_swallowed_face_takes_nothing_from_one_that_looks_the_other_way():
+    quarter = Box(x=(0, 1), y=(0, 1), name="a") & Disk((0, 0), 1, name="arc")
+    shape = quarter | Box(x=(0, 1), y=(1, 3), name="b")
+    assert shape.measure("b.bottom") == pytest.approx(1, abs=1e-4)
+    assert shape.measure() == pytest.approx(np.pi / 4 + 2, abs=1e-4)
+
+
 def test_normals_of_what_is_subtracted_are_turned_round():
     ring = Disk((0, 0), 2, name="outer") - (
         Disk((0, 0), 1, name="hole") - Disk((0, 0), 0.5, name="core")
@@ -121,6 +128,13 @@ def test_normals_of_what_is_subtracted_are_turned_round():
         s = ring.sample_boundary(50, piece, rng=rng())
         radial = s.x / np.linalg.norm(s.x, axis=1, keepdims=True)
         assert np.allclose(s.normals, sign * radial)
+
+
+def test_a_region_that_only_touches_leaves_no_piece():
+    # Distance of the centres 1.25 = 0.5 + 0.75, and a sample of the curve in the very point.
+    shape = Disk((-0.25, 0), 0.5, name="a") - Disk((0.5, 1), 0.75, name="b")
+    assert shape.measure("b") == 0
+    assert shape.measure("a") == pytest.approx(np.pi)
 
 
 def test_touching_regions_do_not_disturb_each_other():
