@@ -47,6 +47,7 @@ import torch
 from torch import Tensor
 
 from pinnlab.errors import GeometryError
+from pinnlab.geometry._flat_patches import simplify
 from pinnlab.geometry._series import SMALL, Layout, Series, atan_terms, atanc_terms, layout
 from pinnlab.typing import MultiIndex
 
@@ -73,6 +74,7 @@ class FacetDistance:
         if corners.shape[1] == 2:
             corners, inward = merge_collinear(corners, inward)
         else:
+            corners, inward = simplify(corners, inward)
             corners = _facing_in(corners, inward)
         self.dim = corners.shape[2]
         nodes, index = np.unique(corners.reshape(-1, self.dim), axis=0, return_inverse=True)
@@ -120,7 +122,7 @@ class FacetDistance:
     def _chunk(self, x: Tensor, table: Layout) -> Tensor:
         nodes, index, inward = (t.to(x.device) for t in (self.nodes, self.index, self.inward))
         each = _POTENTIAL[self.dim](x, nodes, index, layout(self.dim, 0))
-        nearest = torch.nan_to_num(each.value, nan=math.inf).argmax(1)
+        nearest = torch.nan_to_num(each.value, nan=math.inf).argmax(0)
         mine, normals = nodes[index[nearest]], inward[nearest]
         value = _join(x, mine, normals, _without(each, nearest))[0]
         if table.order == 0:
@@ -226,7 +228,7 @@ def _successors(ctx: Any) -> Tensor:
 
 def _without(each: Series, nearest: Tensor) -> Series:
     """The sum over all facets but the nearest, ``(n,)``."""
-    return each.map(lambda c: c.scatter(1, nearest[:, None], 0.0).sum(dim=1))
+    return each.map(lambda c: c.scatter_(0, nearest[None], 0.0).sum(dim=0))
 
 
 def _join(x: Tensor, mine: Tensor, normals: Tensor, rest: Series) -> Tensor:
@@ -264,47 +266,66 @@ def _edge_distance(x: Tensor, mine: Tensor) -> Tensor:
     return (x[:, None] - foot).norm(dim=2).amin(1)
 
 
-Seen = list[tuple[Tensor, Series]]
+Vector = Sequence[
+    Tensor
+]  # components, so that no operation runs over an axis of length two or three
+Seen = list[tuple[Vector, Series]]
 
 
-def _see(x: Tensor, nodes: Tensor, table: Layout) -> tuple[Tensor, Series]:
-    """Points seen from x, as vectors ``(..., d)``, and their distances."""
-    v = nodes - x
-    square = Series.polynomial(table, (v * v).sum(-1), list((-2.0 * v).unbind(-1)), 1.0)
+def _see(x: Vector, nodes: Vector, table: Layout) -> tuple[Vector, Series]:
+    """Points seen from x, as vectors, and their distances."""
+    v = [node - at for node, at in zip(nodes, x, strict=True)]
+    square = Series.polynomial(table, _product(v, v), [-2.0 * c for c in v], 1.0)
     return v, square.sqrt()
 
 
 def _see_all(x: Tensor, nodes: Tensor, index: Tensor, table: Layout) -> Seen:
-    """The corners of every facet seen from every point; shared ones are computed once."""
-    v, r = _see(x[:, None], nodes, table)
-    return [(v[:, rows], r.map(lambda c, rows=rows: c[:, rows])) for rows in index.unbind(1)]
+    """The corners of every facet seen from every point, ``(f, n)``; each node is computed once.
+
+    Facets come first, so that picking the corners of facets copies whole rows.
+    """
+    v, r = _see(x.unbind(1), [c[:, None] for c in nodes.unbind(1)], table)
+    return [
+        (
+            [c.index_select(0, rows) for c in v],
+            r.map(lambda c, rows=rows: c.index_select(0, rows)),
+        )
+        for rows in index.unbind(1)
+    ]
 
 
 def _see_paired(x: Tensor, corners: Tensor, table: Layout) -> Seen:
     """The corners ``(n, d, d)`` of one facet for each point."""
-    return [_see(x, corner, table) for corner in corners.unbind(1)]
+    return [_see(x.unbind(1), corner.unbind(1), table) for corner in corners.unbind(1)]
 
 
-def _dot(a: Tensor, b: Tensor, table: Layout) -> Series:
-    return Series.polynomial(table, (a * b).sum(-1), list((-a - b).unbind(-1)), 1.0)
+def _product(a: Vector, b: Vector) -> Tensor:
+    out = a[0] * b[0]
+    for p, q in zip(a[1:], b[1:], strict=True):
+        out = torch.addcmul(out, p, q)
+    return out
+
+
+def _dot(a: Vector, b: Vector, table: Layout) -> Series:
+    slopes = [-(p + q) for p, q in zip(a, b, strict=True)]
+    return Series.polynomial(table, _product(a, b), slopes, 1.0)
 
 
 # segments
 
 
-def _segments(seen: Seen, table: Layout) -> Series:
+def _segments(seen: Seen, corners: Tensor, table: Layout) -> Series:
+    """Φ of segments with corners ``(..., 2, 2)``."""
     (a, ra), (b, rb) = seen
-    edge = b - a
-    w = Series.polynomial(
-        table, a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0], [-edge[..., 1], edge[..., 0]]
-    )
+    edge = corners[..., 1, :] - corners[..., 0, :]
+    w = Series.polynomial(table, a[0] * b[1] - a[1] * b[0], [-edge[..., 1], edge[..., 0]])
     q = ra * rb + _dot(a, b, table)
     return (ra + rb) * (w * w + q * q).reciprocal() * (2.0 * edge.norm(dim=-1))
 
 
 def _all_segments(x: Tensor, nodes: Tensor, index: Tensor, table: Layout) -> Series:
-    """Φ of every segment at every point, ``(n, f)``."""
-    return _segments(_see_all(x, nodes, index, table), table)
+    """Φ of every segment at every point, ``(f, n)``."""
+    return _segments(_see_all(x, nodes, index, table), nodes[index][:, None], table)
 
 
 def _paired_segments(
@@ -314,8 +335,9 @@ def _paired_segments(
     seen = _see_paired(x, mine, table)
     (a, ra), (b, rb) = seen
     product, dot = ra * rb, _dot(a, b, table)
-    finite = (ra + rb) * (product - dot) * product.reciprocal() * (1.0 / (b - a).norm(dim=1))
-    return _segments(seen, table), finite, dot.value < 0
+    length = (mine[:, 1] - mine[:, 0]).norm(dim=1)
+    finite = (ra + rb) * (product - dot) * product.reciprocal() * (1.0 / length)
+    return _segments(seen, mine, table), finite, dot.value < 0
 
 
 def merge_collinear(corners: np.ndarray, inward: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -361,43 +383,48 @@ def _facing_in(corners: np.ndarray, inward: np.ndarray) -> np.ndarray:
 
 
 def _fraction(
-    seen: Seen, table: Layout, side: Tensor | None = None
+    seen: Seen, corners: Tensor, table: Layout, side: Tensor | None = None
 ) -> tuple[Series, Series, Tensor]:
     """Top and bottom of tan(Ω/2), the top positive, and twice the area.
 
     The side (+1 inside) settles the slope of the top where it is zero.
     """
     (a, ra), (b, rb), (c, rc) = seen
-    doubled = torch.linalg.cross(b - a, c - a)
-    triple = (a * doubled).sum(-1)
-    sign = 1.0 - 2.0 * (triple < 0).to(a.dtype) if side is None else side
-    top = Series.polynomial(table, triple.abs(), list((-sign[..., None] * doubled).unbind(-1)))
+    first = corners[..., 0, :]
+    doubled = torch.linalg.cross(corners[..., 1, :] - first, corners[..., 2, :] - first)
+    triple = _product(a, doubled.unbind(-1))
+    sign = 1.0 - 2.0 * (triple < 0).to(triple.dtype) if side is None else side
+    top = Series.polynomial(table, triple.abs(), [-sign * d for d in doubled.unbind(-1)])
     bottom = (ra * rb + _dot(a, b, table)) * rc
     bottom = bottom + _dot(b, c, table) * ra + _dot(c, a, table) * rb
     return top, bottom, doubled.norm(dim=-1)
 
 
 def _all_triangles(x: Tensor, nodes: Tensor, index: Tensor, table: Layout) -> Series:
-    """Φ of every triangle at every point, ``(n, f)``.
+    """Φ of every triangle at every point, ``(f, n)``.
 
     Nearly all of them look small from a point, so that the power series of atan does; the others
     are computed once more by themselves.
     """
-    top, bottom, area = _fraction(_see_all(x, nodes, index, table), table)
+    seen = _see_all(x, nodes, index, table)
+    top, bottom, area = _fraction(seen, nodes[index][:, None], table)
     inverse = bottom.reciprocal()
     ratio = top * inverse
-    out = ratio.compose(atanc_terms(ratio.value, table.order)) * inverse * (2.0 * area)
-    rows, facets = torch.nonzero(~(top.value < SMALL * bottom.value), as_tuple=True)
+    out = ratio.compose(atanc_terms(ratio.value, table.order)) * (inverse * (2.0 * area))
+    facets, rows = torch.nonzero(~(top.value < SMALL * bottom.value), as_tuple=True)
     exact = _paired_triangles(x[rows], nodes[index[facets]], table)[0]
-    pairs = zip(out.coefficients, exact.coefficients, strict=True)
-    return Series(table, [c.index_put((rows, facets), e) for c, e in pairs])  # type: ignore
+    for c, e in zip(out.coefficients, exact.coefficients, strict=True):
+        assert c is not None
+        assert e is not None
+        c[facets, rows] = e
+    return out
 
 
 def _paired_triangles(
     x: Tensor, mine: Tensor, table: Layout, side: Tensor | None = None
 ) -> tuple[Series, Series, Tensor]:
     """Φ and h Φ = Ω of one triangle for each point, and where the second is to be used."""
-    top, bottom, area = _fraction(_see_paired(x, mine, table), table, side)
+    top, bottom, area = _fraction(_see_paired(x, mine, table), mine, table, side)
     low = top.value <= bottom.value  # Ω < π/2; else Ω = π - 2 atan(bottom / top)
     inverse = bottom.choose(low, top).reciprocal()
     ratio = top.choose(low, bottom) * inverse

@@ -153,7 +153,7 @@ def atan_terms(t: Tensor, order: int) -> list[Tensor]:
     return [torch.atan(t), *[slopes[k - 1] / k for k in range(1, order + 1)]]
 
 
-SMALL, _TERMS = 0.1, 11  # 0.1^22 times the largest binomial coefficient is below rounding
+SMALL, _TERMS = 0.1, 9  # 0.1^18 times the largest binomial coefficient is near rounding
 
 
 def atanc_terms(t: Tensor, order: int, atan: list[Tensor] | None = None) -> list[Tensor]:
@@ -172,7 +172,7 @@ def atanc_terms(t: Tensor, order: int, atan: list[Tensor] | None = None) -> list
         first = (k + 1) // 2
         series = torch.zeros_like(t)
         for m in range(_TERMS - 1, first - 1, -1):
-            series = series * square + (-1) ** m * math.comb(2 * m, k) / (2 * m + 1)
+            series.mul_(square).add_((-1) ** m * math.comb(2 * m, k) / (2 * m + 1))
         if k % 2:
             series = series * t
         if atan is not None:
