@@ -119,6 +119,20 @@ def check_positive(owner: object, **numbers: float | None) -> None:
             )
 
 
+def check_not_negative(owner: object, **numbers: float | None) -> None:
+    """Refuse numbers that are negative or not finite."""
+    for name, value in numbers.items():
+        if value is None:
+            continue
+        if not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
+            raise DeclarationError(
+                f"{type(owner).__name__} cannot have {name}={value!r}",
+                expected="a number of at least 0",
+                got=value,
+                do=f"choose a {name} of 0 or more",
+            )
+
+
 def all_finite(loss: Tensor, gradients: list[Tensor]) -> bool:
     """Whether the loss and every gradient are finite; one transfer from the device."""
     norms = torch._foreach_norm(gradients) if gradients else []

@@ -18,9 +18,10 @@ from pinnlab.optim.base import (
     StepReport,
     all_finite,
     check_count,
+    check_not_negative,
     check_positive,
 )
-from pinnlab.optim.schedules import Constant, Schedule
+from pinnlab.optim.schedules import Constant, Schedule, check_schedule
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class Adam(Phase):
     def __post_init__(self) -> None:
         check_count(self, steps=self.steps, batch=self.batch, resample=self.resample)
         check_positive(self, lr=self.lr, eps=self.eps, clip=self.clip, unknowns_lr=self.unknowns_lr)
+        check_not_negative(self, weight_decay=self.weight_decay)
+        check_schedule(self, self.schedule)
         object.__setattr__(self, "betas", tuple(self.betas))
         if len(self.betas) != 2 or not all(0 <= b < 1 for b in self.betas):
             raise DeclarationError(
@@ -109,6 +112,7 @@ class Optimizer(Phase):
     def __post_init__(self) -> None:
         check_count(self, steps=self.steps, batch=self.batch, resample=self.resample)
         check_positive(self, lr=self.lr, clip=self.clip, unknowns_lr=self.unknowns_lr)
+        check_schedule(self, self.schedule)
         names = [
             n
             for n, v in vars(torch.optim).items()
@@ -134,7 +138,7 @@ class Optimizer(Phase):
         kind = getattr(torch.optim, self.name)
         try:
             optimizer = kind(_groups(objective, self.lr, self.unknowns_lr), **self.options)
-        except TypeError as reason:
+        except (TypeError, ValueError) as reason:
             raise DeclarationError(
                 f"torch.optim.{self.name} does not take these options",
                 got=dict(self.options),
@@ -215,6 +219,15 @@ class FirstOrderStepper(Stepper):
         full = self.optimizer.state_dict()
         full["state"] = {int(k): v for k, v in state["state"].items()}
         self.optimizer.load_state_dict(full)
+        # torch casts every entry to the precision of its parameter; some are kept in another one.
+        entries = [
+            self.optimizer.state[p] for g in self.optimizer.param_groups for p in g["params"]
+        ]
+        for number, saved in state["state"].items():
+            own = entries[int(number)]
+            for name, value in saved.items():
+                if isinstance(value, Tensor) and value.dtype != own[name].dtype:
+                    own[name] = value.to(own[name].device)
 
 
 def non_finite_message(objective: Objective, squares: Tensor) -> str:

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from pinnlab.aggregation.base import Aggregator
 from pinnlab.aggregation.sum import Sum
 from pinnlab.errors import DeclarationError
 from pinnlab.objective.objective import Objective
 from pinnlab.optim.base import Phase, Status, Stepper, StepReport, check_positive
+from pinnlab.optim.first_order import non_finite_message
 
 
 @dataclass(frozen=True)
@@ -18,8 +20,9 @@ class LeastSquares(Phase):
 
     .. math:: \theta \leftarrow \theta - J^{+} \rho(\theta)
 
-    with the pseudo-inverse from a complete orthogonal decomposition. For a surrogate that is
-    linear in its parameters and linear equations this is the solution; otherwise it is refused.
+    with the pseudo-inverse from singular values, those below ``cutoff`` left out. For a surrogate
+    that is linear in its parameters and linear equations this is the solution; otherwise it is
+    refused.
 
     Args:
         cutoff: Singular values below this share of the largest count as zero.
@@ -48,6 +51,24 @@ class LeastSquares(Phase):
         return _LeastSquaresStepper(self)
 
 
+def shortest_solution(matrix: Tensor, right: Tensor, cutoff: float) -> Tensor:
+    """The least-squares solution of least norm, ``(p,)``.
+
+    The triangular factor of ``[matrix, right]`` holds both sides, so that the orthogonal one is
+    never formed; its singular values decide the rank. (LAPACK's gelsy would be as fast, but
+    ``torch.linalg.lstsq`` hands it unset pivots and finds another rank from call to call.)
+
+    Args:
+        matrix: ``(r, p)``.
+        right: Right side ``(r,)``.
+        cutoff: Singular values below this share of the largest count as zero.
+    """
+    factor = torch.linalg.qr(torch.cat([matrix, right[:, None]], 1), mode="r").R
+    u, s, vh = torch.linalg.svd(factor[:, :-1], full_matrices=False)
+    kept = s > cutoff * s[0]
+    return vh[kept].T @ ((u[:, kept].T @ factor[:, -1]) / s[kept])
+
+
 class _LeastSquaresStepper(Stepper):
     def __init__(self, phase: LeastSquares) -> None:
         self.phase = phase
@@ -56,12 +77,14 @@ class _LeastSquaresStepper(Stepper):
         """See :meth:`Stepper.step`."""
         rho, matrix = objective.jacobian_matrix()
         flat = objective.flat_parameters()
-        driver = "gelsy" if rho.device.type == "cpu" else "gels"
-        cutoff = self.phase.cutoff if driver == "gelsy" else None
-        step = torch.linalg.lstsq(matrix, rho[:, None], rcond=cutoff, driver=driver).solution
-        objective.set_flat_parameters(flat - step[:, 0])
+        if not bool(torch.stack([rho.isfinite().all(), matrix.isfinite().all()]).all()):
+            loss, squares = objective.loss_and_gradient()
+            message = non_finite_message(objective, squares)
+            return StepReport(Status.NON_FINITE, loss, squares, 2, message=message)
+        step = shortest_solution(matrix, rho, self.phase.cutoff)
+        objective.set_flat_parameters(flat - step)
         loss, squares = objective.loss_and_gradient()
-        predicted = torch.linalg.vector_norm(rho - matrix @ step[:, 0]) ** 2 / 2
+        predicted = torch.linalg.vector_norm(rho - matrix @ step) ** 2 / 2
         if not bool(loss.isfinite()):
             objective.set_flat_parameters(flat)
             return StepReport(

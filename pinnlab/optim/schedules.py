@@ -2,11 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from pinnlab.optim.base import check_count, check_positive
+from pinnlab.errors import DeclarationError
+from pinnlab.optim.base import check_count, check_not_negative, check_positive
 
 
+@runtime_checkable
 class Schedule(Protocol):
     """Factor on the learning rate."""
 
@@ -36,6 +38,10 @@ class Cosine:
     final: float = 0.0
     warmup: int = 0
 
+    def __post_init__(self) -> None:
+        check_not_negative(self, final=self.final)
+        check_count(self, warmup=self.warmup or None)
+
     def factor(self, step: int, steps: int) -> float:
         """The factor at ``step``."""
         if step < self.warmup:
@@ -60,7 +66,7 @@ class Exponential:
 
     def __post_init__(self) -> None:
         check_positive(self, rate=self.rate)
-        check_count(self, every=self.every)
+        check_count(self, every=self.every, warmup=self.warmup or None)
 
     def factor(self, step: int, steps: int) -> float:
         """The factor at ``step``."""
@@ -81,6 +87,24 @@ class Step:
     at: tuple[int, ...]
     rate: float = 0.1
 
+    def __post_init__(self) -> None:
+        steps = (self.at,) if isinstance(self.at, (int, float)) else tuple(self.at)
+        for step in steps:
+            check_count(self, at=step)
+        object.__setattr__(self, "at", steps)
+        check_positive(self, rate=self.rate)
+
     def factor(self, step: int, steps: int) -> float:
         """The factor at ``step``."""
         return self.rate ** sum(step >= k for k in self.at)
+
+
+def check_schedule(owner: object, schedule: object) -> None:
+    """Refuse what gives no factor on the rate."""
+    if schedule is not None and not isinstance(schedule, Schedule):
+        raise DeclarationError(
+            f"{type(owner).__name__} cannot have schedule={schedule!r}",
+            expected="Cosine(), Exponential(), Step(...), or None",
+            got=schedule,
+            do="wrap the numbers: schedule=Exponential(rate=0.5, every=1000)",
+        )
