@@ -39,10 +39,11 @@ class RandomFeatures(Specification):
     linear = True
 
     def __post_init__(self) -> None:
-        if self.features < 1 or self.scale <= 0 or self.activation not in ACTIVATIONS:
+        whole = isinstance(self.features, int) and self.features >= 1
+        if not whole or not self.scale > 0 or self.activation not in ACTIVATIONS:
             raise DeclarationError(
                 "RandomFeatures cannot be made",
-                expected=f"features >= 1, scale > 0, activation one of {', '.join(ACTIVATIONS)}",
+                expected=f"a whole number of features, scale > 0, activation one of {', '.join(ACTIVATIONS)}",
                 got=repr(self),
                 do="correct the argument",
             )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from pinnlab.errors import DeclarationError
 from pinnlab.surrogates.base import LayerFactory, Network
 from pinnlab.surrogates.networks.fourier_features import FourierEmbedding
 
@@ -35,6 +36,16 @@ class PirateNet(Network):
     depth: int = 3
     scale: float = 1.0
     nonlinearity: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.scale > 0:
+            raise DeclarationError(
+                f"PirateNet cannot have scale={self.scale!r}",
+                expected="a positive number",
+                got=self.scale,
+                do="use e.g. scale=1.0",
+            )
 
     def body(self, d_in: int, d_out: int, make: LayerFactory) -> nn.Module:
         """See :meth:`Network.body`."""
