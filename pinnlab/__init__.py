@@ -71,6 +71,7 @@ from pinnlab.geometry import Ellipse as Ellipse
 from pinnlab.geometry import HyperBall as HyperBall
 from pinnlab.geometry import Hypercube as Hypercube
 from pinnlab.geometry import Interval as Interval
+from pinnlab.geometry import Mesh as Mesh
 from pinnlab.geometry import PointSet as PointSet
 from pinnlab.geometry import Polygon as Polygon
 from pinnlab.geometry import Time as Time
