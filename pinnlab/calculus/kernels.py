@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from pinnlab.calculus.layout import Layout
+from pinnlab.calculus.layout import Bell, Layout
 from pinnlab.calculus.pointwise import Derivatives
 
 
@@ -44,100 +44,108 @@ class Compose(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, data: Tensor, function: Derivatives, layout: Layout) -> Tensor:
+        """Value and slots of f(z)."""
         parts = [data[rows] for rows in layout.ranges]
-        f = function(parts[0], layout.order)
+        # The backward pass needs one derivative more; taken now, it costs no second evaluation.
+        f = function(parts[0], layout.order + int(ctx.needs_input_grad[0]))
         out = torch.empty_like(data)
         out[layout.ranges[0]] = f[0]
         for slot in range(1, len(parts)):
-            rows, count = layout.ranges[slot], layout.counts[slot]
-            target = out[rows]
-            bells = layout.bells[slot]
-            if len(bells) == 1:
-                torch.mul(f[1][:count], parts[slot], out=target)
-                continue
+            count = layout.counts[slot]
+            target = out[layout.ranges[slot]]
             torch.mul(f[1][:count], parts[slot], out=target)
-            higher: dict[int, Tensor] = {}
-            for bell in bells[1:] if bells[0].k == 1 else bells:
-                if bell.k == 1:
-                    continue
-                _accumulate(higher, bell.k, parts, bell.factors, bell.coefficient, count)
-            for k, polynomial in higher.items():
+            for k, polynomial in _bell_polynomials(parts, layout, slot).items():
                 target.addcmul_(f[k][:count], polynomial)
-        ctx.function, ctx.layout = function, layout
-        ctx.save_for_backward(data, *f)
+        ctx.layout = layout
+        ctx.save_for_backward(data, *f[1:])
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx, *grad_outputs: Tensor):
+        """Pull a cotangent back through Faà di Bruno's formula.
+
+        With a_S = Σ_k f^{(k)}(z) B_{k,S} the value receives Σ_S ḡ_S Σ_k f^{(k+1)} B_{k,S}, where
+        B_{1,S} = z_S, and every factor of B_{k,S} what the product rule gives it.
+        """
         layout: Layout = ctx.layout
         grad = grad_outputs[0].contiguous()
-        data, *f = ctx.saved_tensors
+        data, *derivatives = ctx.saved_tensors
+        f = [derivatives[0], *derivatives]  # f[0] is not read
         parts = [data[rows] for rows in layout.ranges]
-        if layout.order:
-            f = ctx.function(parts[0], layout.order + 1)
-        else:
-            f = ctx.function(parts[0], 1)
+        cotangents = [grad[rows] for rows in layout.ranges]
         out = torch.empty_like(data)
         grads = [out[rows] for rows in layout.ranges]
-        torch.mul(grad[layout.ranges[0]], f[1], out=grads[0])
+        for slot, count in enumerate(layout.counts):
+            torch.mul(cotangents[slot], f[1][:count], out=grads[slot])
+        _pull_first(grads[0], cotangents, parts, f, layout)
         for slot in range(1, len(parts)):
-            torch.mul(grad[layout.ranges[slot]], f[1][: layout.counts[slot]], out=grads[slot])
-        for slot in range(1, len(parts)):
-            count = layout.counts[slot]
-            g = grad[layout.ranges[slot]]
-            into_value = grads[0][:count]
-            # d/dz of f^{(k)}(z) Π z_B: f^{(k+1)} towards the value, and the product rule.
-            into_value.addcmul_(g * parts[slot], f[2][:count])
-            powers: dict[int, Tensor] = {}
-            for bell in layout.bells[slot]:
-                if bell.k == 1:
-                    continue
-                if bell.k not in powers:
-                    powers[bell.k] = g * f[bell.k][:count]
-                gf = powers[bell.k]
-                a, *others = bell.factors
-                if len(others) == 1:
-                    b = others[0]
-                    if a == b:
-                        grads[a][:count].addcmul_(gf, parts[a][:count], value=2 * bell.coefficient)
-                    else:
-                        grads[a][:count].addcmul_(gf, parts[b][:count], value=bell.coefficient)
-                        grads[b][:count].addcmul_(gf, parts[a][:count], value=bell.coefficient)
-                else:
-                    for position, factor in enumerate(bell.factors):
-                        rest = bell.factors[:position] + bell.factors[position + 1 :]
-                        grads[factor][:count].addcmul_(
-                            gf, _product(parts, rest, count), value=bell.coefficient
-                        )
-            higher: dict[int, Tensor] = {}
-            for bell in layout.bells[slot]:
-                if bell.k > 1:
-                    _accumulate(higher, bell.k, parts, bell.factors, bell.coefficient, count)
-            for k, polynomial in higher.items():
-                into_value.addcmul_(polynomial.mul_(g), f[k + 1][:count])
+            if len(layout.bells[slot]) > 1:
+                _pull_higher(grads, cotangents[slot], parts, f, layout, slot)
         return out, None, None
 
 
-def _accumulate(
-    sums: dict[int, Tensor],
-    k: int,
-    parts: list[Tensor],
-    factors: tuple[int, ...],
-    coefficient: float,
-    count: int,
+def _pull_first(
+    into: Tensor, cotangents: list[Tensor], parts: list[Tensor], f: list[Tensor], layout: Layout
 ) -> None:
-    """Add coefficient · Π z_factors to the Bell polynomial of order k, in place where possible."""
-    if len(factors) == 2 and k in sums:
-        sums[k].addcmul_(parts[factors[0]][:count], parts[factors[1]][:count], value=coefficient)
+    """Add f'' Σ_S ḡ_S z_S to the cotangent of the value, the sum formed first."""
+    if len(parts) == 1:
         return
-    product = _product(parts, factors, count)
-    if coefficient != 1.0:
-        product = product * coefficient
-    if k in sums:
-        sums[k].add_(product)
-    else:
-        sums[k] = product
+    # Slots in falling order of their points, so that each adds to a prefix of the sum.
+    order = sorted(range(1, len(parts)), key=lambda slot: -layout.counts[slot])
+    total = cotangents[order[0]] * parts[order[0]]
+    for slot in order[1:]:
+        total[: layout.counts[slot]].addcmul_(cotangents[slot], parts[slot])
+    count = len(total)
+    into[:count].addcmul_(total, f[2][:count])
+
+
+def _pull_higher(
+    grads: list[Tensor], g: Tensor, parts: list[Tensor], f: list[Tensor], layout: Layout, slot: int
+) -> None:
+    """What the products of lower slots in one slot give back to their factors."""
+    count = layout.counts[slot]
+    scaled: dict[int, Tensor] = {}
+    for bell in layout.bells[slot]:
+        if bell.k == 1:
+            continue
+        if bell.k not in scaled:
+            scaled[bell.k] = g * f[bell.k][:count]
+        _pull_product(grads, scaled[bell.k], parts, bell, count)
+    for k, polynomial in _bell_polynomials(parts, layout, slot).items():
+        grads[0][:count].addcmul_(polynomial.mul_(g), f[k + 1][:count])
+
+
+def _pull_product(
+    grads: list[Tensor], g: Tensor, parts: list[Tensor], bell: Bell, count: int
+) -> None:
+    """The product rule for one term of a Bell polynomial."""
+    c, factors = bell.coefficient, bell.factors
+    if len(factors) == 2 and factors[0] == factors[1]:
+        grads[factors[0]][:count].addcmul_(g, parts[factors[0]][:count], value=2 * c)
+        return
+    for position, factor in enumerate(factors):
+        rest = factors[:position] + factors[position + 1 :]
+        grads[factor][:count].addcmul_(g, _product(parts, rest, count), value=c)
+
+
+def _bell_polynomials(parts: list[Tensor], layout: Layout, slot: int) -> dict[int, Tensor]:
+    """B_{k,S} for k ≥ 2: sums of products of lower slots, fresh tensors."""
+    count = layout.counts[slot]
+    sums: dict[int, Tensor] = {}
+    for bell in layout.bells[slot]:
+        k, factors, c = bell.k, bell.factors, bell.coefficient
+        if k == 1:
+            continue
+        if k in sums and len(factors) == 2:
+            left, right = (parts[factor][:count] for factor in factors)
+            sums[k].addcmul_(left, right, value=c)
+            continue
+        product = _product(parts, factors, count)
+        if c != 1.0:
+            product = product * c
+        sums[k] = sums[k].add_(product) if k in sums else product
+    return sums
 
 
 class AffineCompose(torch.autograd.Function):
@@ -149,28 +157,35 @@ class AffineCompose(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx, value: Tensor, slopes: Tensor, function: Derivatives, layout: Layout,
+        ctx,
+        value: Tensor,
+        slopes: Tensor,
+        function: Derivatives,
+        layout: Layout,
         orders: tuple[int, ...],
     ) -> Tensor:
-        f = function(value, layout.order)
+        """Value and slots of f(z)."""
+        f = function(value, layout.order + int(ctx.needs_input_grad[0]))
         out = value.new_empty((layout.rows, *value.shape[1:]))
         out[: layout.n] = f[0]
         for slot in range(1, len(layout.slots)):
             torch.mul(
-                f[orders[slot]][: layout.counts[slot]], slopes[slot - 1],
+                f[orders[slot]][: layout.counts[slot]],
+                slopes[slot - 1],
                 out=out[layout.ranges[slot]],
             )
-        ctx.function, ctx.layout, ctx.orders = function, layout, orders
-        ctx.save_for_backward(value, slopes)
+        ctx.layout, ctx.orders = layout, orders
+        ctx.save_for_backward(slopes, *f[1:])
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx, *grad_outputs: Tensor):
+        """Pull back to the value and to the products of slopes."""
         layout: Layout = ctx.layout
         grad = grad_outputs[0]
-        value, slopes = ctx.saved_tensors
-        f = ctx.function(value, layout.order + 1)
+        slopes, *derivatives = ctx.saved_tensors
+        f = [derivatives[0], *derivatives]  # f[0] is not read
         grad_value = grad[: layout.n] * f[1]
         grad_slopes = torch.empty_like(slopes)
         for slot in range(1, len(layout.slots)):
@@ -186,6 +201,7 @@ class JetLinear(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, data: Tensor, weight: Tensor, bias: Tensor | None, n: int) -> Tensor:
+        """Wz + b in the values, Wz in the derivatives."""
         out = data @ weight.T
         if bias is not None:
             out[:n] += bias
@@ -196,6 +212,7 @@ class JetLinear(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, *grad_outputs: Tensor):
+        """One product for all slots in each direction."""
         grad = grad_outputs[0]
         data, weight = ctx.saved_tensors
         grad_data = grad @ weight if ctx.needs_input_grad[0] else None
