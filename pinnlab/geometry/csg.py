@@ -63,7 +63,7 @@ class TrimmedFacet(Facet):
         found = np.abs(self._result.level(x)) <= tolerance
         near = np.flatnonzero(found)
         # Coinciding faces agree to rounding; a tight test leaves those that touch in a point alone.
-        found[near] = self._separates(x[near], 100 * tolerance, 0.0) & ~self._named_before(
+        found[near] = self._separates(x[near], self._result.resolution, 0.0) & ~self._named_before(
             x[near], 0.01 * tolerance
         )
         return found
@@ -88,13 +88,15 @@ class TrimmedFacet(Facet):
         """Which points lie on the closed visible part."""
         found = self.whole.on(x, tolerance)
         near = np.flatnonzero(found)
-        if len(near) and self.measure > 0:
-            step = max(100 * self._result.tolerance, 4 * tolerance)
-            found[near] = self._separates(x[near], step, tolerance) & ~self._named_before(
-                x[near], tolerance
-            )
-            return found
-        return np.zeros(len(x), dtype=bool)
+        if self.measure == 0:
+            return np.zeros(len(x), dtype=bool)
+        if len(near):
+            y, step = x[near], max(self._result.resolution, 4 * tolerance)
+            # A point that is exactly on the facet is seen or not; one that is a little off it, or
+            # at its end, is told by a longer step.
+            close = self._separates(y, step, tolerance) & ~self._named_before(y, tolerance)
+            found[near] = self.visible(y) | close
+        return found
 
     @cached_property
     def measure(self) -> float:
@@ -300,6 +302,11 @@ class Combination(Shape):
     def tolerance(self) -> float:
         """The coarsest of its own and those of its operands."""
         return max(super().tolerance, self.a.tolerance, self.b.tolerance)
+
+    @property
+    def resolution(self) -> float:
+        """The coarsest of its own and those of its operands."""
+        return max(super().resolution, self.a.resolution, self.b.resolution)
 
     @cached_property
     def _volume(self) -> float:

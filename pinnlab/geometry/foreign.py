@@ -265,6 +265,11 @@ class DeepXDEShape(Shape):
         """Single precision, and deepxde's own tolerance."""
         return float(4e-6 * np.linalg.norm(self._box[1] - self._box[0]))
 
+    @property
+    def resolution(self) -> float:
+        """Well beyond the tolerance of deepxde's own boundary test."""
+        return 25 * self.tolerance
+
     def level(self, x: np.ndarray) -> np.ndarray:
         """-1 inside, 0 on the boundary, 1 outside."""
         return np.where(self._on_boundary(x), 0.0, np.where(self._inside(x), -1.0, 1.0))

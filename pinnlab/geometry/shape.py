@@ -58,6 +58,11 @@ class Shape(Geometry):
         bounds = self.bounds()
         return float(1e-10 * np.linalg.norm(bounds[1] - bounds[0]) + 1e-13 * np.abs(bounds).max())
 
+    @property
+    def resolution(self) -> float:
+        """The distance from the boundary at which the level function tells the side."""
+        return 0.1 * self.tolerance
+
     @cached_property
     def _labels(self) -> tuple[str, ...]:
         return label_facets(self.facets, self.leaves)
