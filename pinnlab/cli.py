@@ -151,7 +151,24 @@ def _check(arguments: argparse.Namespace) -> int:
     }
     report = config.problem.check(**options)
     print(report)
+    if report.ok:
+        _check_phases(config)
     return OK if report.ok else BAD_INPUT
+
+
+def _check_phases(config: Any) -> None:
+    """Refuse phases that do not go with the surrogate or the gradients."""
+    from pinnlab.problems.assemble import PointBudget, assemble
+    from pinnlab.surrogates import MLP
+    from pinnlab.training.trainer import Trainer
+
+    phases = config.options.get("phases")
+    if phases is None:
+        return
+    surrogate = config.options.get("surrogate") or MLP()
+    assembly = assemble(config.problem, surrogate, budget=PointBudget(interior=16, boundary=16))
+    listed = list(phases) if isinstance(phases, list | tuple) else [phases]
+    Trainer(assembly, listed, aggregator=config.options.get("gradients"), progress=False)
 
 
 # --- looking at runs -----------------------------------------------------------------------------
@@ -202,7 +219,7 @@ def _export(arguments: argparse.Namespace) -> int:
     if ending == "vtu" and solution.problem.coordinates.time is not None:
         ending = "pvd"  # one .vtu for each moment, and the file that lists them
     folder = source if source.is_dir() else source.parent
-    target = Path(arguments.out) if arguments.out else folder / f"solution.{ending}"
+    target = Path(arguments.out) if arguments.out else folder / f"fields.{ending}"
     print(solution.export(target, points=arguments.grid, times=arguments.times))
     return OK
 
@@ -294,7 +311,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--to", default="vtu", choices=("vtu", "csv", "npz", "xdmf"))
     export.add_argument("--grid", type=int, default=101, metavar="N", help="points a direction")
     export.add_argument("--times", type=int, default=11, metavar="N", help="moments")
-    export.add_argument("--out", metavar="FILE", help="by default solution.* in the run folder")
+    export.add_argument("--out", metavar="FILE", help="by default fields.* in the run folder")
 
     listing = _command(commands, "list", _list, "what a file can name")
     listing.add_argument("kind", nargs="?", help="such as surrogate, phase, equation")

@@ -131,12 +131,13 @@ def parse_document(text: str, *, name: str = "<text>", folder: str | Path = ".")
     findings: list[Finding] = []
     root = _tree(text, source, findings)
     if root.entries is None and not findings:
+        empty = root.data is None
         findings.append(
             Finding(
-                "The file is empty" if root.value is None else "The file is no mapping",
+                "The file is empty" if empty else "The file is no mapping",
                 root.place,
                 expected="keys such as `problem:` and `phases:`",
-                got="nothing" if root.value is None and root.items is None else "",
+                got="nothing" if empty else "a list" if root.items is not None else "a text",
                 do="see `pinnlab init poisson` for a complete file",
             )
         )

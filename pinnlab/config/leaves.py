@@ -74,7 +74,8 @@ def whole(value: Any) -> int:
         found = number(value) if isinstance(value, str) else value
     except PydanticCustomError:
         raise _mismatch("a whole number", value) from None
-    if isinstance(found, bool) or not isinstance(found, int | float) or found != int(found):
+    real = isinstance(found, int | float) and not isinstance(found, bool)
+    if not real or not math.isfinite(found) or found != int(found):
         raise _mismatch("a whole number", value)
     return int(found)
 

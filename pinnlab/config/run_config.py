@@ -228,7 +228,7 @@ def read_run(data: Mapping[str, Any], context: Any) -> tuple[Problem, dict[str, 
             problem = value
         else:
             options[name] = value
-    run = data.get("run") or {}
+    run = {} if data.get("run") is None else data["run"]
     try:
         if not isinstance(run, Mapping):
             raise refuse("This is not a mapping", expected="a mapping", got=shown(run))

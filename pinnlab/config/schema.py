@@ -314,9 +314,10 @@ def call(target: Callable, /, *positional: Any, **named: Any) -> Any:
         return target(*positional, **named)
     except PinnlabError:
         raise
-    except (TypeError, ValueError, OSError) as error:
+    except (TypeError, ValueError, OSError, RuntimeError, ArithmeticError, LookupError) as error:
         name = getattr(target, "__name__", str(target))
-        raise refuse(f"{name} cannot be made of this: {error}") from error
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise refuse(f"{name} cannot be made of this: {reason}") from error
 
 
 class Record:

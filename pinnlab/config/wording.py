@@ -173,6 +173,9 @@ def refine(path: tuple, node: Node, parts: Mapping[str, Any]) -> tuple[tuple, Pl
             match = re.search(rf"(?<![\w.]){re.escape(word)}(?!\w)", str(found.value))
             if match and found.text:
                 return where, _moved(found.place, match.start())
+    for where, found in below:  # a file that the message names with its folder
+        if found.text and "." in str(found.value) and str(found.value) in what:
+            return where, found.place
     for where, found in below:  # the option that the message speaks of: "the radius", "lr=-1"
         if len(where) == len(path) + 1 and found.key and _speaks_of(what, str(where[-1])):
             return where, found.place
@@ -180,7 +183,8 @@ def refine(path: tuple, node: Node, parts: Mapping[str, Any]) -> tuple[tuple, Pl
 
 
 def _speaks_of(what: str, key: str) -> bool:
-    return re.search(rf"(?i)(?<![\w']){re.escape(key)}(?![\w'])", what) is not None
+    word = rf"(?<![\w']){re.escape(key)}(?![\w'])|'{re.escape(key)}'"
+    return re.search(rf"(?i){word}", what) is not None
 
 
 def _moved(place: Place, columns: int) -> Place:

@@ -1,0 +1,7 @@
+import pytest
+from config_texts import BURGERS
+
+
+@pytest.fixture
+def burgers() -> str:
+    return BURGERS

@@ -1,0 +1,81 @@
+"""Run folders and solution files, read back."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pinnlab.conditions import Dirichlet
+from pinnlab.config import parse_config
+from pinnlab.config.loading import load_solution
+from pinnlab.config.run_folder import read_run_folder
+from pinnlab.errors import CheckpointError, ConfigError
+from pinnlab.geometry import Interval
+from pinnlab.optim.first_order import Adam
+from pinnlab.problems.problem import Problem
+from pinnlab.surrogates import MLP
+from pinnlab.training.solve import solve
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from config_texts import BURGERS
+
+    out = tmp_path_factory.mktemp("runs") / "burgers"
+    text = BURGERS.replace("nu: 0.01/pi", "nu: {kind: Unknown, initial: 0.1, true: 0.2}")
+    parse_config(text).solve(out=out)
+    return out
+
+
+def test_finished_run(folder: Path) -> None:
+    run = read_run_folder(folder)
+    assert (run.title, run.status) == ("burgers", "finished")
+    assert [term.name for term in run.terms] == ["burgers", "ends", "start"]
+    assert [phase.name for phase in run.phases] == ["Adam", "LBFGS"]
+    assert run.settings["run"]["seed"] == 1
+    assert run.unknowns["nu"].true == 0.2  # type: ignore[union-attr]
+    assert run.wall_time() is not None
+
+
+def test_run_that_has_not_ended(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_bytes((folder / "log.jsonl").read_bytes())
+    run = read_run_folder(tmp_path)
+    assert run.status == "not ended"
+    assert [term.name for term in run.all_terms()] == ["burgers", "ends", "start"]
+    assert "nu" in run.unknowns
+
+
+def test_damaged_and_foreign_folders(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no run folder"):
+        read_run_folder(tmp_path)
+    with pytest.raises(CheckpointError, match="no such folder"):
+        read_run_folder(tmp_path / "nothing")
+    (tmp_path / "metrics.json").write_text("{")
+    with pytest.raises(CheckpointError, match="is damaged"):
+        read_run_folder(tmp_path)
+    (tmp_path / "metrics.json").write_text(json.dumps([1]))
+    assert read_run_folder(tmp_path).status == "not ended"
+
+
+def test_solution_comes_back(folder: Path) -> None:
+    x, t = np.linspace(-1, 1, 5), 0.5
+    first, second = load_solution(folder), load_solution(folder / "solution.h5")
+    np.testing.assert_array_equal(first.u(x=x, t=t), second.u(x=x, t=t))
+    assert first.unknowns == second.unknowns
+    saved = json.loads((folder / "metrics.json").read_text())
+    assert first.unknowns["nu"] == saved["unknowns"]["nu"]["value"]
+
+
+def test_problem_from_python(tmp_path: Path) -> None:
+    problem = Problem(Interval("x", 0, 1), "u", {"p": lambda u: u.xx + 1}, {"ends": Dirichlet(u=0)})
+    solution = solve(
+        problem, MLP(5, 1), phases=Adam(2), points={"interior": 9, "boundary": 2}, progress=False
+    )
+    file = solution.save(tmp_path / "s.h5")
+    with pytest.raises((CheckpointError, ConfigError), match=r"problem"):
+        load_solution(file)
+    back = load_solution(file, problem=problem, surrogate=MLP(5, 1))
+    np.testing.assert_array_equal(back.u(x=[0.3]), solution.u(x=[0.3]))
+    with pytest.raises(CheckpointError, match="do not fit"):
+        load_solution(file, problem=problem, surrogate=MLP(7, 1))
