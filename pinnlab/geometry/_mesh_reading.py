@@ -16,6 +16,7 @@ meshes that mix them, are used by their corners.
 import contextlib
 import io
 import json
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,7 +97,7 @@ class MeshFile:
 
     def in_order(self, groups: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Groups in the order of the file; those it does not declare last."""
-        place = {name: k for k, name in enumerate(self.order)}
+        place = {name: k for k, name in enumerate(dict.fromkeys(self.order))}
         return {n: groups[n] for n in sorted(groups, key=lambda n: place.get(n, len(place)))}
 
     @property
@@ -280,12 +281,19 @@ def _read_meshio(path: Path, tags: str | None) -> MeshFile:
 
     talk = io.StringIO()  # meshio prints, and leaves by sys.exit when it cannot read
     try:
-        with contextlib.redirect_stdout(talk), contextlib.redirect_stderr(talk):
+        with (
+            contextlib.redirect_stdout(talk),
+            contextlib.redirect_stderr(talk),
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore")  # its STL reader overflows where it guesses a format
             mesh = meshio.read(path)
     except (Exception, SystemExit) as fault:
         reason = str(fault) if not isinstance(fault, SystemExit) else talk.getvalue()
         kind = "" if isinstance(fault, SystemExit) else f"{type(fault).__name__}: "
         raise _unreadable(path, f"{kind}{' '.join(reason.split())[-300:]}") from fault
+    if "not closed" in talk.getvalue():
+        raise _unreadable(path, " ".join(talk.getvalue().split()))
     cells = [np.asarray(block.data) for block in mesh.cells]
     straight = _straighten([block.type for block in mesh.cells], cells, path.name)
     blocks = [Block(kind, nodes.astype(np.int64)) for kind, nodes, _ in straight]

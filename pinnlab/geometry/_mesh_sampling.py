@@ -9,6 +9,7 @@ point in the simplex, by a map of constant density.
 import numpy as np
 
 from pinnlab.geometry._mesh_search import morton_order
+from pinnlab.sampling.sequences import gauss_rule
 
 
 def place(corners: np.ndarray, u: np.ndarray) -> np.ndarray:
@@ -67,16 +68,33 @@ class Deck:
             within = np.clip((self.ends[at] - reach) / self.measures[at], 0.0, 1.0)[:, None]
         return place(self.corners[at], within), self.order[at]
 
-    def rule(self, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """A quadrature rule of about ``n`` nodes, at least of degree 2.
+    def rule(self, n: int, extra: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """A quadrature rule of about ``n`` nodes, at least of degree 2 in every simplex.
+
+        Args:
+            n: Number of nodes wanted.
+            extra: Number of further coordinates in [0, 1), which get a Gauss rule of their own.
 
         Returns:
-            Nodes ``(m, d)``, weights ``(m,)``, and the simplex of each node.
+            Nodes ``(m, d)``, weights ``(m,)``, the simplex of each node, and ``(m, extra)``.
         """
+        d = self.corners.shape[2]
+        side = max(1, int(n ** (1.0 / (d + extra)))) if extra else 1
+        further, shares = gauss_rule(side**extra, extra)
         k = self.corners.shape[1] - 1
-        nodes, weights = simplex_rule(k, n // len(self.corners))
-        x = np.einsum("qv,svd->sqd", nodes, self.corners).reshape(-1, self.corners.shape[2])
-        return x, np.outer(self.measures, weights).ravel(), np.repeat(self.order, len(weights))
+        nodes, weights = simplex_rule(k, n // (len(shares) * len(self.corners)))
+        x = np.einsum("qv,svd->sqd", nodes, self.corners).reshape(-1, d)
+        weights, simplex = (
+            np.outer(self.measures, weights).ravel(),
+            np.repeat(self.order, len(nodes)),
+        )
+        times = len(shares)
+        return (
+            np.repeat(x, times, axis=0),
+            np.outer(weights, shares).ravel(),
+            np.repeat(simplex, times),
+            np.tile(further, (len(x), 1)),
+        )
 
 
 def simplex_rule(k: int, most: int) -> tuple[np.ndarray, np.ndarray]:

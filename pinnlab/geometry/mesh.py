@@ -78,8 +78,9 @@ class Mesh(Geometry):
         merge: bool = False,
     ) -> None:
         self.path = Path(path)
+        _check_scale(scale)
         file = read_mesh_file(self.path, tags)
-        self._set_up(assemble(file, self.path.name, scale=_check_scale(scale), merge=merge), names)
+        self._set_up(assemble(file, self.path.name, scale=scale, merge=merge), names)
         self.name = name
 
     @classmethod
@@ -330,8 +331,8 @@ class Mesh(Geometry):
             return self._sample_enclosed(n, extra, sampler, rng)
         deck = self._deck(region)
         if sampler in _RULES:
-            x, weights, _ = deck.rule(n)
-            return Sample(x, weights), self._independently(len(x), extra, "gauss", rng)
+            x, weights, _, further = deck.rule(n, extra)
+            return Sample(x, weights), further
         u = unit_points(sampler, n, deck.numbers + extra, rng)
         x, _ = deck.draw(u[:, : deck.numbers])
         return Sample(x, np.full(n, deck.measure / n)), u[:, deck.numbers :]
@@ -425,8 +426,7 @@ class Mesh(Geometry):
         rows: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         if sampler in _RULES:
-            x, weights, facet = deck.rule(n)
-            further = self._independently(len(x), extra, "gauss", rng) if extra else x[:, :0]
+            x, weights, facet, further = deck.rule(n, extra)
         else:
             u = unit_points(sampler, n, deck.numbers + extra, rng)
             x, facet = deck.draw(u[:, : deck.numbers])
@@ -492,7 +492,7 @@ class Mesh(Geometry):
         return x
 
 
-def _check_scale(scale: float) -> float:
+def _check_scale(scale: float) -> None:
     if not isinstance(scale, int | float) or not np.isfinite(scale) or scale <= 0:
         raise GeometryError(
             "The scale of a mesh must be a positive number",
@@ -500,7 +500,6 @@ def _check_scale(scale: float) -> float:
             got=repr(scale),
             do="give the length of one unit of the file",
         )
-    return float(scale)
 
 
 def _no_cells(what: str) -> GeometryError:
