@@ -211,10 +211,10 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from pinnlab.config.loading import load_solution
+    from pinnlab._api import load
 
     source = Path(arguments.folder)
-    solution = load_solution(source)
+    solution = load(source)
     ending = arguments.to
     if ending == "vtu" and solution.problem.coordinates.time is not None:
         ending = "pvd"  # one .vtu for each moment, and the file that lists them

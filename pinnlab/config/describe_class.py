@@ -62,9 +62,9 @@ def find(name: str) -> tuple[str, str, Any]:
             for key, target in members.items():
                 if key == name or (not exact and plain(key) == plain(name)):
                     return kind, key, target
-    import pinnlab
+    import pinnlab.calculus as calculus
 
-    exported = dict(public(pinnlab))
+    exported = dict(public(calculus))
     if name in exported and callable(exported[name]):
         return "function", name, exported[name]
     options = [key for members in known.values() for key in members]

@@ -1,21 +1,13 @@
-"""Run folders and solution files, read back."""
+"""Run folders, read back."""
 
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from pinnlab.conditions import Dirichlet
 from pinnlab.config import parse_config
-from pinnlab.config.loading import load_solution
 from pinnlab.config.run_folder import read_run_folder
-from pinnlab.errors import CheckpointError, ConfigError
-from pinnlab.geometry import Interval
-from pinnlab.optim.first_order import Adam
-from pinnlab.problems.problem import Problem
-from pinnlab.surrogates import MLP
-from pinnlab.training.solve import solve
+from pinnlab.errors import CheckpointError
 
 
 @pytest.fixture(scope="module")
@@ -56,26 +48,3 @@ def test_damaged_and_foreign_folders(folder: Path, tmp_path: Path) -> None:
         read_run_folder(tmp_path)
     (tmp_path / "metrics.json").write_text(json.dumps([1]))
     assert read_run_folder(tmp_path).status == "not ended"
-
-
-def test_solution_comes_back(folder: Path) -> None:
-    x, t = np.linspace(-1, 1, 5), 0.5
-    first, second = load_solution(folder), load_solution(folder / "solution.h5")
-    np.testing.assert_array_equal(first.u(x=x, t=t), second.u(x=x, t=t))
-    assert first.unknowns == second.unknowns
-    saved = json.loads((folder / "metrics.json").read_text())
-    assert first.unknowns["nu"] == saved["unknowns"]["nu"]["value"]
-
-
-def test_problem_from_python(tmp_path: Path) -> None:
-    problem = Problem(Interval("x", 0, 1), "u", {"p": lambda u: u.xx + 1}, {"ends": Dirichlet(u=0)})
-    solution = solve(
-        problem, MLP(5, 1), phases=Adam(2), points={"interior": 9, "boundary": 2}, progress=False
-    )
-    file = solution.save(tmp_path / "s.h5")
-    with pytest.raises((CheckpointError, ConfigError), match=r"problem"):
-        load_solution(file)
-    back = load_solution(file, problem=problem, surrogate=MLP(5, 1))
-    np.testing.assert_array_equal(back.u(x=[0.3]), solution.u(x=[0.3]))
-    with pytest.raises(CheckpointError, match="do not fit"):
-        load_solution(file, problem=problem, surrogate=MLP(7, 1))
