@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -105,6 +106,19 @@ def check_weight(owner: str, weight: Any) -> float:
     return float(weight)
 
 
+def check_points(owner: str, points: Any) -> None:
+    """Refuse a number of points that is no whole number of at least one."""
+    if points is None:
+        return
+    if isinstance(points, bool) or not isinstance(points, int) or points < 1:
+        raise DeclarationError(
+            f"{owner} cannot have points={points!r}",
+            expected="a whole number of at least 1",
+            got=repr(points),
+            do="choose e.g. points=200, or leave it out for the default of the run",
+        )
+
+
 def as_on(on: Any, owner: str) -> On:
     """A piece name, a tuple of names, or a predicate."""
     if isinstance(on, str) or callable(on):
@@ -114,7 +128,7 @@ def as_on(on: Any, owner: str) -> On:
     raise DeclarationError(
         f"{owner} does not say where it holds",
         expected="a boundary piece, a list of pieces, or a predicate such as lambda x: x > 0",
-        got=on,
+        got=repr(on),
         do="set `on`",
     )
 
@@ -142,7 +156,17 @@ def formulas(owner: str, values: Mapping[str, Any]) -> dict[str, Formula]:
 
 def column(value: Any, n: int, like: Tensor) -> Tensor:
     """One residual component as ``(n,)``."""
-    tensor = value.value if isinstance(value, Jet) else torch.as_tensor(value)
+    if isinstance(value, Jet):
+        tensor = value.value
+    elif isinstance(value, (Tensor, int, float, np.ndarray, np.generic)):
+        tensor = torch.as_tensor(value)
+    else:
+        raise DeclarationError(
+            "A residual is no quantity on the points",
+            expected="an expression of fields, coordinates and parameters, or a tuple of them",
+            got=repr(value),
+            do="return what must vanish, e.g. `return u.xx + 1`",
+        )
     if tensor.ndim == 0:
         return tensor.to(like).expand(n)
     if tensor.shape != (n,):
@@ -159,11 +183,13 @@ def column(value: Any, n: int, like: Tensor) -> Tensor:
 def stack_columns(values: Sequence[Any], context: Context) -> Tensor:
     """Residual components side by side, ``(n, k)``."""
     n = len(context.points)
-    return torch.stack([column(value, n, context.points.x) for value in values], -1)
+    columns = [column(value, n, context.points.x) for value in values]
+    return columns[0].unsqueeze(-1) if len(columns) == 1 else torch.stack(columns, -1)
 
 
 def frozen_set(owner: object, **values: Any) -> None:
     """Assign attributes of a frozen dataclass from its constructor."""
+    check_points(type(owner).__name__, values.get("points"))
     names = {f.name for f in fields(owner)}  # type: ignore[arg-type]
     for name, value in values.items():
         assert name in names, name

@@ -165,6 +165,13 @@ class Integral(Constraint):
         integrand = column(self.expression(at), n, at.points.x)
         value = self.value(at)
         value = value.value if isinstance(value, Jet) else value
+        if isinstance(value, torch.Tensor) and value.ndim:
+            raise DeclarationError(
+                "The value of an integral varies from point to point",
+                expected="a number, or a text or function of parameters",
+                got=self.value.text,
+                do="move what depends on coordinates or fields into the expression",
+            )
         return [(integrand @ weights - value).reshape(1)]
 
     def describe(self) -> str:

@@ -12,7 +12,7 @@ from pinnlab.calculus.formula import Formula
 from pinnlab.conditions.base import Constraint, Declared, check_weight, frozen_set
 from pinnlab.conditions.context import Context
 from pinnlab.conditions.placement import On, Placement
-from pinnlab.errors import DataError, DeclarationError
+from pinnlab.errors import DataError, DeclarationError, nearest
 from pinnlab.io.reference import read_columns
 from pinnlab.sampling.points import Points
 
@@ -64,7 +64,7 @@ class Data(Constraint):
             )
         numbers = sigma.values() if isinstance(sigma, Mapping) else [sigma]
         for value in numbers:
-            if value is not None and not value > 0:
+            if value is not None and not (isinstance(value, (int, float)) and value > 0):
                 raise DeclarationError(
                     "The standard deviation of data must be positive",
                     expected="sigma > 0",
@@ -109,6 +109,15 @@ class Data(Constraint):
                 got=", ".join(table),
                 do="map a field in `columns`",
             )
+        measured = self._measured(table, declared)
+        for key in self.sigma if isinstance(self.sigma, Mapping) else ():
+            if key not in measured:
+                raise DeclarationError(
+                    f"The data of '{name}' have a sigma for '{key}', which is not measured",
+                    expected=", ".join(measured),
+                    got=key,
+                    do=nearest(key, measured) or "correct the name",
+                )
         x = np.column_stack([table[c] for c in declared.coordinates.names])
         outside = ~declared.domain.contains(x)
         if outside.any():

@@ -58,10 +58,10 @@ class Periodic(Constraint):
             raise DeclarationError(
                 "Periodic needs two opposite pieces",
                 expected="on=('left', 'right')",
-                got=on,
+                got=repr(on),
                 do="name the two pieces that are glued together",
             )
-        if not isinstance(order, int) or order < 0:
+        if isinstance(order, bool) or not isinstance(order, int) or order < 0:
             raise DeclarationError(
                 "Periodic has no such order of derivatives",
                 expected="a whole number of at least 0",

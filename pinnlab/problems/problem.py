@@ -108,6 +108,10 @@ class Problem:
         self._check_regions()
         self._check_pieces()
         assert self.terms is not None  # recorded now, so that nothing fails later
+        for key, condition in self.hard.items():
+            record_term(
+                key, condition, self.declared
+            )  # no term of its own, but as strictly checked
 
     # --- what the declaration says -----------------------------------------------------------
     @property
@@ -211,6 +215,15 @@ class Problem:
                 )
 
     def _check_regions(self) -> None:
+        for name, region in self.regions.items():
+            if not isinstance(region, Geometry) or region.coordinates != self.coordinates:
+                own = getattr(region, "coordinates", None)
+                raise DeclarationError(
+                    f"Region '{name}' has other coordinates than the domain",
+                    expected=", ".join(self.coordinates.names),
+                    got=", ".join(own.names) if own else type(region).__name__,
+                    do="give it the same coordinates, and multiply it by Time as the domain",
+                )
         known = (*self.regions, *self.domain.regions)
         for name, item in {**self.equations, **self.conditions}.items():
             region = getattr(item, "region", None)
