@@ -15,7 +15,9 @@ from pinnlab.errors import DeclarationError
 logger = logging.getLogger(__name__)
 
 
-def propagate(module: nn.Module, x: Tensor, layout: Layout) -> TaylorTensor:
+def propagate(
+    module: nn.Module, x: Tensor, layout: Layout, start: TaylorTensor | None = None
+) -> TaylorTensor:
     """All slots of ``layout`` for the outputs of ``module`` at the points ``x``.
 
     A module that uses an operation without a Taylor rule is differentiated by
@@ -25,13 +27,14 @@ def propagate(module: nn.Module, x: Tensor, layout: Layout) -> TaylorTensor:
         module: Maps points ``(n, d)`` to outputs ``(n, c)``, each row from its own point only.
         x: Points ``(n, d)``.
         layout: Slots and the points that each covers.
+        start: The points as a jet, if it is at hand.
 
     Returns:
         The jet, its values of shape ``(n, c)``.
     """
     if not getattr(module, "_taylor_unsupported", False):
         try:
-            return module(seed(x, layout)).stacked()
+            return module(seed(x, layout) if start is None else start).stacked()
         except (UnsupportedOperation, TypeError, AttributeError) as reason:
             # What a tensor can do and a jet cannot, such as a comparison, is no error of the
             # module's; if it is, the module fails below on tensors as well.

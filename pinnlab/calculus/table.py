@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pinnlab.calculus.layout import Collapsed, Layout, Slot, closure
 from pinnlab.calculus.recording import Plan
-from pinnlab.calculus.taylor import TaylorTensor
+from pinnlab.calculus.taylor import TaylorTensor, seed
 from pinnlab.errors import DeclarationError
 from pinnlab.sampling.points import Points
 from pinnlab.typing import Coordinates, MultiIndex
@@ -83,6 +83,7 @@ class Batches:
         self.layout = Layout(slots, tuple(needed[slot] for slot in slots), transparent)
         self.points, self.demands = points, demands
         self.x = torch.cat([points[k].x for k in self.arrangement])
+        self.start = seed(self.x, self.layout)
 
     def window(self, k: int, fields: "FieldTable") -> "Window":
         """The fields on point set ``k``."""
@@ -97,9 +98,7 @@ class FieldTable:
         cuts: The rows at which windows begin, ascending, from 0 to the number of points.
     """
 
-    def __init__(
-        self, jets: Mapping[str, tuple[TaylorTensor, int]], cuts: Sequence[int]
-    ) -> None:
+    def __init__(self, jets: Mapping[str, tuple[TaylorTensor, int]], cuts: Sequence[int]) -> None:
         self.jets = jets
         self.cuts = sorted(set(cuts))
         self._pieces: dict[int, dict[tuple[Slot, int], tuple[Tensor, ...]]] = {}
@@ -167,9 +166,7 @@ class Window:
     def gradient(self, field: str, name: str) -> Tensor:
         """The gradient over a vector coordinate, ``(n, size)``."""
         part = self.coordinates.slice(name)
-        return torch.stack(
-            [self.derivative(field, (k,)) for k in range(part.start, part.stop)], -1
-        )
+        return torch.stack([self.derivative(field, (k,)) for k in range(part.start, part.stop)], -1)
 
     def coordinate(self, name: str) -> Tensor:
         """A coordinate, ``(n,)`` or ``(n, size)``."""
@@ -202,5 +199,3 @@ def collapse(plan: Plan, ratios: Mapping[tuple[str, MultiIndex], float] | None) 
     terms = shapes.pop()
     # One second derivative costs as much alone; a mixed one would need its own first derivatives.
     return Collapsed(terms) if len(terms) >= 2 else None
-
-

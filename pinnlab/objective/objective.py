@@ -10,6 +10,7 @@ evaluate as often as they like.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -68,6 +69,7 @@ class Objective:
             self.weights[name] *= check_weight(f"term '{name}'", weight)
         self.evaluations = 0
         self.batch_number = 0
+        self._weighed: tuple[Any, Tensor] | None = None
         self.set_points(points)
 
     # --- points ------------------------------------------------------------------------------
@@ -85,7 +87,7 @@ class Objective:
         }
         self._prepared: dict[bool, Any] = {}
 
-    @property
+    @cached_property
     def parameters(self) -> list[nn.Parameter]:
         """Everything that is trained, surrogate first, then unknowns."""
         return [p for p in self.state.parameters() if p.requires_grad]
@@ -115,7 +117,7 @@ class Objective:
     def _blocks(self, transparent: bool) -> dict[str, Tensor]:
         batches = self._batches[transparent]
         self._prepare(transparent)
-        network = propagate(self.state.surrogate, batches.x, batches.layout)
+        network = propagate(self.state.surrogate, batches.x, batches.layout, batches.start)
         jets = self.state.ansatz.apply(network, self._prepared[transparent])
         table = FieldTable(jets, [*batches.starts, batches.layout.n])
         values = self.state.values()
@@ -132,12 +134,18 @@ class Objective:
     # --- views -------------------------------------------------------------------------------
     def mean_squares(self, blocks: Mapping[str, Tensor]) -> Tensor:
         """Unweighted mean over the points of the squared residual of every term, ``(m,)``."""
-        return torch.stack([r.square().sum() / len(r) for r in blocks.values()])
+        sums = []
+        for r in blocks.values():
+            flat = r.reshape(-1)
+            sums.append(torch.dot(flat, flat) / len(r))
+        return torch.stack(sums)
 
     def _weight_vector(self, like: Tensor) -> Tensor:
-        return torch.tensor(
-            [self.weights[name] for name in self.names], dtype=like.dtype, device=like.device
-        )
+        weights = tuple(self.weights[name] for name in self.names)
+        if self._weighed is None or self._weighed[0] != (weights, like.dtype, like.device):
+            vector = torch.tensor(weights, dtype=like.dtype, device=like.device)
+            self._weighed = ((weights, like.dtype, like.device), vector)
+        return self._weighed[1]
 
     def terms(self) -> Tensor:
         """Unweighted mean squares of the terms, ``(m,)``."""
@@ -145,7 +153,7 @@ class Objective:
 
     def loss_of(self, mean_squares: Tensor) -> Tensor:
         """½ Σ w_k mean square_k."""
-        return 0.5 * (self._weight_vector(mean_squares) * mean_squares).sum()
+        return 0.5 * torch.dot(self._weight_vector(mean_squares), mean_squares)
 
     def loss(self, parameters: Mapping[str, Tensor] | None = None) -> Tensor:
         """The scalar loss."""

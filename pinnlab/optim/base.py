@@ -5,6 +5,7 @@ that owns the mutable state: one call of :meth:`Stepper.step` evaluates the obje
 it needs and moves the parameters once, or leaves them untouched and says why.
 """
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import Enum
@@ -136,4 +137,4 @@ def check_not_negative(owner: object, **numbers: float | None) -> None:
 def all_finite(loss: Tensor, gradients: list[Tensor]) -> bool:
     """Whether the loss and every gradient are finite; one transfer from the device."""
     norms = torch._foreach_norm(gradients) if gradients else []
-    return bool(torch.stack([loss, *norms]).isfinite().all())
+    return math.isfinite(torch.stack([loss, *norms]).sum().item())
