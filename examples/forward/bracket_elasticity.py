@@ -47,13 +47,13 @@ problem = pl.Problem(
 
 
 # %%
-def main(adam=1000, lbfgs=3000, interior=1500):
+def main(adam=500, lbfgs=1000, interior=1200):
     solution = pl.solve(
         problem,
-        surrogate=pl.MLP(width=40, depth=4),
-        points={"interior": interior, "boundary": 600},
+        surrogate=pl.MLP(width=32, depth=4),
+        points={"interior": interior, "boundary": 500},
         phases=[
-            pl.Adam(adam, lr=2e-3, schedule=pl.Exponential(rate=0.5, every=300)),
+            pl.Adam(adam, lr=2e-3, schedule=pl.Exponential(rate=0.5, every=200)),
             pl.LBFGS(lbfgs),
         ],
     )

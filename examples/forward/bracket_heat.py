@@ -32,7 +32,7 @@ problem = pl.Problem(
 
 
 # %%
-def main(adam=1000, lbfgs=1500, interior=2000):
+def main(adam=1000, lbfgs=1000, interior=2000):
     solution = pl.solve(
         problem,
         surrogate=pl.MLP(width=32, depth=3),

@@ -47,7 +47,7 @@ def main(adam=2000, lbfgs=4000, interior=2000):
         surrogate=pl.MLP(width=40, depth=4),
         points={"interior": interior, "boundary": 200},
         phases=[
-            pl.Adam(adam, lr=2e-3, schedule=pl.Exponential(rate=0.5, every=600)),
+            pl.Adam(adam, lr=2e-3, schedule=pl.Exponential(rate=0.5, every=666)),
             pl.LBFGS(lbfgs),
         ],
     )

@@ -45,7 +45,7 @@ def main(adam=1000, lbfgs=1500, interior=2000):
         surrogate=pl.MLP(width=40, depth=4),
         points={"interior": interior},
         phases=[
-            pl.Adam(adam, lr=2e-3, schedule=pl.Exponential(rate=0.5, every=300)),
+            pl.Adam(adam, lr=2e-3, schedule=pl.Exponential(rate=0.5, every=333)),
             pl.LBFGS(lbfgs),
         ],
     )

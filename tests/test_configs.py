@@ -1,0 +1,86 @@
+"""Every configuration at reduced size, to an error that a broken solver would miss."""
+
+from pathlib import Path
+
+import pytest
+
+from pinnlab.config import load_config
+from pinnlab.metrics import pinnacle_l2
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+
+# Steps of the two phases, points in the interior, and a bound; see test_examples.py.
+REDUCED = {
+    "burgers": ((150, 150, 400), 0.3),
+    "transport/burgers_precise": ((100, 150, 400), 0.25),
+    "transport/periodic_advection": ((100, 150, 300), 0.15),
+    "reaction/allen_cahn": ((150, 250, 400), 0.7),
+    "poisson/four_holes": ((100, 100, 400), 0.15),
+    "poisson/l_shape": ((100, 100, 300), 0.42),
+    "poisson/robin": ((100, 100, 300), 0.05),
+    "flow/cavity": ((100, 200, 300), 0.65),
+    "elasticity/bracket": ((100, 150, 300), 0.45),
+    "heat/bracket": ((100, 50, 300), 0.3),
+    "heat/two_materials": ((100, 100, 200), 0.05),
+    "inverse/lorenz": ((400, 600, 100), 0.5),
+    "inverse/burgers_viscosity": ((150, 150, 400), 2.0),
+    "methods/random_features": (None, 1e-6),
+}
+# Of the full runs, as the headers of the files promise them.
+FULL = {
+    "burgers": 5e-3,
+    "transport/burgers_precise": 5e-3,
+    "transport/periodic_advection": 5e-3,
+    "reaction/allen_cahn": 5e-2,
+    "poisson/four_holes": 3e-2,
+    "poisson/l_shape": 0.1,
+    "poisson/robin": 1e-3,
+    "flow/cavity": 5e-2,
+    "elasticity/bracket": 0.1,
+    "heat/bracket": 5e-2,
+    "heat/two_materials": 2e-3,
+    "inverse/lorenz": 5e-3,
+    "inverse/burgers_viscosity": 2e-2,
+    "methods/random_features": 1e-6,
+}
+
+
+def error(name: str, *overrides: str) -> float:
+    """Largest relative error of an unknown if there is one, else of all fields stacked."""
+    solution = load_config(CONFIGS / f"{name}.yaml", overrides).solve(out=None, progress=False)
+    unknowns = solution.metrics.get("unknowns")
+    if unknowns:
+        return max(row["relative_error"] for row in unknowns.values())
+    reference = solution.problem.reference
+    found = solution(**reference.columns)
+    return pinnacle_l2({name: found[name] for name in reference.fields}, reference.fields)
+
+
+def test_every_config_has_bounds() -> None:
+    found = {str(path.relative_to(CONFIGS).with_suffix("")) for path in CONFIGS.rglob("*.yaml")}
+    assert found == set(REDUCED) == set(FULL)
+
+
+@pytest.mark.parametrize("name", REDUCED)
+def test_reduced_config_learns(name: str) -> None:
+    sizes, bound = REDUCED[name]
+    changes = []
+    if sizes is not None:
+        adam, lbfgs, interior = sizes
+        changes = [f"phases.0.steps={adam}", f"phases.1.steps={lbfgs}"]
+        changes.append(f"points.interior={interior}")
+    assert 0 < error(name, *changes) < bound
+
+
+@pytest.mark.parametrize("name", REDUCED)
+def test_config_says_where_it_comes_from(name: str) -> None:
+    text = (CONFIGS / f"{name}.yaml").read_text(encoding="utf-8")
+    head = text.partition("\nproblem:")[0]
+    assert "# Source: " in head
+    assert "# Result: " in head or "# Expected: " in head
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FULL)
+def test_full_config_keeps_its_promise(name: str) -> None:
+    assert error(name) < FULL[name]
