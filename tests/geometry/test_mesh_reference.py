@@ -1,4 +1,4 @@
-"""Real meshes that others made, against scikit-fem and meshio. Skipped where they are not at hand."""
+"""Real meshes that others made, against scikit-fem and meshio; skipped where they are missing."""
 
 import meshio
 import numpy as np
@@ -98,10 +98,8 @@ def _load_skfem(skfem, path):
 
 
 def _element(skfem, mesh):
-    return {
-        "MeshTri1": skfem.ElementTriP1, "MeshTri": skfem.ElementTriP1, "MeshQuad1": skfem.ElementQuad1,
-        "MeshTet1": skfem.ElementTetP1, "MeshTet": skfem.ElementTetP1, "MeshQuad": skfem.ElementQuad1,
-    }[type(mesh).__name__]()  # fmt: skip
+    name = type(mesh).__name__.removesuffix("1").removeprefix("Mesh")
+    return getattr(skfem, f"Element{name}{'1' if name == 'Quad' else 'P1'}")()
 
 
 def _volume(skfem, mesh):

@@ -246,8 +246,9 @@ def test_sampling_of_enclosed_regions(shape, rng):
 # --- the domains of the project --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["bracket_2d.msh", "bracket_3d.msh", "two_materials.msh", "part.stl",
-                                  "heat_sink.vtu"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name", ["bracket_2d.msh", "bracket_3d.msh", "two_materials.msh", "part.stl", "heat_sink.vtu"]
+)
 def test_shipped_meshes(name, rng):
     mesh = Mesh(GEOMETRIES / name)
     nodes = mesh.sample_boundary(1, sampler="gauss", rng=rng)
