@@ -158,17 +158,20 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _check_phases(config: Any) -> None:
     """Refuse phases that do not go with the surrogate or the gradients."""
+    from pinnlab.optim.first_order import Adam
     from pinnlab.problems.assemble import PointBudget, assemble
     from pinnlab.surrogates import MLP
-    from pinnlab.training.trainer import Trainer
 
-    phases = config.options.get("phases")
-    if phases is None:
+    given = config.options.get("phases") or []
+    phases = list(given) if isinstance(given, list | tuple) else [given]
+    # Adam goes with everything, and to start it imports torch's compiler, which takes seconds.
+    phases = [phase for phase in phases if not isinstance(phase, Adam)]
+    if not phases:
         return
     surrogate = config.options.get("surrogate") or MLP()
     assembly = assemble(config.problem, surrogate, budget=PointBudget(interior=16, boundary=16))
-    listed = list(phases) if isinstance(phases, list | tuple) else [phases]
-    Trainer(assembly, listed, aggregator=config.options.get("gradients"), progress=False)
+    for phase in phases:
+        phase.start(assembly.objective, config.options.get("gradients"))
 
 
 # --- looking at runs -----------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pinnlab.config.document import read_document
+from pinnlab.config.findings import refusal
 from pinnlab.config.leaves import refuse, shown
 from pinnlab.config.registry import plain
 from pinnlab.config.schema import Component
@@ -113,7 +114,7 @@ class GeometryForm(Component):
             ))  # fmt: skip
         path = Path((info.context or {}).get("folder", ".")) / name
         if path.suffix.lower() in _TREES:
-            return self._tree(path, data)
+            return self._tree(path, data, (info.context or {}).get("within", ()))
         if "Mesh" not in self.role.members():
             raise invalid("geometry", ("file",), refuse(
                 f"'{name}' is no geometry file", expected="a file ending in .yaml", got=name
@@ -126,8 +127,14 @@ class GeometryForm(Component):
         return super().build("Mesh", {self.schema.keys(self.role.members()["Mesh"])[0]: str(path)}
                              | data, info.context)  # fmt: skip
 
-    def _tree(self, path: Path, data: dict[str, Any]) -> Any:
+    def _tree(self, path: Path, data: dict[str, Any], within: tuple[Path, ...]) -> Any:
         """A geometry file of its own; its findings name that file."""
+        if path.resolve() in within:
+            raise invalid("geometry", ("file",), refuse(
+                f"The geometry file '{path.name}' includes itself",
+                expected="files that end in primitives or meshes",
+                got=" -> ".join(p.name for p in (*within, path)), do="remove the circle",
+            ))  # fmt: skip
         if data:
             key = next(iter(data))
             raise invalid("geometry", (key,), refuse(
@@ -137,11 +144,10 @@ class GeometryForm(Component):
         try:
             document = read_document(path)
             return self.schema.adapter(self).validate_python(
-                document.root.data, context={"folder": document.folder}
+                document.root.data,
+                context={"folder": document.folder, "within": (*within, path.resolve())},
             )
         except ValidationError as error:
-            from pinnlab.config.findings import refusal
-
             raise refusal(findings_of(error, document)) from None
         except PinnlabError as error:
             raise invalid("geometry", ("file",), refuse(error.what, do=error.do or "")) from None

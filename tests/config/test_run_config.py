@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from pinnlab import aggregation, optim, surrogates
+from pinnlab.calculus.expression import number
 from pinnlab.conditions import Condition, Dirichlet, Periodic
 from pinnlab.config import load_config, parse_config
 from pinnlab.config.run_config import RunConfig
 from pinnlab.errors import ConfigError
+from pinnlab.geometry.files import load_geometry
 from pinnlab.optim.first_order import Adam, Optimizer
 from pinnlab.optim.schedules import Step
 from pinnlab.problems.assemble import PointBudget
@@ -145,6 +147,27 @@ def test_findings_in_a_geometry_file_name_that_file(tmp_path: Path) -> None:
     (finding,) = caught.value.findings
     assert finding.place.source.name.endswith("plate.yaml")
     assert (finding.place.line, finding.place.column, finding.path) == (2, 8, "x.1")
+
+
+def test_geometry_files_that_include_each_other(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("{file: b.yaml}\n")
+    (tmp_path / "b.yaml").write_text("{file: a.yaml}\n")
+    file = tmp_path / "run.yaml"
+    file.write_text(PROBLEM.format(domain="{file: a.yaml}", equation="u.xx"))
+    with pytest.raises(ConfigError, match=r"includes itself(.|\n)*a.yaml -> b.yaml -> a.yaml"):
+        load_config(file)
+
+
+SHAPES = sorted((Path(__file__).parents[2] / "geometries").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", SHAPES, ids=lambda path: path.stem)
+def test_shipped_geometries_are_read_as_the_geometry_package_reads_them(path: Path) -> None:
+    expected = load_geometry(path, number=number)
+    domain = square("d(u, x)", domain=f"{{file: {path}}}").problem.domain
+    assert domain.pieces == expected.pieces
+    np.testing.assert_array_equal(domain.bounds(), expected.bounds())
+    np.testing.assert_allclose(domain.measure(), expected.measure(), rtol=1e-12)
 
 
 def test_mesh_file(tmp_path: Path) -> None:
