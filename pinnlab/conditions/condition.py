@@ -153,7 +153,15 @@ class Integral(Constraint):
 
     def placements(self, declared: Declared) -> tuple[Placement, ...]:
         """See :meth:`Constraint.placements`."""
-        return (Placement(on=self.on, region=self.region, count=self.points, sampler=self.sampler),)
+        return (
+            Placement(
+                on=self.on,
+                region=self.region,
+                count=self.points,
+                sampler=self.sampler,
+                quadrature=True,
+            ),
+        )
 
     def components(self, name: str, contexts: Sequence[Context]) -> Sequence[Any]:
         """The misfit of the integral, one number."""

@@ -30,6 +30,8 @@ class Placement:
         fixed: Points given once and for all, such as those of a data file.
         mirror_of: The points of another placement, moved by ``shift``.
         shift: Column and distance of that move.
+        quadrature: The points are a rule for an integral: always used as a whole, and never made
+            to follow the residual.
     """
 
     on: On | None = None
@@ -40,6 +42,7 @@ class Placement:
     fixed: Points | None = None
     mirror_of: "Placement | None" = None
     shift: tuple[int, float] | None = None
+    quadrature: bool = False
 
     def moved(self, points: Points) -> Points:
         """The points of ``mirror_of``, moved."""

@@ -12,7 +12,7 @@ from pinnlab.calculus.table import Demand, collapse
 from pinnlab.conditions.data import Data, DataPoints
 from pinnlab.conditions.placement import Placement, draw_all
 from pinnlab.conditions.recording import second_order_ratios
-from pinnlab.errors import DeclarationError
+from pinnlab.errors import DeclarationError, nearest
 from pinnlab.objective.objective import Objective
 from pinnlab.objective.state import State
 from pinnlab.problems.hard import ansatz_of
@@ -160,6 +160,7 @@ def demands_of(problem: Problem) -> dict[Placement, Demand]:
 
 def frame_of(problem: Problem, scales: Mapping[str, float] | str | None) -> Frame:
     """What a surrogate needs to know of the problem."""
+    _check_scales(problem, scales)
     low, high = problem.domain.bounds()
     scale = None
     if scales == "auto":
@@ -176,6 +177,33 @@ def frame_of(problem: Problem, scales: Mapping[str, float] | str | None) -> Fram
         periods=problem.periods or None,
         output_scale=scale,
     )
+
+
+def _check_scales(problem: Problem, scales: Mapping[str, float] | str | None) -> None:
+    if scales is None or scales == "auto":
+        return
+    if not isinstance(scales, Mapping):
+        raise DeclarationError(
+            f"The scales are {scales!r}",
+            expected="'auto', None, or a size for each field: {'u': 300.0}",
+            got=repr(scales),
+            do="name the fields and their sizes",
+        )
+    for name, value in scales.items():
+        if name not in problem.fields:
+            raise DeclarationError(
+                f"There is a scale for '{name}', which is no field",
+                expected=", ".join(problem.fields),
+                got=name,
+                do=nearest(name, problem.fields) or "use the names of the fields",
+            )
+        if not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+            raise DeclarationError(
+                f"The scale of '{name}' is {value!r}",
+                expected="a positive number, the typical size of the field",
+                got=repr(value),
+                do="leave it out for 1",
+            )
 
 
 def field_scales(problem: Problem) -> dict[str, float]:

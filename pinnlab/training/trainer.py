@@ -247,7 +247,7 @@ class Trainer:
         for placement, points in self._full_points.items():
             if placement.mirror_of is not None:
                 continue
-            if len(points) > size:
+            if len(points) > size and not placement.quadrature:
                 rows = self.rng.choice(len(points), size, replace=False)
                 points = points.take(torch.as_tensor(np.sort(rows), device=points.x.device))
             chosen[placement] = points

@@ -43,7 +43,8 @@ class RandomFeatures(Specification):
         if not whole or not self.scale > 0 or self.activation not in ACTIVATIONS:
             raise DeclarationError(
                 "RandomFeatures cannot be made",
-                expected=f"a whole number of features, scale > 0, activation one of {', '.join(ACTIVATIONS)}",
+                expected="a whole number of features, scale > 0, and activation one of "
+                + ", ".join(ACTIVATIONS),
                 got=repr(self),
                 do="correct the argument",
             )
