@@ -1,0 +1,231 @@
+import numpy as np
+import pytest
+import torch
+from cases import NETWORKS, PROBLEMS, SMALL, assembly
+from torch import nn
+
+import pinnlab as pl
+from pinnlab.errors import DeclarationError, GeometryError
+from pinnlab.problems import PointBudget
+from pinnlab.problems.assemble import field_scales, frame_of
+
+
+def by_name(built):
+    objective = built.objective
+    return {term.name: [objective.points[p] for p in term.placements] for term in objective.terms_}
+
+
+def test_numbers_of_points():
+    problem = pl.Problem(
+        pl.Box(x=(0, 1), y=(0, 1)),
+        "u",
+        {"all": "u.xx + u.yy", "few": pl.Equation("u.x", points=11)},
+        {
+            "sides": pl.Dirichlet(u=0, on=["left", "right"]),
+            "top": pl.Neumann(u=0, on="top", points=13),
+            "ring": pl.Periodic(on=("left", "right")),
+            "mean": pl.Integral("u"),
+        },
+    )
+    sets = by_name(assembly(problem, budget=PointBudget(interior=40, boundary=9)))
+    assert {name: [len(p) for p in points] for name, points in sets.items()} == {
+        "all": [40],
+        "few": [11],
+        "sides": [9],
+        "top": [13],
+        "ring": [9, 9],
+        "mean": [40],
+    }
+    assert sets["sides"][0].tag == "left+right"
+    assert sets["sides"][0].normals is not None
+    torch.testing.assert_close(sets["ring"][1].x[:, 1], sets["ring"][0].x[:, 1])
+    torch.testing.assert_close(sets["ring"][1].x[:, 0], sets["ring"][0].x[:, 0] + 1)
+
+
+def test_an_integral_has_points_of_its_own():
+    built = assembly(PROBLEMS["cavity"]())
+    objective = built.objective
+    mass, mean = (
+        objective.terms_[objective.names.index(name)].placements[0] for name in ("mass", "pressure")
+    )
+    assert mass != mean
+    assert float(objective.points[mean].weights.sum()) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_the_seed_decides_everything(name):
+    problem = PROBLEMS[name]()
+    first, same, other = (assembly(problem, seed=s) for s in (4, 4, 5))
+    assert torch.equal(first.objective.flat_parameters(), same.objective.flat_parameters())
+    assert first.objective.loss().item() == same.objective.loss().item()
+    assert first.objective.loss().item() != other.objective.loss().item()
+    first.resample()
+    same.resample()
+    assert first.objective.loss().item() == same.objective.loss().item()
+
+
+def test_resampling_really_changes_the_points():
+    for sampler in ("sobol", "halton", "lhs", "uniform"):
+        built = assembly(PROBLEMS["heat_flux"](), budget=PointBudget(16, 6, sampler))
+        before = {k: v.x.clone() for k, v in built.objective.points.items()}
+        built.resample()
+        for placement, points in built.objective.points.items():
+            assert not torch.equal(points.x, before[placement]), sampler
+
+
+# --- points that follow the residual --------------------------------------------------------
+class Flat(nn.Module):
+    """u = 0, so that the residual is the source."""
+
+    def forward(self, x):
+        return torch.zeros(len(x), 1, dtype=x.dtype)
+
+
+def spike():
+    return pl.Problem(
+        pl.Interval("x", 0, 1),
+        "u",
+        {"spike": "u.xx + 100*exp(-(x - 0.8)**2/0.002)"},
+        {"ends": pl.Dirichlet(u=0), "mean": pl.Integral("u + 1", 1)},
+    )
+
+
+def test_points_follow_the_residual():
+    built = assembly(spike(), Flat(), PointBudget(interior=200, boundary=2))
+    built.resample_by_residual(share=1.0, k=1.0, c=0.0, candidates=20_000)
+    x = by_name(built)["spike"][0].x[:, 0].numpy()
+    assert len(x) == 200
+    # The density is the normalised bump: mean 0.8, variance 0.001, each to its standard error.
+    assert x.mean() == pytest.approx(0.8, abs=4 * np.sqrt(0.001 / 200))
+    assert x.var() == pytest.approx(0.001, rel=0.3)
+    assert len(np.unique(x)) == 200
+
+
+def test_a_share_stays_even_and_integrals_are_left_alone():
+    built = assembly(spike(), Flat(), PointBudget(interior=1000, boundary=2))
+    before = built.objective.residuals()["mean"].item()
+    built.resample_by_residual(share=0.3, k=1.0, c=0.0, candidates=20_000)
+    x = by_name(built)["spike"][0].x[:, 0].numpy()
+    assert len(x) == 1000
+    # Outside of the bump are the even 70 %, of which 60 % lie below 0.6.
+    assert (x < 0.6).sum() == pytest.approx(420, abs=15)
+    mean = by_name(built)["mean"][0]
+    assert float(mean.weights.sum()) == pytest.approx(1.0)
+    # u = 0 makes the integrand one, whatever the points.
+    assert before == pytest.approx(0.0, abs=1e-12)
+    assert built.objective.residuals()["mean"].item() == pytest.approx(0.0, abs=1e-12)
+
+
+def test_a_constant_residual_gives_even_points():
+    problem = pl.Problem(pl.Interval("x", 0, 1), "u", {"one": "u.x + 1"})
+    built = assembly(problem, Flat(), PointBudget(interior=500, boundary=2))
+    built.resample_by_residual(share=1.0, k=2.0, c=0.0, candidates=5000)
+    x = np.sort(by_name(built)["one"][0].x[:, 0].numpy())
+    assert np.abs(x - (np.arange(500) + 0.5) / 500).max() < 0.1
+
+
+# --- scales ---------------------------------------------------------------------------------
+def test_scales_are_read_off_the_data():
+    problem = pl.Problem(
+        pl.Interval("x", 0, 1),
+        ["u", "v"],
+        {"e": "u.x + v"},
+        {
+            "a": pl.Data({"x": [0.1, 0.2], "u": [3.0, -7.0]}),
+            "b": pl.Data({"x": [0.3], "u": [5.0], "u.x": [100.0]}),
+        },
+    )
+    assert field_scales(problem) == {"u": 7.0}
+    assert frame_of(problem, "auto").output_scale == (7.0, 1.0)
+    assert frame_of(problem, {"v": 3.0}).output_scale == (1.0, 3.0)
+    assert frame_of(problem, None).output_scale is None
+    small = assembly(problem, scales=None).objective.state.surrogate
+    large = assembly(problem).objective.state.surrogate
+    x = torch.rand(4, 1, dtype=torch.float64)
+    torch.testing.assert_close(large(x), small(x) * torch.tensor([7.0, 1.0]).double())
+
+
+@pytest.mark.parametrize("scales", [{"w": 2.0}, {"u": 0.0}, {"u": -1}, {"u": "big"}, "aut", 3.0])
+def test_scales_that_make_no_sense_are_refused(scales):
+    with pytest.raises(DeclarationError, match="scale"):
+        assembly(PROBLEMS["poisson_line"](), scales=scales)
+
+
+# --- surrogates -----------------------------------------------------------------------------
+class Named(nn.Module):
+    def __init__(self, d=1, c=1):
+        super().__init__()
+        self.layer = nn.Linear(d, c)
+
+    def forward(self, x):
+        return torch.tanh(self.layer(x))
+
+
+def test_a_module_of_ones_own_is_taken_in_the_precision_of_the_run():
+    built = assembly(PROBLEMS["poisson_line"](), Named())
+    assert {p.dtype for p in built.objective.parameters} == {torch.float64}
+    built.objective.loss_and_gradient()
+
+
+@pytest.mark.parametrize(
+    "surrogate, words",
+    [
+        (Named(d=2), "does not take the problem's points"),
+        (Named(c=2), "outputs of the wrong shape"),
+        (pl.MLP, "neither a specification nor a module"),
+        ("MLP", "neither a specification nor a module"),
+        (nn.Flatten(0), "wrong shape"),
+    ],
+)
+def test_a_surrogate_that_does_not_fit_is_refused(surrogate, words):
+    with pytest.raises(DeclarationError, match=words) as caught:
+        assembly(PROBLEMS["poisson_line"](), surrogate)
+    assert "expected:" in str(caught.value)
+
+
+def test_a_module_of_ones_own_cannot_be_made_periodic():
+    with pytest.raises(DeclarationError, match="periodic by construction"):
+        assembly(PROBLEMS["ring_advection"](), Named(d=2))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_every_surrogate_takes_every_problem(name, problem):
+    built = assembly(PROBLEMS[problem](), NETWORKS[name])
+    _, squares = built.objective.loss_and_gradient()
+    assert bool(squares.isfinite().all())
+    assert bool(built.objective.flat_gradient().any())
+
+
+# --- misuse ---------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ({"interior": 0}, "number of interior points is 0"),
+        ({"boundary": 2.5}, "number of boundary points is 2.5"),
+        ({"interior": True}, "number of interior points is True"),
+        ({"sampler": "sobel"}, "no sampler 'sobel'"),
+    ],
+    ids=str,
+)
+def test_budgets_that_make_no_sense_are_refused(arguments, words):
+    with pytest.raises(DeclarationError, match=words):
+        PointBudget(**arguments)
+
+
+def test_an_empty_set_is_an_error():
+    def nowhere(x, y):
+        return x > 5
+
+    with pytest.raises(GeometryError, match=r"no part|0 points"):
+        pl.Problem(
+            pl.Box(x=(0, 1), y=(0, 1)),
+            "u",
+            {"e": "u.x"},
+            {"slot": pl.Dirichlet(u=0, on=nowhere)},
+        )
+
+
+def test_the_budget_counts_what_is_not_counted():
+    assert SMALL.count(pl.Dirichlet(u=0).placements(None)[0]) == SMALL.boundary
+    assert SMALL.count(pl.Equation("u").placements(None)[0]) == SMALL.interior
