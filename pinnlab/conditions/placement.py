@@ -1,7 +1,7 @@
 """Where the points of an equation or condition lie, before they are drawn."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -107,9 +107,15 @@ class Placement:
         """Points of the boundary of the first region that lie in the second as well."""
         assert self.interface is not None
         first, second = self.interface
-        own = getattr(domain, "interface_piece", None)
-        if own is not None and first not in regions:
-            return draw(domain, count, on=own(first, second), **options)
+        space = getattr(domain, "space", domain)
+        for piece in getattr(space, "interfaces", ()):  # a mesh knows where its regions meet
+            sides = space.sides(piece)
+            if set(sides) == {first, second}:
+                points = draw(domain, count, on=piece, **options)
+                assert points.normals is not None
+                # Out of the first region, as the condition names it.
+                outward = points.normals if sides[0] == first else -points.normals
+                return replace(points, normals=outward, tag=self.describe())
         a, b = (_region(regions, name) for name in self.interface)
         found: list[Points] = []
         wanted = count
