@@ -58,7 +58,7 @@ def measure_apart(path: Path) -> dict[str, object]:
     command = [sys.executable, __file__, "--here", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.returncode:
-        return {"failed": done.stderr.strip().splitlines()[-1]}
+        return {"failed": (done.stderr.strip().splitlines() or ["ended"])[-1]}
     verb = "python" if path.suffix == ".py" else "pinnlab run"
     return json.loads(done.stdout.splitlines()[-1]) | {"command": f"{verb} {name_of(path)}"}
 

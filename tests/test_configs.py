@@ -11,7 +11,7 @@ CONFIGS = Path(__file__).parents[1] / "configs"
 
 # Steps of the two phases, points in the interior, and a bound; see test_examples.py.
 REDUCED = {
-    "burgers": ((150, 150, 400), 0.3),
+    "burgers": ((100, 200, 400), 0.25),
     "transport/burgers_precise": ((100, 150, 400), 0.25),
     "transport/periodic_advection": ((100, 150, 300), 0.15),
     "reaction/allen_cahn": ((150, 250, 400), 0.7),
@@ -22,7 +22,7 @@ REDUCED = {
     "elasticity/bracket": ((100, 150, 300), 0.45),
     "heat/bracket": ((100, 50, 300), 0.3),
     "heat/two_materials": ((100, 100, 200), 0.05),
-    "inverse/lorenz": ((400, 600, 100), 0.5),
+    "inverse/lorenz": ((500, 200, 200), 0.5),
     "inverse/burgers_viscosity": ((150, 150, 400), 2.0),
     "methods/random_features": (None, 1e-6),
 }
