@@ -164,14 +164,18 @@ class ProblemForm(Record):
         if error is not None:
             yield ("fields",), error
             return
-        for section in ("parameters", "regions"):
-            kept = {}
+        # A sound value stands in for one that is refused, so that its readers are not refused too.
+        for section, sound_value in (("parameters", 1.0), ("regions", named["domain"])):
+            kept: dict[str, Any] = {}
             for name, value in (named.get(section) or {}).items():
                 error = self._error(**sound, equations=filler, **{section: {name: value}})
-                if error is not None:
-                    yield (section, name), error
-                else:
+                if error is None:
                     kept[name] = value
+                    continue
+                yield (section, name), error
+                stand_in = {section: {name: sound_value}}
+                if self._error(**sound, equations=filler, **stand_in) is None:
+                    kept[name] = sound_value
             sound[section] = kept
         for piece in named.get("free") or ():
             error = self._error(**sound, equations=filler, free=[piece])

@@ -128,10 +128,20 @@ def findings_of(error: ValidationError, document: Document) -> list[Finding]:
         out.append(
             Finding(
                 _headline(parts, place), place, dotted(path), parts.get("expected", ""),
-                parts.get("got", ""), parts.get("do", ""),
+                parts.get("got", ""), _quoting(document.locate(path)[1]) or parts.get("do", ""),
             )
         )  # fmt: skip
     return out
+
+
+def _quoting(node: Node) -> str:
+    """The advice for ``{poisson: d(u, x)}``, whose comma ends the text."""
+    value, place = node.value, node.place
+    if not node.text or value.count("(") <= value.count(")"):
+        return ""
+    line = place.source.lines[place.line - 1]
+    cut = line[place.column - 1 + len(value) :].lstrip().startswith(",")
+    return "inside { } a comma ends the text: put quotes around the formula" if cut else ""
 
 
 def _headline(parts: Mapping[str, Any], place: Place) -> str:

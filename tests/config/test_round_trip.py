@@ -35,7 +35,7 @@ problem:
     time: {t: [0, 1]}
   fields: [u, v]
   parameters: {D: {kind: Unknown, initial: 0.1, bounds: [0, 1], true: 0.3}, k: 1 + x**2, w: [1, y]}
-  regions: {part: {kind: Box, x: [0, 0.5], y: [0, 1]}}
+  regions: {part: {kind: Box, x: [0, 0.5], y: [0, 1], time: {t: [0, 1]}}}
   equations:
     heat: u.t - D*u.xx - k*u.yy
     second: {fn: v - u, weight: 2, region: part, points: 20}

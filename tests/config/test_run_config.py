@@ -164,7 +164,7 @@ SHAPES = sorted((Path(__file__).parents[2] / "geometries").glob("*.yaml"))
 @pytest.mark.parametrize("path", SHAPES, ids=lambda path: path.stem)
 def test_shipped_geometries_are_read_as_the_geometry_package_reads_them(path: Path) -> None:
     expected = load_geometry(path, number=number)
-    domain = square("d(u, x)", domain=f"{{file: {path}}}").problem.domain
+    domain = square("'d(u, x)'", domain=f"{{file: {path}}}").problem.domain
     assert domain.pieces == expected.pieces
     np.testing.assert_array_equal(domain.bounds(), expected.bounds())
     np.testing.assert_allclose(domain.measure(), expected.measure(), rtol=1e-12)
