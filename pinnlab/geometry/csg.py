@@ -17,7 +17,7 @@ three dimensions faces are cut into slices that are trimmed in the same way.
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -29,8 +29,9 @@ from pinnlab.geometry.rfunctions import conjunction, disjunction
 from pinnlab.geometry.shape import Shape
 from pinnlab.sampling.sequences import rule
 
-# Samples along a curve, along a slice, and slices of a face: parts that are smaller are not seen.
-_ON_CURVE, _ON_SLICE, _SLICES = 4096, 256, 512
+# Samples along a curve of the size of the region, along a slice of a face, and slices of a face:
+# parts that are smaller are not seen.
+_ON_CURVE, _ON_SLICE, _SLICES = 4096, 512, 1024
 _BISECTIONS, _LEAST_SPAN = 45, 1e-4
 _QUASI_RANDOM = 2**17
 
@@ -42,11 +43,11 @@ class TrimmedFacet(Facet):
         whole: The facet of a primitive.
         sign: -1 if the primitive is subtracted, else 1.
         result: The set operation.
-        before: The trimmed facets of earlier operands, which name what coincides with them.
+        before: Earlier primitives with their facets, which name what coincides with them.
     """
 
     def __init__(
-        self, whole: Facet, sign: int, result: "Combination", before: Sequence["TrimmedFacet"]
+        self, whole: Facet, sign: int, result: "Combination", before: Sequence["Primitive"]
     ) -> None:
         self.whole, self.sign, self._result, self._before = whole, sign, result, before
         self.name, self.owner = whole.name, whole.owner
@@ -76,9 +77,10 @@ class TrimmedFacet(Facet):
     def _named_before(self, x: np.ndarray, tolerance: float) -> np.ndarray:
         found = np.zeros(len(x), dtype=bool)
         normals = self.normals(x)
-        for other in self._before:
-            shared = np.flatnonzero(other.whole.on(x, tolerance))
-            if len(shared):
+        for shape, facets in self._before:
+            near = np.flatnonzero(np.abs(shape.level(x)) <= max(tolerance, shape.tolerance))
+            for other in facets if len(near) else ():
+                shared = near[other.whole.on(x[near], tolerance)]
                 # Only a face that looks the same way is seen where this one is.
                 aligned = np.sum(other.normals(x[shared]) * normals[shared], axis=1)
                 found[shared] |= aligned > 1 - 1e-6
@@ -115,15 +117,26 @@ class TrimmedFacet(Facet):
         seen = self.visible(x)
         return x[seen], weights[seen]
 
-    @property
+    @cached_property
     def slices(self) -> int:
         """Number of parallel curves that the facet is cut into: 1 for a curve."""
-        return 1 if isinstance(self.whole, Patch) and self.whole.parameters == 1 else _SLICES
+        if isinstance(self.whole, Patch) and self.whole.parameters == 1:
+            return 1
+        return int(np.clip(_SLICES * self._share, 64, _SLICES))
+
+    @cached_property
+    def _share(self) -> float:
+        """The size of the facet in comparison with the region."""
+        span = np.ptp(self._result.bounds(), axis=0)
+        dim = max(1, len(span) - 1)
+        return self.whole.measure ** (1 / dim) / float(np.linalg.norm(span))
 
     @cached_property
     def spans(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Visible parts of each slice in the last parameter: slice number, lower and upper end."""
-        whole, count = self.whole, _ON_CURVE if self.slices == 1 else _ON_SLICE
+        whole, most = self.whole, _ON_CURVE if self.slices == 1 else _ON_SLICE
+        count = int(np.clip(most * self._share, 32, most))
+        least = 0.4 / count if self.slices == 1 else _LEAST_SPAN
         middle = (np.arange(count) + 0.5) / count
         seen = self._seen(
             np.repeat(np.arange(self.slices), count), np.tile(middle, self.slices), whole
@@ -136,7 +149,7 @@ class TrimmedFacet(Facet):
         high = self._edge(stops, middle, rising=False)
         # Where two curves touch, a stretch of about the root of the tolerance is undecided; one
         # shorter than the samples are apart is only seen by chance, so that it is left out always.
-        kept = high - low > _LEAST_SPAN
+        kept = high - low > least
         return starts[kept, 0], low[kept], high[kept]
 
     def _seen(self, rows: np.ndarray, last: np.ndarray, whole: Facet) -> np.ndarray:
@@ -150,16 +163,16 @@ class TrimmedFacet(Facet):
 
     def _edge(self, cells: np.ndarray, middle: np.ndarray, *, rising: bool) -> np.ndarray:
         """Bisect the ends of visible parts between two neighbouring samples."""
-        rows, after = cells[:, 0], cells[:, 1]
-        low = np.where(after > 0, middle[np.maximum(after - 1, 0)], 0.0)
-        high = np.where(after < len(middle), middle[np.minimum(after, len(middle) - 1)], 1.0)
-        fixed = (after == 0) | (after == len(middle))
-        ends = np.where(after == 0, 0.0, 1.0)
-        for _ in range(_BISECTIONS):
+        ends = np.where(cells[:, 1] == 0, 0.0, 1.0)  # where the facet itself ends
+        open_ = (cells[:, 1] > 0) & (cells[:, 1] < len(middle))
+        rows, after = cells[open_].T
+        low, high = middle[after - 1], middle[after]
+        for _ in range(_BISECTIONS if len(rows) else 0):
             center = (low + high) / 2
             seen = self._seen(rows, center, self.whole) == rising
             low, high = np.where(seen, low, center), np.where(seen, center, high)
-        return np.where(fixed, ends, (low + high) / 2)
+        ends[open_] = (low + high) / 2
+        return ends
 
     def draw(
         self, n: int, extra: int, sampler: str, rng: np.random.Generator
@@ -235,6 +248,9 @@ class TrimmedFacet(Facet):
         return x[self.visible(x)]
 
 
+Primitive: TypeAlias = tuple[Shape, tuple[TrimmedFacet, ...]]
+
+
 class Combination(Shape):
     """The result of a set operation; made by ``a | b``, ``a & b`` and ``a - b``.
 
@@ -269,14 +285,20 @@ class Combination(Shape):
         self.operation, self.a, self.b = operation, a, b
         self.coordinates = a.coordinates
         self._bounds = _combine_bounds(operation, a.bounds(), b.bounds())
-        wholes = [(*_whole(f), 1) for f in a.facets]
-        wholes += [(*_whole(f), -1 if operation == "-" else 1) for f in b.facets]
-        for whole, *_ in wholes:
-            _refuse_unnamed(whole)
-        facets: list[TrimmedFacet] = []
-        for whole, inner, outer in wholes:
-            facets.append(TrimmedFacet(whole, inner * outer, self, tuple(facets)))
-        self.facets: tuple[TrimmedFacet, ...] = tuple(facets)
+        self._primitives: list[Primitive] = []
+        for operand, sign in ((a, 1), (b, -1 if operation == "-" else 1)):
+            for shape, facets in _primitives(operand):
+                before = tuple(self._primitives)
+                trimmed = tuple(
+                    TrimmedFacet(whole, sign * inner, self, before)
+                    for whole, inner in map(_whole, facets)
+                )
+                self._primitives.append((shape, trimmed))
+        self.facets: tuple[TrimmedFacet, ...] = tuple(
+            facet for _, facets in self._primitives for facet in facets
+        )
+        for facet in self.facets:
+            _refuse_unnamed(facet)
         _ = self._labels  # clashing names are told here, not when first used
 
     def __repr__(self) -> str:
@@ -285,7 +307,7 @@ class Combination(Shape):
     @property
     def leaves(self) -> tuple[Shape, ...]:
         """The primitive that each facet comes from."""
-        return (*self.a.leaves, *self.b.leaves)
+        return tuple(shape for shape, facets in self._primitives for _ in facets)
 
     def bounds(self) -> np.ndarray:
         """A box ``(2, d)`` that holds the result; not always the smallest one."""
@@ -369,14 +391,18 @@ def combine(operation: str, a: Geometry, b: Geometry) -> Combination:
     return Combination(operation, a, b)
 
 
-def _refuse_unnamed(whole: Facet) -> None:
-    if whole.name == "boundary":
+def _refuse_unnamed(facet: Facet) -> None:
+    if facet.name == "boundary":
         raise GeometryError(
             "A region without a name takes part in a set operation",
             expected="a name for its boundary, because 'boundary' means that of the result",
             got="a region whose only piece is 'boundary'",
             do="give it name='...' when it is made",
         )
+
+
+def _primitives(shape: Shape) -> Sequence[tuple[Shape, Sequence[Facet]]]:
+    return shape._primitives if isinstance(shape, Combination) else [(shape, shape.facets)]
 
 
 def _whole(facet: Facet) -> tuple[Facet, int]:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from pinnlab.geometry.shape import Shape
 
 
+_MOST_FACTORS = 8
+
+
 class DistancePlan:
     """How the distance function of some facets of a shape is put together.
 
@@ -84,40 +87,57 @@ class DistancePlan:
         """Whether the carrier reaches zero, or below, in the region off the facets."""
         if np.any(self._values(facet, self._inside) <= 0):
             return True
-        return len(self._strays(facet, facets)) > 0
+        trace = facet.trace(self._shape.bounds())
+        # A few points first: a line that runs through the region is told by them.
+        return self._strays(facet, facets, trace[::16]) or self._strays(facet, facets, trace)
 
     def _reaches_on(self, facet: Facet, facets: Sequence[Facet]) -> bool:
         """Whether the carrier vanishes off the facets even within the primitive's own facet."""
-        x = self._strays(facet, facets)
-        extent = facet.extent(tensors(self._names, x))
-        return len(x) > 0 and (extent is None or bool(np.any(extent.numpy() > self._near)))
-
-    def _strays(self, facet: Facet, facets: Sequence[Facet]) -> np.ndarray:
-        """Points of the carrier in the closed region that are on none of the facets."""
         x = facet.trace(self._shape.bounds())
-        x = x[self._shape.contains(x)]
-        meant = np.zeros(len(x), dtype=bool)
-        for other in facets:
-            meant |= other.on(x, self._near)
-        return x[~meant]
+        extent = facet.extent(tensors(self._names, x))
+        if extent is not None:
+            x = x[extent.numpy() > self._near]
+        return self._strays(facet, facets, x)
+
+    def _strays(self, facet: Facet, facets: Sequence[Facet], x: np.ndarray) -> bool:
+        """Whether some of the points are in the closed region and on none of the facets."""
+        level = self._shape.level(x)
+        if np.any(level < -self._near):
+            return True
+        x = x[level <= self._shape.tolerance]
+        for other in (facet, *facets):
+            if not len(x):
+                return False
+            x = x[~other.on(x, self._near)]
+        return len(x) > 0
 
     def _without_repetition(self, facets: Sequence[Facet]) -> list[Facet]:
         """Leave out facets on a carrier that is there already, which would make a double zero."""
         kept: list[Facet] = []
         for facet in facets:
-            x = facet.outline()
+            x = _thinned(facet.outline(), 5)
             if not any(np.all(np.abs(self._values(f, x)) <= self._near) for f in kept):
                 kept.append(facet)
         return kept
 
     def _touching(self, facets: Sequence[Facet]) -> list[list[Facet]]:
         """Group facets that meet somewhere, directly or through others."""
-        groups: list[list[Facet]] = []
-        for facet in facets:
-            met = [g for g in groups if any(self._meet(facet, other) for other in g)]
+        boxes = [np.array([x.min(axis=0), x.max(axis=0)]) for x in (f.outline() for f in facets)]
+        groups: list[list[int]] = []
+        for k, facet in enumerate(facets):
+            met = []
+            for group in groups:
+                near = [m for m in group if self._boxes_meet(boxes[k], boxes[m])]
+                if any(self._meet(facet, facets[m]) for m in near):
+                    met.append(group)
             groups = [g for g in groups if g not in met]
-            groups.append([f for g in met for f in g] + [facet])
-        return groups
+            groups.append([m for g in met for m in g] + [k])
+        # A product of very many factors leaves the number range; it is joined one by one.
+        split = [[[m] for m in g] if len(g) > _MOST_FACTORS else [g] for g in groups]
+        return [[facets[m] for m in part] for parts in split for part in parts]
+
+    def _boxes_meet(self, a: np.ndarray, b: np.ndarray) -> bool:
+        return bool(np.all(a[0] <= b[1] + self._near) and np.all(b[0] <= a[1] + self._near))
 
     def _meet(self, a: Facet, b: Facet) -> bool:
         return bool(np.any(b.on(a.outline(), self._near)) or np.any(a.on(b.outline(), self._near)))
@@ -135,7 +155,8 @@ class DistancePlan:
 
     def _verify(self, facets: Sequence[Facet]) -> None:
         inside = self(tensors(self._names, self._inside)).numpy()
-        on = np.concatenate([f.outline() for f in facets])
+        share = max(9, 8192 // len(facets))
+        on = np.concatenate([_thinned(f.outline(), share) for f in facets])
         zero = self(tensors(self._names, on)).numpy()
         if np.all(inside > 0) and np.all(np.abs(zero) <= self._near):
             return
@@ -146,3 +167,8 @@ class DistancePlan:
             got=f"a smallest value of {inside.min():.3g} inside, {np.abs(zero).max():.3g} on them",
             do="impose this condition softly (hard=False)",
         )
+
+
+def _thinned(x: np.ndarray, most: int) -> np.ndarray:
+    """About ``most`` of the points, the first and the last among them."""
+    return x[np.unique(np.linspace(0, len(x) - 1, min(most, len(x))).astype(int))]

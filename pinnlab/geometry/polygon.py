@@ -83,8 +83,9 @@ class Segment(Patch):
         """The line from one end of the bounding box to the other."""
         reach = float(np.linalg.norm(bounds[1] - bounds[0]))
         corner = (bounds.mean(axis=0) - self.start) @ self._tangent
-        s = corner + reach * np.linspace(-0.5, 0.5, 2049)
-        return np.vstack([self.start + s[:, None] * self._tangent, self.place(grid(1))])
+        s = corner + reach * np.linspace(-0.5, 0.5, 1025)
+        # Points of the edge itself as well, which may be short.
+        return np.vstack([self.start + s[:, None] * self._tangent, self.place(grid(1)[::8])])
 
 
 class Polygon(Shape):
@@ -159,17 +160,15 @@ class Polygon(Shape):
         )
 
     def _level(self, x: np.ndarray) -> np.ndarray:
-        p = self.vertices
-        edge = np.roll(p, -1, axis=0) - p  # (v, 2)
-        off = x[:, None, :] - p  # (n, v, 2)
-        along = np.clip(np.sum(off * edge, axis=2) / np.sum(edge**2, axis=1), 0, 1)
-        nearest = np.linalg.norm(off - along[:, :, None] * edge, axis=2).min(axis=1)
+        (x0, y0), (ex, ey) = self.vertices.T, (np.roll(self.vertices, -1, axis=0) - self.vertices).T
+        dx, dy = x[:, :1] - x0, x[:, 1:] - y0  # (n, v)
+        along = np.clip((dx * ex + dy * ey) / (ex**2 + ey**2), 0, 1)
+        nearest = np.sqrt(((dx - along * ex) ** 2 + (dy - along * ey) ** 2).min(axis=1))
         # Even-odd rule: a ray in the first direction crosses an odd number of edges.
-        y, y0, y1 = x[:, 1:], p[:, 1], p[:, 1] + edge[:, 1]
-        straddles = (y0 > y) != (y1 > y)
+        straddles = (dy < 0) != (dy < ey)
         with np.errstate(divide="ignore", invalid="ignore"):
-            at = p[:, 0] + (y - y0) * edge[:, 0] / edge[:, 1]
-        inside = np.sum(straddles & (x[:, :1] < at), axis=1) % 2 == 1
+            crossed = straddles & (dx < dy * (ex / ey))
+        inside = np.count_nonzero(crossed, axis=1) % 2 == 1
         return np.where(inside, -nearest, nearest)
 
     def fill(
