@@ -181,6 +181,7 @@ class TaylorTensor:
     __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> "TaylorTensor":
+        other = self._operand(other)
         if isinstance(other, TaylorTensor):
             return self * compose(other, power(-1))
         constant = self._constant(other)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from pinnlab.calculus.engine import propagate
 from pinnlab.calculus.formula import Formula
 from pinnlab.calculus.layout import Layout, closure
-from pinnlab.calculus.taylor import TaylorTensor, seed
 from pinnlab.conditions.dirichlet import Dirichlet
 from pinnlab.conditions.initial import Initial
 from pinnlab.conditions.periodic import Periodic
@@ -19,7 +19,7 @@ from pinnlab.conditions.recording import record_term
 from pinnlab.errors import GeometryError
 from pinnlab.geometry.base import Geometry
 from pinnlab.problems.assemble import Assembly, PointBudget, assemble, demands_of
-from pinnlab.problems.hard_check import COUNT, worst_violation
+from pinnlab.problems.hard_check import COUNT, contradictions, worst_violation
 from pinnlab.problems.problem import Problem
 from pinnlab.sampling.draw import draw
 from pinnlab.surrogates import MLP
@@ -356,6 +356,15 @@ def _hard_conditions(assembly: Assembly) -> list[Finding]:
                 "" if holds else "values that meet on the boundary must agree; or use hard=False",
             )
         )
+    for names, what in contradictions(problem):
+        out.append(
+            Finding(
+                "warning",
+                f"the pieces meet, but {what}",
+                names,
+                "let the values agree there, or use hard=False: the fields are singular at it",
+            )
+        )
     return out
 
 
@@ -374,7 +383,7 @@ def _derivatives(assembly: Assembly) -> list[Finding]:
     d = x.shape[1]
     slots = closure([(k,) for k in range(d)])
     with torch.no_grad():
-        jet: TaylorTensor = state.surrogate(seed(x, Layout(slots, (len(x),) * len(slots))))
+        jet = propagate(state.surrogate, x, Layout(slots, (len(x),) * len(slots)))
         span = torch.as_tensor(np.ptp(problem.domain.bounds(), axis=0), dtype=torch.float64)
         worst = 0.0
         for k in range(d):

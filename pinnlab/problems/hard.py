@@ -1,12 +1,17 @@
 """Hard conditions as an ansatz: u = g + φ N with φ and g made from the declared geometry."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from pinnlab.calculus.formula import Formula
+from pinnlab.calculus.formula import Formula, environment
+from pinnlab.calculus.jet import Jet
+from pinnlab.calculus.layout import Collapsed, Layout
+from pinnlab.calculus.sources import tensor_source
+from pinnlab.calculus.taylor import TaylorTensor
 from pinnlab.conditions.dirichlet import Dirichlet
 from pinnlab.conditions.initial import Initial
 from pinnlab.conditions.periodic import Periodic
@@ -15,6 +20,7 @@ from pinnlab.geometry.blending import blend
 from pinnlab.objective.ansatz import Ansatz, Columns, HardField
 from pinnlab.problems.problem import Problem
 from pinnlab.sampling.draw import draw
+from pinnlab.typing import Coordinates, MultiIndex
 
 
 def ansatz_of(problem: Problem) -> Ansatz:
@@ -91,10 +97,7 @@ def _closed_form(
         )
 
     def evaluate(formula: Formula, columns: Columns) -> Any:
-        env: dict[str, Any] = dict(columns)
-        for name, value in constants.items():
-            env[name] = value(env) if isinstance(value, Formula) else value
-        return formula(env)
+        return on_columns(formula, columns, problem.coordinates, constants)
 
     def start(columns: Columns) -> Any:
         """Taylor polynomial in time of the initial state."""
@@ -148,6 +151,53 @@ def _closed_form(
     return HardField(factor, lift, text)
 
 
+def on_columns(
+    formula: Formula, columns: Mapping[str, Any], coordinates: Coordinates, constants: Any
+) -> Any:
+    """A value of coordinates and parameters on plain columns ``(n,)``, or on their jets.
+
+    It is evaluated and differentiated as in an equation, so that whatever may be prescribed softly
+    may be prescribed by construction as well.
+    """
+    parts = [columns[name] for name in coordinates.names]
+    values = [part.value if isinstance(part, TaylorTensor) else part for part in parts]
+    x = torch.cat([v if v.ndim == 2 else v[:, None] for v in values], -1)
+    result = formula(environment(tensor_source(coordinates, x), (), constants))
+    if isinstance(result, Tensor) and result.ndim:
+        raise DeclarationError(
+            f"'{formula.text}' cannot hold by construction, because its derivatives are unknown",
+            expected="an expression of coordinates and parameters",
+            got="a tensor of values",
+            do="write it with the coordinates themselves and pinnlab's or torch's functions",
+        )
+    jets = [part for part in parts if isinstance(part, TaylorTensor)]
+    if not isinstance(result, Jet):
+        return result
+    return _slots(result, jets[0].layout, x) if jets else result.value.expand(len(x))
+
+
+def _slots(jet: Jet, layout: Layout, x: Tensor) -> TaylorTensor:
+    """The derivatives of an expression that a layout asks for."""
+
+    def derivative(index: MultiIndex) -> Tensor:
+        if not index:
+            return jet.value.to(x).expand(len(x))
+        lower = jet
+        for column in index:
+            lower = lower.along(column)
+        return lower.value.to(x).expand(len(x))
+
+    rows = [
+        sum(c * derivative(index) for index, c in slot.terms)
+        if isinstance(slot, Collapsed)
+        else derivative(slot)
+        for slot in layout.slots
+    ]
+    return TaylorTensor(
+        layout, torch.cat([r[:count] for r, count in zip(rows, layout.counts, strict=True)])
+    )
+
+
 def _factorial(k: int) -> float:
     out = 1.0
     for i in range(2, k + 1):
@@ -170,10 +220,8 @@ def _state_fits_boundary(
             sampler="uniform",
             generator=np.random.default_rng(3),
         )
-        env: dict[str, Any] = dict(points.columns)
-        for name, constant in constants.items():
-            env[name] = constant(env) if isinstance(constant, Formula) else constant
-        wanted = torch.as_tensor(value(env), dtype=torch.float64)
+        wanted = on_columns(value, points.columns, problem.coordinates, constants)
+        wanted = torch.as_tensor(wanted, dtype=torch.float64)
         found = torch.as_tensor(start(points.columns), dtype=torch.float64)
         if not bool(((wanted - found).abs() <= 1e-12 * (1 + wanted.abs())).all()):
             return False
