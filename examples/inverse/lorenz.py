@@ -41,9 +41,10 @@ problem = pl.Problem(
 
 
 # %% [markdown]
-# The data weigh more than the equation at first sight: with equal weights the fields settle on a
-# smooth curve of their own and the unknowns on its parameters. The unknowns get a larger learning rate than the network. Its outputs are scaled by the largest
-# values measured, so that all three fields are of order one for the optimiser.
+# The data weigh more than the equation: with equal weights the fields settle on a smooth curve of
+# their own, and the unknowns on its parameters. The unknowns get a larger learning rate than the
+# network. Its outputs are scaled by the largest values measured, so that all three fields are of
+# order one for the optimiser.
 
 
 # %%
