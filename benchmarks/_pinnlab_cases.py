@@ -36,7 +36,7 @@ def poisson() -> tuple[pl.Problem, pl.MLP]:
     return problem, pl.MLP(width=100, depth=5, scale_inputs=False)
 
 
-def flow(u, v, p, *, Re):  # noqa: N803
+def flow(u, v, p, *, Re):
     """Steady incompressible Navier-Stokes equations: two momenta and continuity."""
     return (
         u * u.x + v * u.y + p.x - (u.xx + u.yy) / Re,
@@ -61,7 +61,9 @@ def cavity() -> tuple[pl.Problem, pl.MLP]:
 
 
 CASES: dict[str, Callable[[], tuple[pl.Problem, pl.MLP]]] = {
-    "burgers": burgers, "poisson": poisson, "cavity": cavity
+    "burgers": burgers,
+    "poisson": poisson,
+    "cavity": cavity,
 }
 
 

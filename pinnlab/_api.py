@@ -51,15 +51,19 @@ def load(
     Raises:
         CheckpointError: If the file is damaged, or does not fit the declaration.
     """
+    from ruamel.yaml import YAML
+
     path = Path(path)
     file = path / "solution.h5" if path.is_dir() else path
     record = read_solution(file)
+    data = YAML(typ="safe", pure=True).load(record.config) or {}
+    scales = data.get("run", {}).get("scales", "auto")
     if problem is None or surrogate is None:
-        read = _declared(record, file, problem is not None)
+        read = _declared(data, file, problem is not None)
         problem = read[0] if problem is None else problem
         surrogate = read[1] if surrogate is None else surrogate
     dtype = DTYPES[str(record.problem["dtype"])]
-    assembly = assemble(problem, surrogate, budget=PointBudget(1, 1), dtype=dtype)
+    assembly = assemble(problem, surrogate, budget=PointBudget(1, 1), scales=scales, dtype=dtype)
     state = assembly.objective.state
     _fill(state, record, file)
     log = file.parent / "log.jsonl"
@@ -76,14 +80,11 @@ def load(
 
 
 def _declared(
-    record: SolutionRecord, file: Path, has_problem: bool
+    data: Mapping[str, Any], file: Path, has_problem: bool
 ) -> tuple[Problem, Specification]:
     """Problem and surrogate as the file's configuration declares them."""
-    from ruamel.yaml import YAML
-
     from pinnlab.config import parse_config, to_yaml
 
-    data = YAML(typ="safe", pure=True).load(record.config) or {}
     kept: dict[str, Any] = {
         "problem": PLACEHOLDER if has_problem else _without_marks(data.get("problem", {}))
     }

@@ -201,7 +201,7 @@ def obstacle() -> Problem:
         {"membrane": "u.xx + 1"},
         {
             "ends": pl.Dirichlet(u=0),
-            "above": pl.Condition("u - 0.2 + x**2", kind="inequality"),
+            "above": pl.Condition("u - 0.2 + x**2", how="inequality"),
         },
         name="obstacle",
     )

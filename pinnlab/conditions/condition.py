@@ -35,7 +35,7 @@ class Condition(Constraint):
     Args:
         fn: Function or text of fields, coordinates, parameters and the normal ``n``.
         on: Boundary piece, pieces or predicate; None for the interior.
-        kind: ``"equality"`` or ``"inequality"``.
+        how: ``"equality"`` or ``"inequality"``.
         region: Named part of the domain, for a condition in the interior.
         weight: Factor of its mean square in the loss.
         points: Number of points.
@@ -58,24 +58,24 @@ class Condition(Constraint):
         self,
         fn: Any,
         on: Any = None,
-        kind: str = "equality",
+        how: str = "equality",
         region: str | None = None,
         weight: float = 1.0,
         points: int | None = None,
         sampler: str | None = None,
     ) -> None:
-        if kind not in KINDS:
+        if how not in KINDS:
             raise DeclarationError(
-                f"A condition cannot be of kind '{kind}'",
+                f"A condition cannot hold as '{how}'",
                 expected=", ".join(KINDS),
-                got=kind,
-                do=nearest(str(kind), KINDS) or "choose one of them",
+                got=how,
+                do=nearest(str(how), KINDS) or "choose one of them",
             )
         frozen_set(
             self,
             fn=Formula(fn),
             on=None if on is None else as_on(on, "Condition"),
-            how=kind,
+            how=how,
             region=region,
             weight=check_weight("Condition", weight),
             points=points,

@@ -78,7 +78,7 @@ COMMON = {
     "returns nothing": (lambda: pl.Condition(lambda u: None), "None|nothing", ""),
     "returns a text": (lambda: pl.Condition(lambda u: "u"), ".", ""),
     "not finite": (lambda: pl.Condition(lambda u, x: u / (x - x)), "not finite", "quotients"),
-    "kind": (lambda: pl.Condition("u", kind="inequalty"), "kind 'inequalty'",
+    "how": (lambda: pl.Condition("u", how="inequalty"), "as 'inequalty'",
              "did you mean 'inequality'"),
     "no function": (lambda: pl.Condition(None), ".", ""),
     # Initial
@@ -185,7 +185,7 @@ def test_a_condition_is_a_printable_value(name):
         (pl.Initial(u=1, u_t=2), "u = 1, u_t = 2 at the start"),
         (pl.Periodic(hard=True), "all fields, by construction, left = right"),
         (pl.Integral("p", 2, on="top"), "integral of p over top = 2"),
-        (pl.Condition("u", on="top", kind="inequality"), "u >= 0 on top"),
+        (pl.Condition("u", on="top", how="inequality"), "u >= 0 on top"),
         (pl.Equation("u", region="core"), "u = 0 in core"),
         (pl.Interface(on=("a", "b"), equal=["u", ("v", "w")]), "u = 0, v = w between a and b"),
         (pl.Data({"x": [1, 2], "u": [3, 4]}), "u at 2 points"),

@@ -262,7 +262,7 @@ def test_condition_of_several_components_and_the_normal():
 
 def test_inequality_counts_where_it_is_broken():
     block, at, _ = residual(
-        DOMAINS["line"], pl.Condition("u - 0.5", kind="inequality", points=30), torch.sin
+        DOMAINS["line"], pl.Condition("u - 0.5", how="inequality", points=30), torch.sin
     )
     value = sin(at["x"]) - 0.5
     assert (value < 0).any()
