@@ -262,7 +262,7 @@ def _initial_order(problem: Problem) -> list[Finding]:
             for key in condition.values
             if Initial.split(key, problem.declared)[0] == name
         }
-        if given or any(
+        if any(
             isinstance(c, Dirichlet) and _on_initial(c) and name in c.values
             for c in problem.conditions.values()
         ):

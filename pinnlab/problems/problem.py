@@ -1,5 +1,6 @@
 """A problem as it stands in a textbook: domain, fields, equations, conditions, parameters."""
 
+import keyword
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +22,7 @@ from pinnlab.io.reference import Reference
 from pinnlab.objective.unknown import Unknown
 from pinnlab.typing import Coordinates
 
-RESERVED = {"n", "e", "pi"}
+RESERVED = ("n", "e", "pi", "context")
 
 
 @dataclass(frozen=True, init=False)
@@ -86,6 +87,13 @@ class Problem:
                 expected="e.g. Interval('x', 0, 1), Box(x=(0, 1), y=(0, 1)), Mesh('part.msh')",
                 got=type(domain).__name__,
                 do="use a geometry of pinnlab or deepxde",
+            )
+        if reference is not None and not isinstance(reference, Reference):
+            raise DeclarationError(
+                "The reference is no Reference",
+                expected="Reference.load('file', ...) or Reference(coordinates, points, fields)",
+                got=type(reference).__name__,
+                do="load the reference solution first",
             )
         values = {
             "domain": domain,
@@ -187,6 +195,13 @@ class Problem:
                 got=equations,
                 do="declare at least one",
             )
+        if not isinstance(conditions, Mapping):
+            raise DeclarationError(
+                "The conditions have no names",
+                expected="conditions={'name': condition}",
+                got=repr(conditions),
+                do="give each a name, by which weights and reports call it",
+            )
         for name in equations:
             if name in conditions:
                 raise DeclarationError(
@@ -246,6 +261,17 @@ class Problem:
                 )
 
 
+def _is_name(name: Any) -> bool:
+    """Whether a text can name a field or parameter in functions and in texts."""
+    return (
+        isinstance(name, str)
+        and name.isidentifier()
+        and not keyword.iskeyword(name)
+        and not name.startswith("_")
+        and name not in RESERVED
+    )
+
+
 def _field_names(fields: Sequence[str] | str, coordinates: Coordinates) -> tuple[str, ...]:
     names = tuple(fields.split()) if isinstance(fields, str) else tuple(fields)
     if not names:
@@ -256,10 +282,10 @@ def _field_names(fields: Sequence[str] | str, coordinates: Coordinates) -> tuple
             do="name the unknown functions",
         )
     for name in names:
-        if not isinstance(name, str) or not name.isidentifier() or name in RESERVED:
+        if not _is_name(name):
             raise DeclarationError(
                 f"{name!r} cannot name a field",
-                expected="a Python identifier such as 'u', and not n, e or pi",
+                expected=f"a Python identifier such as 'u', and none of {', '.join(RESERVED)}",
                 got=name,
                 do="rename the field",
             )
@@ -283,15 +309,35 @@ def _field_names(fields: Sequence[str] | str, coordinates: Coordinates) -> tuple
 def _parameters(given: Mapping[str, Any]) -> dict[str, float | Formula | Unknown]:
     out: dict[str, float | Formula | Unknown] = {}
     for name, value in given.items():
-        if not isinstance(name, str) or not name.isidentifier() or name in RESERVED:
+        if not _is_name(name):
             raise DeclarationError(
                 f"{name!r} cannot name a parameter",
-                expected="a Python identifier, and not n, e or pi",
+                expected=f"a Python identifier, and none of {', '.join(RESERVED)}",
                 got=name,
                 do="rename the parameter",
             )
         out[name] = value if isinstance(value, Unknown) else _parameter(value)
+    _refuse_circles(out)
     return out
+
+
+def _refuse_circles(parameters: Mapping[str, float | Formula | Unknown]) -> None:
+    """Refuse parameters that are defined by themselves, directly or through others."""
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        if name in path:
+            raise DeclarationError(
+                f"Parameter '{name}' is defined by itself",
+                expected="parameters of numbers, coordinates, fields and other parameters",
+                got=" -> ".join((*path[path.index(name) :], name)),
+                do="give one of them a value of its own",
+            )
+        value = parameters.get(name)
+        for argument in value.arguments if isinstance(value, Formula) else ():
+            visit(argument, (*path, name))
+
+    for name in parameters:
+        visit(name, ())
 
 
 def _parameter(value: Any) -> float | Formula:
