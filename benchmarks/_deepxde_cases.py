@@ -78,9 +78,7 @@ def poisson(rows: str) -> Case:
         return dy_xx + dy_yy + source
 
     if rows == "declared":
-        conditions = [
-            dde.icbc.DirichletBC(domain, lambda x: 0, lambda _, on_boundary: on_boundary)
-        ]
+        conditions = [dde.icbc.DirichletBC(domain, lambda x: 0, lambda _, on_boundary: on_boundary)]
         data = dde.data.PDE(domain, pde, conditions, num_domain=10_000, num_boundary=400)
     else:
         walls = domain.random_boundary_points(400)
@@ -131,14 +129,10 @@ def cavity(rows: str) -> Case:
     return _case(data, [2] + [100] * 5 + [3], 3, {"lid": 1, "walls": 1})
 
 
-CASES: dict[str, Callable[[str], Case]] = {
-    "burgers": burgers, "poisson": poisson, "cavity": cavity
-}
+CASES: dict[str, Callable[[str], Case]] = {"burgers": burgers, "poisson": poisson, "cavity": cavity}
 
 
-def _case(
-    data: Any, widths: Sequence[int], equations: int, conditions: dict[str, int]
-) -> Case:
+def _case(data: Any, widths: Sequence[int], equations: int, conditions: dict[str, int]) -> Case:
     model = dde.Model(data, dde.nn.FNN(list(widths), "tanh", "Glorot normal"))
     model.compile("adam", lr=1e-3, verbose=0)
     return Case(model, equations, conditions)
@@ -175,9 +169,7 @@ class Runner:
         """Mean squares by name; components of one term are summed."""
         model = self.case.model
         state = model.train_state
-        _, parts = model.outputs_losses_train(
-            state.X_train, state.y_train, state.train_aux_vars
-        )
+        _, parts = model.outputs_losses_train(state.X_train, state.y_train, state.train_aux_vars)
         values = parts.detach().double().tolist()
         out = {"equations": sum(values[: self.case.equations])}
         k = self.case.equations

@@ -139,8 +139,10 @@ def main() -> None:
             rows = result["network_rows"]
             lines.append(
                 {
-                    "case": case, "form": form,
-                    "rows_deepxde": rows["deepxde"], "rows_pinnlab": rows["pinnlab"],
+                    "case": case,
+                    "form": form,
+                    "rows_deepxde": rows["deepxde"],
+                    "rows_pinnlab": rows["pinnlab"],
                     **result["summary"],
                     "loss_difference": f"{result['largest_relative_difference']:.1e}",
                 }

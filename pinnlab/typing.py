@@ -67,6 +67,15 @@ class Coordinates:
         return sum(self.sizes)
 
     @property
+    def column_names(self) -> tuple[str, ...]:
+        """A name for every column: ``x``, or ``x0``, ``x1``, … of a vector coordinate ``x``."""
+        return tuple(
+            n if s == 1 else f"{n}{k}"
+            for n, s in zip(self.names, self.sizes, strict=True)
+            for k in range(s)
+        )
+
+    @property
     def space(self) -> "Coordinates":
         """The same coordinates without time."""
         kept = [(n, s) for n, s in zip(self.names, self.sizes, strict=True) if n != self.time]
@@ -127,12 +136,7 @@ class Coordinates:
 
     def suffix(self, index: MultiIndex) -> str:
         """The text of a multi-index: ``(0, 0, 1)`` is ``"xxt"``."""
-        column_names = [
-            n if s == 1 else f"{n}{k}"
-            for n, s in zip(self.names, self.sizes, strict=True)
-            for k in range(s)
-        ]
-        parts = [column_names[i] for i in index]
+        parts = [self.column_names[i] for i in index]
         return ("" if all(len(part) == 1 for part in parts) else "_").join(parts)
 
     def __add__(self, other: "Coordinates") -> "Coordinates":

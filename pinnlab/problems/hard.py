@@ -7,11 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinnlab.calculus.formula import Formula, environment
+from pinnlab.calculus.formula import Formula
 from pinnlab.calculus.jet import Jet
 from pinnlab.calculus.layout import Collapsed, Layout
 from pinnlab.calculus.sources import tensor_source
 from pinnlab.calculus.taylor import TaylorTensor
+from pinnlab.conditions.context import Context
 from pinnlab.conditions.dirichlet import Dirichlet
 from pinnlab.conditions.initial import Initial
 from pinnlab.conditions.periodic import Periodic
@@ -20,6 +21,7 @@ from pinnlab.geometry.blending import blend
 from pinnlab.objective.ansatz import Ansatz, Columns, HardField
 from pinnlab.problems.problem import Problem
 from pinnlab.sampling.draw import draw
+from pinnlab.sampling.points import Points
 from pinnlab.typing import Coordinates, MultiIndex
 
 
@@ -162,7 +164,8 @@ def on_columns(
     parts = [columns[name] for name in coordinates.names]
     values = [part.value if isinstance(part, TaylorTensor) else part for part in parts]
     x = torch.cat([v if v.ndim == 2 else v[:, None] for v in values], -1)
-    result = formula(environment(tensor_source(coordinates, x), (), constants))
+    points = Points(x, coordinates)
+    result = formula(Context(tensor_source(coordinates, x), (), constants, points))
     if isinstance(result, Tensor) and result.ndim:
         raise DeclarationError(
             f"'{formula.text}' cannot hold by construction, because its derivatives are unknown",

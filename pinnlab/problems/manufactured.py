@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from pinnlab.calculus.formula import Formula, environment
-from pinnlab.calculus.jet import Jet
+from pinnlab.calculus.formula import Formula
+from pinnlab.calculus.jet import Jet, as_jet
 from pinnlab.calculus.sources import tensor_source
 from pinnlab.calculus.substitution import SubstitutedSource
 from pinnlab.conditions.base import Constraint
@@ -20,6 +20,7 @@ from pinnlab.conditions.neumann import Neumann, Robin
 from pinnlab.errors import DeclarationError
 from pinnlab.io.reference import Reference
 from pinnlab.problems.problem import Problem
+from pinnlab.sampling.points import Points
 
 
 def manufactured(problem: Problem, points: int = 4096, **exact: Any) -> Problem:
@@ -71,7 +72,7 @@ def manufactured(problem: Problem, points: int = 4096, **exact: Any) -> Problem:
     rng = np.random.default_rng(0)
     x = problem.domain.sample(points, sampler="sobol", rng=rng).x
     reference = Reference(
-        problem.coordinates.names,
+        problem.coordinates.column_names,
         x,
         exact_values(problem, solution, x),
         source="manufactured solution",
@@ -91,16 +92,18 @@ def exact_values(
     """Values of the exact fields at points ``(n, d)``."""
     tensor = torch.as_tensor(x, dtype=torch.float64)
     base = tensor_source(problem.coordinates, tensor)
+    env = _coordinates_only(base, problem, Points(tensor, problem.coordinates))
     out = {}
     for name, formula in solution.items():
-        value = formula(_coordinates_only(base, problem))
+        value = formula(env)
         value = value.value if isinstance(value, Jet) else torch.as_tensor(value)
         out[name] = value.to(torch.float64).expand(len(x)).numpy()
     return out
 
 
-def _coordinates_only(source: Any, problem: Problem) -> dict[str, Any]:
-    return environment(source, (), problem.declared.parameters)
+def _coordinates_only(source: Any, problem: Problem, points: Points) -> Context:
+    """What the exact solution may read; parameters that depend on fields are left alone."""
+    return Context(source, (), problem.declared.parameters, points)
 
 
 class _LessExact:
@@ -112,10 +115,8 @@ class _LessExact:
     def components(self, at: Context) -> list[Any]:
         """The difference, component by component."""
         base = at.source
-        expressions = {
-            name: value(_coordinates_only(base, self.problem))
-            for name, value in self.solution.items()
-        }
+        env = _coordinates_only(base, self.problem, at.points)
+        expressions = {name: value(env) for name, value in self.solution.items()}
         exact = Context(
             SubstitutedSource(base, expressions),
             at.fields,
@@ -157,6 +158,7 @@ def _adapted(
         return Condition(
             _less_exact(formula, solution, problem),
             on=condition.on,
+            region=getattr(condition, "region", None),
             weight=condition.weight,
             points=condition.points,
             sampler=condition.sampler,
@@ -166,6 +168,7 @@ def _adapted(
             hard=condition.hard,
             weight=condition.weight,
             points=condition.points,
+            sampler=condition.sampler,
             **{key: _time_derivative(key, solution, problem) for key in condition.values},
         )
     raise DeclarationError(
@@ -183,7 +186,7 @@ def _time_derivative(key: str, solution: Mapping[str, Formula], problem: Problem
         return formula
 
     def value(context: Context) -> Any:
-        jet = formula(_coordinates_only(context.source, problem))
+        jet = as_jet(formula(_coordinates_only(context.source, problem, context.points)))
         for _ in range(order):
             jet = jet.diff(time)
         return jet

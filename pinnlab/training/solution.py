@@ -250,17 +250,19 @@ class Solution:
                 got=None,
                 do="pass one, or declare it in the problem",
             )
-        columns = reference.columns
+        columns, coordinates = reference.columns, self.problem.coordinates
         shared = [name for name in self.problem.fields if name in reference.fields]
-        if not shared or set(self.problem.coordinates.names) - set(columns):
+        if not shared or set(coordinates.column_names) - set(columns):
             raise DeclarationError(
                 "The reference does not fit the problem",
-                expected=f"coordinates {', '.join(self.problem.coordinates.names)} and a field of "
+                expected=f"coordinates {', '.join(coordinates.column_names)} and a field of "
                 + ", ".join(self.problem.fields),
                 got=f"coordinates {', '.join(columns)}, fields {', '.join(reference.fields)}",
                 do="name its columns after the problem's fields and coordinates",
             )
-        here = {name: columns[name] for name in self.problem.coordinates.names}
+        here = coordinates.columns(
+            np.column_stack([columns[name] for name in coordinates.column_names])
+        )
         values = self.evaluate(dict.fromkeys(shared, ()), here)
         return {
             name: field_errors(np.asarray(values[name], dtype=np.float64), reference.fields[name])
