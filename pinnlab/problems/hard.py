@@ -98,16 +98,18 @@ def _closed_form(
             do=f"give {field} itself as well, or use hard=False",
         )
 
-    def evaluate(formula: Formula, columns: Columns) -> Any:
-        return on_columns(formula, columns, problem.coordinates, constants)
+    def evaluate(formula: Formula, columns: Columns, instant: float | None = None) -> Any:
+        return on_columns(formula, columns, problem.coordinates, constants, instant)
+
+    began = float(domain.bounds()[0][-1])  # time is the last column
 
     def start(columns: Columns) -> Any:
         """Taylor polynomial in time of the initial state."""
         since = domain.distance(columns, ["initial"])
-        total: Any = evaluate(initial[0], columns)
+        total: Any = evaluate(initial[0], columns, began)
         power: Any = since
         for order in orders[1:]:
-            total = total + power * evaluate(initial[order], columns) / _factorial(order)
+            total = total + power * evaluate(initial[order], columns, began) / _factorial(order)
             power = power * since
         return total
 
@@ -154,16 +156,24 @@ def _closed_form(
 
 
 def on_columns(
-    formula: Formula, columns: Mapping[str, Any], coordinates: Coordinates, constants: Any
+    formula: Formula,
+    columns: Mapping[str, Any],
+    coordinates: Coordinates,
+    constants: Any,
+    instant: float | None = None,
 ) -> Any:
     """A value of coordinates and parameters on plain columns ``(n,)``, or on their jets.
 
     It is evaluated and differentiated as in an equation, so that whatever may be prescribed softly
-    may be prescribed by construction as well.
+    may be prescribed by construction as well. With an ``instant``, time stands still there.
     """
     parts = [columns[name] for name in coordinates.names]
     values = [part.value if isinstance(part, TaylorTensor) else part for part in parts]
     x = torch.cat([v if v.ndim == 2 else v[:, None] for v in values], -1)
+    still = None
+    if instant is not None:
+        still = coordinates.slice(coordinates.time or "").start
+        x = x.index_fill(1, torch.tensor(still, device=x.device), instant)
     points = Points(x, coordinates)
     result = formula(Context(tensor_source(coordinates, x), (), constants, points))
     if isinstance(result, Tensor) and result.ndim:
@@ -176,13 +186,15 @@ def on_columns(
     jets = [part for part in parts if isinstance(part, TaylorTensor)]
     if not isinstance(result, Jet):
         return result
-    return _slots(result, jets[0].layout, x) if jets else result.value.expand(len(x))
+    return _slots(result, jets[0].layout, x, still) if jets else result.value.expand(len(x))
 
 
-def _slots(jet: Jet, layout: Layout, x: Tensor) -> TaylorTensor:
-    """The derivatives of an expression that a layout asks for."""
+def _slots(jet: Jet, layout: Layout, x: Tensor, still: int | None) -> TaylorTensor:
+    """The derivatives of an expression that a layout asks for; zero by the column ``still``."""
 
     def derivative(index: MultiIndex) -> Tensor:
+        if still in index:
+            return x.new_zeros(len(x))
         if not index:
             return jet.value.to(x).expand(len(x))
         lower = jet
