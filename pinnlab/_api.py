@@ -62,6 +62,7 @@ def load(
         read = _declared(data, file, problem is not None)
         problem = read[0] if problem is None else problem
         surrogate = read[1] if surrogate is None else surrogate
+    assert surrogate is not None
     dtype = DTYPES[str(record.problem["dtype"])]
     assembly = assemble(problem, surrogate, budget=PointBudget(1, 1), scales=scales, dtype=dtype)
     state = assembly.objective.state

@@ -115,7 +115,7 @@ class TaylorTensor:
         if self.data is None:
             return TaylorTensor(
                 self.layout,
-                value=function(self.value),
+                value=function(self.value),  # type: ignore[arg-type]
                 slopes=function(self.slopes),  # type: ignore[arg-type]
             )
         return self._with(function(self.data))
@@ -146,7 +146,7 @@ class TaylorTensor:
             if self.data is None and other.data is None:
                 return TaylorTensor(
                     self.layout,
-                    value=self.value + other.value,
+                    value=self.value + other.value,  # type: ignore[operator]
                     slopes=self.slopes + other.slopes,  # type: ignore[operator]
                 )
             a, b = _same_axes(self.stacked(), other.stacked())
@@ -237,7 +237,7 @@ class TaylorTensor:
     def __getattr__(self, name: str):
         function = getattr(torch, name, None)
         if function in RULES:
-            return lambda *args, **kwargs: RULES[function](self, *args, **kwargs)
+            return lambda *args, **kwargs: RULES[function](self, *args, **kwargs)  # type: ignore[arg-type]
         if not name.startswith("_") and hasattr(Tensor, name):
             raise UnsupportedOperation(name)
         raise AttributeError(name)
@@ -367,7 +367,7 @@ def _linear(x: TaylorTensor, weight: Tensor, bias: Tensor | None = None) -> Tayl
     if x.data is None:
         return TaylorTensor(
             x.layout,
-            value=F.linear(x.value, weight, bias),
+            value=F.linear(x.value, weight, bias),  # type: ignore[arg-type]
             slopes=F.linear(x.slopes, weight),  # type: ignore[arg-type]
         )
     if x.layout.transparent:

@@ -107,7 +107,7 @@ class Placement:
         """Points of the boundary of the first region that lie in the second as well."""
         assert self.interface is not None
         first, second = self.interface
-        space = getattr(domain, "space", domain)
+        space: Any = getattr(domain, "space", domain)
         for piece in getattr(space, "interfaces", ()):  # a mesh knows where its regions meet
             sides = space.sides(piece)
             if set(sides) == {first, second}:

@@ -239,7 +239,7 @@ class Objective:
         def rho(vector: Tensor) -> Tensor:
             return self.scaled(self.residuals(self._split(vector), transparent=True))
 
-        value, pull = vjp(rho, flat)
+        value, pull = vjp(rho, flat)[:2]
         operator = LinearOperator(
             shape=(len(value), len(flat)),
             mv=lambda v: jvp(rho, (flat,), (v,))[1],

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from pinnlab.errors import DeclarationError
 from pinnlab.optim.base import check_count, check_not_negative, check_positive
@@ -88,9 +88,10 @@ class Step:
     rate: float = 0.1
 
     def __post_init__(self) -> None:
-        steps = (self.at,) if isinstance(self.at, (int, float)) else tuple(self.at)
+        given: Any = self.at
+        steps = (given,) if isinstance(given, (int, float)) else tuple(given)
         for step in steps:
-            check_count(self, at=step)
+            check_count(self, at=step)  # type: ignore[arg-type]
         object.__setattr__(self, "at", steps)
         check_positive(self, rate=self.rate)
 

@@ -168,7 +168,7 @@ def on_columns(
     may be prescribed by construction as well. With an ``instant``, time stands still there.
     """
     parts = [columns[name] for name in coordinates.names]
-    values = [part.value if isinstance(part, TaylorTensor) else part for part in parts]
+    values: list[Any] = [part.value if isinstance(part, TaylorTensor) else part for part in parts]
     x = torch.cat([v if v.ndim == 2 else v[:, None] for v in values], -1)
     still = None
     if instant is not None:
@@ -202,7 +202,7 @@ def _slots(jet: Jet, layout: Layout, x: Tensor, still: int | None) -> TaylorTens
             lower = lower.along(column)
         return lower.value.to(x).expand(len(x))
 
-    rows = [
+    rows: list[Any] = [
         sum(c * derivative(index) for index, c in slot.terms)
         if isinstance(slot, Collapsed)
         else derivative(slot)
