@@ -1,10 +1,11 @@
 """The loop: phases of steps, with checkpoints from which a run goes on bit for bit."""
 
 import contextlib
+import re
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,15 @@ class Trainer:
         """The objective that is trained."""
         return self.assembly.objective
 
+    def resample(self, draw: Callable[[], None] | None = None) -> None:
+        """Replace all points, also those of which a mini-batch is taken.
+
+        Args:
+            draw: What draws them; :meth:`Assembly.resample` by default.
+        """
+        (draw or self.assembly.resample)()
+        self._full_points = None
+
     def stop(self, reason: str) -> None:
         """End the run after this step."""
         self._stop = reason
@@ -165,8 +175,7 @@ class Trainer:
         outcome = ""
         while self.phase_step < phase.steps and not self._stop:
             if phase.resample and self.phase_step and self.phase_step % phase.resample == 0:
-                self.assembly.resample()
-                self._full_points = None
+                self.resample()
             if phase.batch:
                 self._take_batch(phase.batch)
             report = self.stepper.step(self.objective)
@@ -268,6 +277,8 @@ class Trainer:
         points = self._full_points or self.objective.points
         state = {
             "step": self.step,
+            "terms": {term.name: term.text for term in self.objective.terms_},
+            "phases": [_text(phase) for phase in self.phases],
             "phase_index": self.phase_index,
             "phase_step": self.phase_step,
             "module": dict(self.objective.state.state_dict()),
@@ -308,13 +319,7 @@ class Trainer:
                 got=", ".join(f"{k} {tuple(v.shape)}" for k, v in saved.items()),
                 do="resume with the declaration that started the run",
             )
-        if len(state["points"]) != len(self.assembly.placements):
-            raise CheckpointError(
-                "The checkpoint belongs to other equations or conditions",
-                expected=f"{len(self.assembly.placements)} point sets",
-                got=len(state["points"]),
-                do="resume with the declaration that started the run",
-            )
+        self._refuse_other_run(state)
         module.load_state_dict(saved)
         self.step, self.phase_step = state["step"], state["phase_step"]
         self.phase_index = state["phase_index"]
@@ -343,6 +348,38 @@ class Trainer:
                 for line in read_log(self.folder / "log.jsonl")
                 if line.get("step", 0) <= self.step
             ]
+
+    def _refuse_other_run(self, state: Mapping[str, Any]) -> None:
+        """Refuse a checkpoint of other terms, phases or callbacks."""
+        terms = {term.name: term.text for term in self.objective.terms_}
+        if state["terms"] != terms or len(state["points"]) != len(self.assembly.placements):
+            raise CheckpointError(
+                "The checkpoint belongs to other equations or conditions",
+                expected="; ".join(f"{k}: {v}" for k, v in terms.items()),
+                got="; ".join(f"{k}: {v}" for k, v in state["terms"].items()),
+                do="resume with the declaration that started the run",
+            )
+        phases = [_text(phase) for phase in self.phases]
+        if phases[: len(state["phases"])] != list(state["phases"]):
+            raise CheckpointError(
+                "The checkpoint belongs to a run of other phases",
+                expected=", ".join(state["phases"]),
+                got=", ".join(phases),
+                do="resume with the phases that started the run; append further ones to go on",
+            )
+        if len(state["callbacks"]) != len(self.callbacks):
+            raise CheckpointError(
+                "The checkpoint belongs to a run with other callbacks",
+                expected=f"{len(state['callbacks'])} callbacks",
+                got=f"{len(self.callbacks)}: "
+                + ", ".join(type(c).__name__ for c in self.callbacks),
+                do="resume with the callbacks that started the run, in the same order",
+            )
+
+
+def _text(phase: Phase) -> str:
+    """A phase in words, without the addresses of objects that cannot print themselves."""
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(phase))
 
 
 def _pack(points: Points) -> dict[str, Any]:

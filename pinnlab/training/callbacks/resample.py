@@ -55,6 +55,10 @@ class Resample(Callback):
         """See :class:`Callback`."""
         if trainer.step % self.every == 0 and not trainer.last_step:
             if self.share:
-                trainer.assembly.resample_by_residual(self.share, self.k, self.c, self.candidates)
+                trainer.resample(
+                    lambda: trainer.assembly.resample_by_residual(
+                        self.share, self.k, self.c, self.candidates
+                    )
+                )
             else:
-                trainer.assembly.resample()
+                trainer.resample()
