@@ -19,7 +19,7 @@ from pinnlab.errors import CheckpointError, DeclarationError
 from pinnlab.io.run_log import RunLog, read_log
 from pinnlab.io.state import CheckpointFolder
 from pinnlab.objective.objective import Objective
-from pinnlab.optim.base import Phase, Status, Stepper, StepReport
+from pinnlab.optim.base import Phase, Status, Stepper, StepReport, check_count, check_positive
 from pinnlab.problems.assemble import Assembly
 from pinnlab.sampling.points import Points
 from pinnlab.training.callbacks.base import Callback
@@ -69,6 +69,8 @@ class Trainer:
                 got="no phase",
                 do="give phases=[...]",
             )
+        check_positive(self, budget=budget)
+        check_count(self, checkpoint_every=checkpoint_every, log_every=log_every)
         self.assembly = assembly
         self.phases, self.aggregator = tuple(phases), aggregator
         self.callbacks, self.folder = tuple(callbacks), folder

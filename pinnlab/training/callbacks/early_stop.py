@@ -4,8 +4,9 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from pinnlab.errors import DeclarationError
-from pinnlab.optim.base import check_count
+from pinnlab.optim.base import check_count, check_not_negative, check_positive
 from pinnlab.training.callbacks.base import Callback
+from pinnlab.training.callbacks.evaluate import Evaluate
 
 if TYPE_CHECKING:
     from pinnlab.training.trainer import Trainer
@@ -40,6 +41,8 @@ class EarlyStop(Callback):
                 do="give at least one of them",
             )
         check_count(self, patience=patience)
+        check_positive(self, target=target)
+        check_not_negative(self, improvement=improvement)
         self.monitor, self.target = monitor, target
         self.patience, self.improvement = patience, improvement
         self._best, self._since = math.inf, 0
@@ -53,6 +56,14 @@ class EarlyStop(Callback):
                 expected=", ".join(names),
                 got=self.monitor,
                 do="choose one of them",
+            )
+        evaluated = any(isinstance(callback, Evaluate) for callback in trainer.callbacks)
+        if self.monitor == "error" and not evaluated:
+            raise DeclarationError(
+                "EarlyStop cannot follow the error, which nothing evaluates",
+                expected="callbacks=[Evaluate(every=...), EarlyStop('error', ...)]",
+                got=", ".join(type(callback).__name__ for callback in trainer.callbacks),
+                do="put Evaluate before it",
             )
         if self.monitor == "error" and trainer.assembly.problem.reference is None:
             raise DeclarationError(
