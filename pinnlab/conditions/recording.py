@@ -134,12 +134,13 @@ def record_term(name: str, constraint: Constraint, declared: Declared) -> Term:
     plans: list[Plan] = [Plan()] * len(placements)
     widths, finite = set(), False
     for size in _SIZES:
-        points = probe_points(placements, declared, size)
-        probes = [Probe(points[p]) for p in placements]
-        contexts = [
-            Context(probe, declared.fields, declared.parameters, probe.points) for probe in probes
-        ]
         try:
+            points = probe_points(placements, declared, size)
+            probes = [Probe(points[p]) for p in placements]
+            contexts = [
+                Context(probe, declared.fields, declared.parameters, probe.points)
+                for probe in probes
+            ]
             block = residual(contexts)
         except PinnlabError as reason:
             raise type(reason)(
