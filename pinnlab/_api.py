@@ -14,7 +14,7 @@ from pinnlab.problems.assemble import PointBudget, assemble
 from pinnlab.problems.problem import Problem
 from pinnlab.surrogates.base import Specification
 from pinnlab.training.solution import Solution
-from pinnlab.training.solve import DTYPES
+from pinnlab.training.solve import DTYPES, check_arguments
 from pinnlab.training.solve import solve as train
 
 # Stands where a problem that was written in Python cannot be read from text.
@@ -27,6 +27,7 @@ PLACEHOLDER = {
 
 @wraps(train)
 def solve(problem: Problem, *args: Any, **options: Any) -> Solution:
+    check_arguments(problem, **options)
     if options.get("resolved_text") is None:
         from pinnlab.config import to_config, to_yaml
 

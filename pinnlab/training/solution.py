@@ -128,6 +128,9 @@ class Solution:
     ) -> dict[str, Any]:
         """One derivative of each wanted field at broadcast coordinates."""
         x, shape, as_tensor = self._points(coordinates)
+        if not len(x):
+            nothing = x.new_zeros(shape)
+            return {name: nothing if as_tensor else nothing.cpu().numpy() for name in wanted}
         plan = Plan(frozenset(wanted.items()))
         out: dict[str, list[Tensor]] = {name: [] for name in wanted}
         for part in x.split(CHUNK):
@@ -181,7 +184,15 @@ class Solution:
 
     def _tensor(self, value: Any) -> Tensor:
         # A copy, because a read-only array cannot become a tensor.
-        tensor = value if isinstance(value, Tensor) else torch.as_tensor(np.array(value))
+        try:
+            tensor = value if isinstance(value, Tensor) else torch.as_tensor(np.array(value))
+        except (TypeError, ValueError) as reason:
+            raise DeclarationError(
+                "A coordinate is no array of numbers",
+                expected="a number, an array or a tensor, such as x=0.5",
+                got=repr(value),
+                do=f"convert it first ({reason})",
+            ) from None
         return tensor.to(device=self.device, dtype=self.dtype)
 
     def _window(self, points: Points, plan: Plan):
@@ -210,6 +221,13 @@ class Solution:
                 expected="an equation, or a condition at one place",
                 got=term.kind,
                 do="evaluate the fields at both places",
+            )
+        if term.placements[0].quadrature or term.placements[0].fixed is not None:
+            raise DeclarationError(
+                f"'{name}' has no residual at a point",
+                expected="an equation, or a condition that holds at every point of its place",
+                got=term.kind,
+                do="evaluate the fields themselves",
             )
         x, shape, as_tensor = self._points(coordinates)
         blocks = []

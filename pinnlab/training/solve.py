@@ -1,5 +1,7 @@
 """From a declaration to a solution in one call."""
 
+import dataclasses
+import inspect
 import json
 import platform
 from collections.abc import Mapping, Sequence
@@ -13,7 +15,7 @@ from torch import nn
 from pinnlab._version import __version__
 from pinnlab.aggregation.base import Aggregator
 from pinnlab.aggregation.sum import Sum
-from pinnlab.errors import CheckpointError, DeclarationError
+from pinnlab.errors import CheckpointError, DeclarationError, nearest
 from pinnlab.io._json import to_json
 from pinnlab.optim.base import Phase
 from pinnlab.optim.first_order import Adam
@@ -39,7 +41,7 @@ def solve(
     gradients: Aggregator | None = None,
     weights: Mapping[str, float] | None = None,
     phases: Sequence[Phase] | Phase | None = None,
-    callbacks: Sequence[Callback] | None = None,
+    callbacks: Sequence[Callback] | Callback | None = None,
     scales: Mapping[str, float] | str | None = "auto",
     seed: int = 0,
     dtype: str | torch.dtype | None = None,
@@ -83,7 +85,16 @@ def solve(
         DeclarationError: If the parts do not fit together.
         CheckpointError: If ``out`` holds another run and ``resume`` is not set.
     """
-    given = {k for k, v in locals().items() if v is not None and k != "problem"}
+    given = {name for name, value in locals().items() if value is not DEFAULTS.get(name)}
+    check_arguments(
+        problem,
+        points=points,
+        gradients=gradients,
+        weights=weights,
+        phases=phases,
+        callbacks=callbacks,
+        seed=seed,
+    )
     surrogate = surrogate if surrogate is not None else MLP()
     linear = isinstance(surrogate, Specification) and surrogate.linear
     if phases is None:
@@ -93,6 +104,7 @@ def solve(
     precision = _dtype(dtype, phases)
     where = _device(device)
     folder = _folder(out, resume)
+    callbacks = [callbacks] if isinstance(callbacks, Callback) else callbacks
     if callbacks is None:
         callbacks = [Evaluate()] if problem.reference is not None else []
     assembly = assemble(
@@ -124,7 +136,7 @@ def solve(
         "device": str(where),
         "budget": budget,
     }
-    defaults = [name for name in settings if name not in given]
+    defaults = [name for name in settings if name in DEFAULTS and name not in given]
     trainer = Trainer(
         assembly,
         phases,
@@ -136,7 +148,12 @@ def solve(
         progress=progress,
         seed=seed,
     )
+    # Whatever cannot be evaluated is told here, before anything is written.
+    with torch.no_grad():
+        assembly.objective.terms()
+    assembly.objective.evaluations = 0
     if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
         _write_head(folder, settings, config_text, resolved_text)
     if resume:
         trainer.restore()
@@ -149,6 +166,92 @@ def solve(
 
         write_run(trainer, solution, folder)
     return solution
+
+
+DEFAULTS = {
+    name: parameter.default
+    for name, parameter in inspect.signature(solve).parameters.items()
+    if parameter.default is not parameter.empty
+}
+
+
+def check_arguments(
+    problem: Any,
+    *,
+    points: Any = None,
+    gradients: Any = None,
+    weights: Any = None,
+    phases: Any = None,
+    callbacks: Any = None,
+    seed: Any = 0,
+    **_: Any,
+) -> None:
+    """Refuse arguments of :func:`solve` that are of the wrong kind, before anything is built.
+
+    Raises:
+        DeclarationError: With what was expected and what came.
+    """
+    if not isinstance(problem, Problem):
+        raise DeclarationError(
+            "There is no problem to solve",
+            expected="pinnlab.Problem(...)",
+            got=repr(problem),
+            do="declare the problem first; `pinnlab run` takes files",
+        )
+    if isinstance(points, Mapping):
+        known = [field.name for field in dataclasses.fields(PointBudget)]
+        for name in points:
+            if name not in known:
+                raise DeclarationError(
+                    f"There are no points '{name}'",
+                    expected=", ".join(known),
+                    got=name,
+                    do=nearest(name, known) or "set `points` of the equation or condition itself",
+                )
+    elif points is not None and not isinstance(points, PointBudget):
+        raise DeclarationError(
+            "The numbers of points have no names",
+            expected="points={'interior': 4000, 'boundary': 400}",
+            got=repr(points),
+            do="say which points",
+        )
+    if gradients is not None and (isinstance(gradients, type) or not callable(gradients)):
+        raise DeclarationError(
+            "`gradients` is no aggregator",
+            expected="e.g. ConFIG() or Sum(), an object that maps (m, p) to (p,)",
+            got=repr(gradients),
+            do="make one: gradients=ConFIG()",
+        )
+    if weights is not None and not isinstance(weights, Mapping):
+        raise DeclarationError(
+            "The weights have no names",
+            expected="weights={'term': 10.0}",
+            got=repr(weights),
+            do="name the equations and conditions that they belong to",
+        )
+    _check_all("phases", phases, Phase, "a phase such as Adam(2000) or LBFGS(500)")
+    _check_all("callbacks", callbacks, Callback, "a callback such as Evaluate(every=100)")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise DeclarationError(
+            f"The seed is {seed!r}",
+            expected="a whole number of at least 0",
+            got=repr(seed),
+            do="use e.g. seed=0",
+        )
+
+
+def _check_all(name: str, given: Any, kind: type, expected: str) -> None:
+    if given is None or isinstance(given, kind):
+        return
+    parts = given if isinstance(given, (list, tuple)) else [given]
+    for part in parts:
+        if not isinstance(part, kind):
+            raise DeclarationError(
+                f"`{name}` holds something that is no {kind.__name__.lower()}",
+                expected=expected,
+                got=repr(part),
+                do=f"give a list: {name}=[...]",
+            )
 
 
 def default_phases() -> list[Phase]:
@@ -222,7 +325,6 @@ def _folder(out: str | Path | None, resume: bool) -> Path | None:
             got="nothing there",
             do="check the path",
         )
-    folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
