@@ -25,7 +25,8 @@ def state():
         "precision": torch.get_float32_matmul_precision(),
         "print": str(torch.tensor(1 / 3)),
         "errors": str(np.geterr()),
-        "environment": dict(os.environ),
+        # torch itself notes where its compiler keeps files.
+        "environment": {k: v for k, v in os.environ.items() if not k.startswith("TORCHINDUCTOR")},
         "signals": str(signal.getsignal(signal.SIGINT)),
         "filters": len(warnings.filters),
         "handlers": len(logging.getLogger().handlers),
