@@ -15,9 +15,11 @@ can be carried instead of its parts.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from itertools import pairwise
 
+from pinnlab.calculus.workspace import Workspace
 from pinnlab.typing import MultiIndex
 
 
@@ -114,11 +116,13 @@ class Layout:
         transparent: Use only plain torch operations, so that the result can be differentiated in
             forward mode or twice. The default uses hand-written backward passes, which are
             faster and can be differentiated once.
+        workspace: Memory that passes of this layout reuse.
     """
 
     slots: tuple[Slot, ...]
     counts: tuple[int, ...]
     transparent: bool = False
+    workspace: Workspace = field(default_factory=Workspace, compare=False, repr=False)
 
     @cached_property
     def offsets(self) -> tuple[int, ...]:
@@ -178,6 +182,29 @@ class Layout:
         return tuple(table)
 
     @cached_property
+    def quadratics(self) -> tuple[tuple[int, tuple[tuple[float, int, int], ...]], ...]:
+        """Second-order slots and their terms (coefficient, first-order slot, first-order slot)."""
+        return tuple(
+            (k, tuple((b.coefficient, b.factors[0], b.factors[1]) for b in bells if b.k == 2))
+            for k, (slot, bells) in enumerate(zip(self.slots, self.bells, strict=True))
+            if order(slot) == 2
+        )
+
+    @cached_property
+    def slope_terms(self) -> tuple[tuple[tuple[float, tuple[int, ...]], ...], ...]:
+        """For every slot but the value, the products of slopes that an affine map's jet leaves.
+
+        Terms are (coefficient, numbers of first-order slots, counted among themselves).
+        """
+        row = {column: k for k, column in enumerate(self.first_order)}
+        return tuple(
+            tuple((c, tuple(row[i] for i in index)) for index, c in slot.terms)
+            if isinstance(slot, Collapsed)
+            else ((1.0, tuple(row[i] for i in slot)),)
+            for slot in self.slots[1:]
+        )
+
+    @cached_property
     def products(self) -> tuple[tuple[tuple[float, int, int], ...], ...]:
         """Leibniz terms of every slot, with factors as slot numbers."""
         table = []
@@ -194,3 +221,60 @@ class Layout:
                 ]
             table.append(tuple(terms))
         return tuple(table)
+
+    @cached_property
+    def _blocks(self) -> dict[int, tuple["Block", ...]]:
+        return {}
+
+    def blocks(self, points: int) -> tuple["Block", ...]:
+        """All points in blocks of at most so many, each with the same slots for all its points."""
+        if points not in self._blocks:
+            self._blocks[points] = tuple(_cut(self, points))
+        return self._blocks[points]
+
+
+@dataclass(frozen=True)
+class Block:
+    """The points ``start:stop`` of a jet, which all carry the slots of ``layout``.
+
+    Args:
+        layout: The slots, each for all points of the block.
+        numbers: Which slots of the whole jet these are.
+        rows: Where each of them lies among the rows of the whole jet.
+        start: First point.
+        stop: One after the last point.
+    """
+
+    layout: Layout
+    numbers: tuple[int, ...]
+    rows: tuple[slice, ...]
+    start: int
+    stop: int
+
+    @property
+    def points(self) -> int:
+        """Number of points."""
+        return self.stop - self.start
+
+    @cached_property
+    def orders(self) -> tuple[tuple[int, slice], ...]:
+        """Orders of differentiation from 1, and the slots of each, which stand side by side."""
+        orders = [order(slot) for slot in self.layout.slots]
+        return tuple(
+            (k, slice(orders.index(k), orders.index(k) + orders.count(k)))
+            for k in range(1, max(orders) + 1)
+        )
+
+
+def _cut(layout: Layout, points: int) -> Iterator[Block]:
+    """Cut where a slot ends, then into nearly equal pieces."""
+    ends = sorted({count for count in layout.counts if count})
+    for begin, end in zip([0, *ends[:-1]], ends, strict=True):
+        numbers = tuple(k for k, count in enumerate(layout.counts) if count >= end)
+        slots = tuple(layout.slots[k] for k in numbers)
+        pieces = -(-(end - begin) // points)
+        cuts = [begin + (end - begin) * k // pieces for k in range(pieces + 1)]
+        for start, stop in pairwise(cuts):
+            offsets = [layout.offsets[k] for k in numbers]
+            rows = tuple(slice(offset + start, offset + stop) for offset in offsets)
+            yield Block(Layout(slots, (stop - start,) * len(slots)), numbers, rows, start, stop)

@@ -19,7 +19,7 @@ def _tanh(z: Tensor, k: int) -> list[Tensor]:
     t = torch.tanh(z)
     f = [t]
     if k >= 1:
-        f.append(torch.addcmul(torch.ones((), dtype=z.dtype, device=z.device), t, t, value=-1))
+        f.append(torch.addcmul(torch.ones((), dtype=t.dtype, device=t.device), t, t, value=-1))
     # t' = 1 − t², and Leibniz on t² gives t^{(j+1)} = −Σ C(j,i) t^{(i)} t^{(j−i)}.
     for j in range(1, k):
         half = [math.comb(j, i) * (1 if 2 * i == j else 2) for i in range(j // 2 + 1)]

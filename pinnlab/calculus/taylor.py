@@ -5,8 +5,6 @@ the partial derivatives with respect to the points, and every supported operatio
 all. Nothing is differentiated by autograd here; autograd goes through the result once, for the
 gradient with respect to the parameters.
 
-    >>> import torch
-    >>> from pinnlab.calculus.layout import Layout, closure
     >>> layout = Layout(closure([(0, 0)]), (3, 3, 3))
     >>> u = seed(torch.rand(3, 1), layout)
     >>> torch.sin(u).slot((0, 0)).shape
@@ -18,16 +16,20 @@ Dangel et al. (2025), arXiv 2505.13644, for collapsing linear combinations of de
 
 import math
 import numbers
+import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pinnlab.calculus.kernels import AffineCompose, Compose, JetLinear, compose_slot
+from pinnlab.calculus.chain import Layer, evaluate, evaluate_affine
+from pinnlab.calculus.kernels import compose_slot
 from pinnlab.calculus.layout import Collapsed, Layout, Slot, order
 from pinnlab.calculus.pointwise import KINKED, POINTWISE, Derivatives, power
+from pinnlab.calculus.product import Product
 from pinnlab.errors import DeclarationError
 
 
@@ -44,9 +46,11 @@ class TaylorTensor:
 
     Either *stacked*, ``data (rows, ...)``, or *affine*: ``value (n, ...)`` with constant first
     derivatives ``slopes (k, ...)``, one row per first-order slot of the layout, and no higher ones.
+    Linear layers and pointwise functions are put off until something else is asked for, so that a
+    whole :mod:`~pinnlab.calculus.chain` of them is evaluated at once.
     """
 
-    __slots__ = ("data", "layout", "slopes", "value")
+    __slots__ = ("__weakref__", "_data", "_link", "_slopes", "_value", "layout")
 
     def __init__(
         self,
@@ -54,17 +58,54 @@ class TaylorTensor:
         data: Tensor | None = None,
         value: Tensor | None = None,
         slopes: Tensor | None = None,
+        link: "Link | None" = None,
     ) -> None:
         self.layout = layout
-        self.data = data
-        self.value = data[: layout.n] if data is not None else value
-        self.slopes = slopes
+        self._data, self._value, self._slopes = data, value, slopes
+        self._link = link
+        if link is not None:
+            link.owner = weakref.ref(self)
+
+    # --- evaluation --------------------------------------------------------------------------
+    def _settle(self) -> None:
+        """Evaluate what was put off."""
+        if self._link is not None:
+            start, layers = self._link.chain(self)
+            if start._data is None:
+                start, layers = _affine_part(start, layers)
+            if not layers:
+                self._data, self._value, self._slopes = start._data, start._value, start._slopes
+            elif start._data is not None:
+                self._data = evaluate(start._data, layers, self.layout)
+            else:
+                self._data = evaluate_affine(start.value, start.slopes, layers, self.layout)
+            self._link = None
+
+    @property
+    def data(self) -> Tensor | None:
+        """All slots, ``(rows, ...)``; None if the jet is affine."""
+        self._settle()
+        return self._data
+
+    @property
+    def value(self) -> Tensor:
+        """The values, ``(n, ...)``."""
+        self._settle()
+        return self._value if self._data is None else self._data[: self.layout.n]  # type: ignore
+
+    @property
+    def slopes(self) -> Tensor:
+        """First derivatives ``(k, ...)`` of an affine jet."""
+        self._settle()
+        return self._slopes  # type: ignore[return-value]
 
     # --- shape, as a tensor of the values would have it -------------------------------------
     @property
     def shape(self) -> torch.Size:
         """Shape of the values, ``(n, ...)``."""
-        return self.value.shape  # type: ignore[union-attr]
+        if self._link is not None:
+            return torch.Size((self.layout.n, self._link.width))
+        return self.value.shape
 
     @property
     def ndim(self) -> int:
@@ -74,12 +115,18 @@ class TaylorTensor:
     @property
     def dtype(self) -> torch.dtype:
         """Precision of the values."""
-        return self.value.dtype  # type: ignore[union-attr]
+        return self._origin.dtype
 
     @property
     def device(self) -> torch.device:
         """Device of the values."""
-        return self.value.device  # type: ignore[union-attr]
+        return self._origin.device
+
+    @property
+    def _origin(self) -> Tensor:
+        """A tensor of the same type, without evaluation."""
+        jet = self if self._link is None else self._link.start
+        return jet.value
 
     def size(self, dim: int | None = None):
         """Shape of the values, or one axis of it."""
@@ -99,7 +146,6 @@ class TaylorTensor:
         if self.data is not None:
             return self
         layout, value, slopes = self.layout, self.value, self.slopes
-        assert value is not None and slopes is not None
         parts, k = [value], 0
         for slot, count in zip(layout.slots[1:], layout.counts[1:], strict=True):
             if order(slot) == 1:
@@ -117,7 +163,7 @@ class TaylorTensor:
         if self.data is None:
             return TaylorTensor(
                 self.layout,
-                value=function(self.value),  # type: ignore[arg-type]
+                value=function(self.value),
                 slopes=function(self.slopes),  # type: ignore[arg-type]
             )
         return self._with(function(self.data))
@@ -148,7 +194,7 @@ class TaylorTensor:
             if self.data is None and other.data is None:
                 return TaylorTensor(
                     self.layout,
-                    value=self.value + other.value,  # type: ignore[operator]
+                    value=self.value + other.value,
                     slopes=self.slopes + other.slopes,  # type: ignore[operator]
                 )
             a, b = _same_axes(self.stacked(), other.stacked())
@@ -160,7 +206,7 @@ class TaylorTensor:
             return TaylorTensor(self.layout, value=value, slopes=slopes)
         value = self.value + constant  # type: ignore[operator]
         rest = self.data[self.layout.n :]
-        return self._with(torch.cat([value, rest.expand(len(rest), *value.shape[1:])]))
+        return self._with(_join([value, rest.expand(len(rest), *value.shape[1:])], 0))
 
     __radd__ = __add__
 
@@ -287,53 +333,125 @@ def constant(value: Tensor, layout: Layout) -> TaylorTensor:
     return TaylorTensor(layout, value=value, slopes=slopes)
 
 
+@dataclass(eq=False)
+class Link:
+    """A linear layer or pointwise function that was put off.
+
+    Args:
+        before: What it is applied to, a jet or the link of one.
+        layer: The operation.
+        width: Columns of the result.
+        owner: The jet that it gives, as long as someone holds it.
+    """
+
+    before: "TaylorTensor | Link"
+    layer: Layer
+    width: int
+    owner: Callable[[], TaylorTensor | None] = lambda: None
+
+    @property
+    def start(self) -> TaylorTensor:
+        """The jet from which all links before started."""
+        node = self.before
+        while isinstance(node, Link):
+            node = node.before
+        return node
+
+    def chain(self, jet: TaylorTensor) -> tuple[TaylorTensor, list[Layer]]:
+        """An evaluated jet, and the layers that lead from it to ``jet``.
+
+        A jet on the way that someone still holds may be read later, as in a skip connection. It is
+        evaluated first, so that no layer is evaluated twice.
+        """
+        layers: list[Layer] = []
+        node: TaylorTensor | Link = self
+        while isinstance(node, Link):
+            owner = node.owner()
+            if owner is not None and owner is not jet:
+                node = owner
+                break
+            layers.append(node.layer)
+            node = node.before
+        node._settle()
+        return node, _merged(layers[::-1])
+
+
+def _merged(layers: list[Layer]) -> list[Layer]:
+    """Each function together with the linear map before it."""
+    out: list[Layer] = []
+    for layer in layers:
+        if layer.function is not None and out and out[-1].function is None:
+            out[-1] = Layer(out[-1].weight, out[-1].bias, layer.function)
+        else:
+            out.append(layer)
+    return out
+
+
+def _affine_part(start: TaylorTensor, layers: list[Layer]) -> tuple[TaylorTensor, list[Layer]]:
+    """Apply the linear layers before the first function: the result is affine as well."""
+    while layers and layers[0].function is None:
+        weight, bias = layers[0].weight, layers[0].bias
+        start = TaylorTensor(
+            start.layout,
+            value=F.linear(start.value, weight, bias),  # type: ignore[arg-type]
+            slopes=F.linear(start.slopes, weight),  # type: ignore[arg-type]
+        )
+        layers = layers[1:]
+    return start, layers
+
+
+def _put_off(x: TaylorTensor, layer: Layer, width: int) -> TaylorTensor:
+    return TaylorTensor(x.layout, link=Link(x._link or x, layer, width))
+
+
 def compose(z: TaylorTensor, function: Derivatives) -> TaylorTensor:
     """f(z) for a pointwise function given by its derivatives."""
+    if z.layout.transparent:
+        return _compose_plainly(z, function)
+    if z.ndim == 2:
+        return _put_off(z, Layer(function=function), z.shape[1])
+    if z.data is not None:
+        flat = evaluate(z.data.reshape(z.layout.rows, -1), [Layer(function=function)], z.layout)
+    else:
+        value, slopes = z.value, z.slopes.expand(-1, *z.shape[1:])
+        flat = evaluate_affine(
+            value.reshape(z.layout.n, -1),
+            slopes.reshape(len(slopes), value[0].numel() if len(value) else 0),
+            [Layer(function=function)],
+            z.layout,
+        )
+    return z._with(flat.reshape(z.layout.rows, *z.shape[1:]))
+
+
+def _compose_plainly(z: TaylorTensor, function: Derivatives) -> TaylorTensor:
     layout = z.layout
     if z.data is None:
         return _compose_affine(z, function)
-    if layout.transparent:
-        f = function(z.data[: layout.n], layout.order)
-        parts = [z.data[rows] for rows in layout.ranges]
-        out = [compose_slot(f, parts, layout, k) for k in range(1, len(parts))]
-        return z._with(torch.cat([f[0], *out]))
-    return z._with(Compose.apply(z.data, function, layout))  # type: ignore[arg-type]
+    f = function(z.data[: layout.n], layout.order)
+    parts = [z.data[rows] for rows in layout.ranges]
+    out = [compose_slot(f, parts, layout, k) for k in range(1, len(parts))]
+    return z._with(torch.cat([f[0], *out]))
 
 
 def _compose_affine(z: TaylorTensor, function: Derivatives) -> TaylorTensor:
-    layout = z.layout
-    value, slopes = z.value, z.slopes
-    assert value is not None and slopes is not None
-    slopes = slopes.expand(len(slopes), *value.shape[1:])
+    layout, value = z.layout, z.value
+    slopes = z.slopes.expand(len(z.slopes), *value.shape[1:])
     row = {column: k for k, column in enumerate(layout.first_order)}
 
-    def product(index: tuple[int, ...]) -> Tensor:
-        out = slopes[row[index[0]]]
-        for column in index[1:]:
+    def product(slot: Slot) -> Tensor:
+        if isinstance(slot, Collapsed):
+            return _collapsed_square(slot, slopes, row)
+        out = slopes[row[slot[0]]]
+        for column in slot[1:]:
             out = out * slopes[row[column]]
         return out
 
-    products, orders = [], [0]
-    for slot in layout.slots[1:]:
-        orders.append(order(slot))
-        if isinstance(slot, Collapsed):
-            products.append(_collapsed_square(slot, slopes, row))
-        else:
-            products.append(product(slot))
-    if not products:
-        return TaylorTensor(
-            layout,
-            function(value, 0)[0] if layout.transparent else Compose.apply(value, function, layout),
-        )  # type: ignore[arg-type]
-    stacked = torch.stack(products)
-    if layout.transparent:
-        f = function(value, layout.order)
-        out = [f[orders[k + 1]][: layout.counts[k + 1]] * p for k, p in enumerate(products)]
-        return TaylorTensor(layout, torch.cat([f[0], *out]))
-    return TaylorTensor(
-        layout,
-        AffineCompose.apply(value, stacked, function, layout, tuple(orders)),  # type: ignore[arg-type]
-    )
+    f = function(value, layout.order)
+    out = [
+        f[order(slot)][:count] * product(slot)
+        for slot, count in zip(layout.slots[1:], layout.counts[1:], strict=True)
+    ]
+    return TaylorTensor(layout, torch.cat([f[0], *out]))
 
 
 def _collapsed_square(slot: Collapsed, slopes: Tensor, row: dict[int, int]) -> Tensor:
@@ -347,18 +465,16 @@ def _collapsed_square(slot: Collapsed, slopes: Tensor, row: dict[int, int]) -> T
 
 def _multiply(a: TaylorTensor, b: TaylorTensor) -> TaylorTensor:
     a, b = _same_axes(a.stacked(), b.stacked())
-    layout = a.layout
-    left = [a.data[rows] for rows in layout.ranges]  # type: ignore[index]
-    right = [b.data[rows] for rows in layout.ranges]  # type: ignore[index]
+    layout, x, y = a.layout, a.data, b.data
+    if not layout.transparent and x.shape == y.shape:  # type: ignore[union-attr]
+        return a._with(Product.apply(x, y, layout))  # type: ignore[arg-type]
+    left, right = ([d[rows] for rows in layout.ranges] for d in (x, y))  # type: ignore[index]
     out = []
-    for slot, terms in enumerate(layout.products):
-        count, total = layout.counts[slot], None
-        for coefficient, i, j in terms:
-            x, y = left[i][:count], right[j][:count]
-            if total is None:
-                total = x * y if coefficient == 1 else coefficient * (x * y)
-            else:
-                total = torch.addcmul(total, x, y, value=coefficient)
+    for n, terms in zip(layout.counts, layout.products, strict=True):
+        total = None
+        for c, i, j in terms:
+            product = left[i][:n] * right[j][:n]
+            total = c * product if total is None else torch.add(total, product, alpha=c)
         out.append(total)
     return a._with(torch.cat(out))
 
@@ -366,18 +482,14 @@ def _multiply(a: TaylorTensor, b: TaylorTensor) -> TaylorTensor:
 def _linear(x: TaylorTensor, weight: Tensor, bias: Tensor | None = None) -> TaylorTensor:
     if x.ndim != 2:
         raise UnsupportedOperation(f"a linear layer on a jet of shape {tuple(x.shape)}")
+    if not x.layout.transparent:
+        return _put_off(x, Layer(weight, bias), len(weight))
     if x.data is None:
-        return TaylorTensor(
-            x.layout,
-            value=F.linear(x.value, weight, bias),  # type: ignore[arg-type]
-            slopes=F.linear(x.slopes, weight),  # type: ignore[arg-type]
-        )
-    if x.layout.transparent:
-        out = F.linear(x.data, weight)
-        if bias is not None:
-            out = torch.cat([out[: x.layout.n] + bias, out[x.layout.n :]])
-        return x._with(out)
-    return x._with(JetLinear.apply(x.data, weight, bias, x.layout.n))  # type: ignore[arg-type]
+        return _affine_part(x, [Layer(weight, bias)])[0]
+    out = F.linear(x.data, weight)
+    if bias is not None:
+        out = torch.cat([out[: x.layout.n] + bias, out[x.layout.n :]])
+    return x._with(out)
 
 
 def _concatenate(jets: list[TaylorTensor] | tuple[TaylorTensor, ...], dim: int = 0) -> TaylorTensor:
@@ -392,7 +504,14 @@ def _concatenate(jets: list[TaylorTensor] | tuple[TaylorTensor, ...], dim: int =
             value=torch.cat([jet.value for jet in jets], axis),  # type: ignore[misc]
             slopes=torch.cat([jet.slopes for jet in jets], axis),  # type: ignore[misc]
         )
-    return jets[0]._with(torch.cat([jet.stacked().data for jet in jets], axis))  # type: ignore[misc]
+    return jets[0]._with(_join([jet.stacked().data for jet in jets], axis))  # type: ignore[misc]
+
+
+def _join(parts: list[Tensor], axis: int) -> Tensor:
+    """Concatenate; the result of parts that lie in memory column by column does so as well."""
+    if parts[0].ndim == 2 and parts[0].stride(0) == 1:
+        return torch.cat([part.T for part in parts], 1 - axis).T
+    return torch.cat(parts, axis)
 
 
 def _stack(jets: list[TaylorTensor] | tuple[TaylorTensor, ...], dim: int = 0) -> TaylorTensor:

@@ -1,0 +1,202 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from pinnlab.calculus import chain
+from pinnlab.calculus.chain import Layer, evaluate, evaluate_affine
+from pinnlab.calculus.layout import Collapsed, Layout, closure
+from pinnlab.calculus.pointwise import POINTWISE
+from pinnlab.calculus.taylor import TaylorTensor, seed
+
+N = 11
+LAPLACE = Collapsed((((0, 0), 1.0), ((1, 1), 2.5)))
+MIXED = Collapsed((((0, 0), 1.0), ((0, 1), -0.5)))
+
+
+def layout(slots, counts=None):
+    slots = closure(slots)
+    return Layout(slots, counts or (N,) * len(slots))
+
+
+LAYOUTS = {
+    "values": layout([]),
+    "first": layout([(0,), (1,)]),
+    "second": layout([(0, 0), (0, 1)]),
+    "collapsed": layout([LAPLACE]),
+    "collapsed_mixed": layout([MIXED, (1, 1)]),
+    "third": layout([(0, 0, 1)]),
+    "fourth": layout([(0, 0, 1, 1)]),
+    "prefix": layout([(0, 0), (0, 1)], (N, 9, 6, 6, 2)),
+    "prefix_collapsed": layout([LAPLACE], (N, 7, 7, 4)),
+    "no_derivatives_at_all_points": layout([LAPLACE], (N, 0, 0, 0)),
+}
+
+
+@pytest.fixture(params=LAYOUTS)
+def of(request):
+    return replace(LAYOUTS[request.param])
+
+
+@pytest.fixture(params=[1, 20, 10**6], ids=["points", "blocks", "whole"])
+def block_numbers(request, monkeypatch):
+    monkeypatch.setattr(chain, "BLOCK_NUMBERS", request.param)
+
+
+class Network(nn.Module):
+    """Every combination of links: with and without bias, two functions, two linear maps."""
+
+    def __init__(self, function, generator):
+        super().__init__()
+        self.function = function
+        sizes = [(4, 2), (5, 4), (5, 5), (3, 5), (2, 3)]
+        self.weights = nn.ParameterList(
+            torch.randn(*size, generator=generator, dtype=torch.float64) / 2 for size in sizes
+        )
+        self.biases = nn.ParameterList(
+            torch.randn(size[0], generator=generator, dtype=torch.float64) for size in sizes
+        )
+
+    def forward(self, x):
+        x = self.function(F.linear(x, self.weights[0], self.biases[0]))
+        x = self.function(F.linear(x, self.weights[1]))
+        x = torch.tanh(self.function(F.linear(x, self.weights[2], self.biases[2])))
+        return F.linear(
+            F.linear(x, self.weights[3], self.biases[3]), self.weights[4], self.biases[4]
+        )
+
+    def layers(self):
+        f = POINTWISE[self.function]
+        w, b = self.weights, self.biases
+        return [
+            Layer(w[0], b[0], f),
+            Layer(w[1], None, f),
+            Layer(w[2], b[2], f),
+            Layer(None, None, POINTWISE[torch.tanh]),
+            Layer(w[3], b[3]),
+            Layer(w[4], b[4]),
+        ]
+
+
+def random(generator, *shape):
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def agree(found, expected, inputs, weights):
+    """Values and all gradients, twice, because a graph may be kept."""
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+    options = {"retain_graph": True, "allow_unused": True, "materialize_grads": True}
+    reference = torch.autograd.grad((expected * weights).sum(), inputs, **options)
+    for _ in range(2):
+        gradients = torch.autograd.grad((found * weights).sum(), inputs, **options)
+        torch.testing.assert_close(gradients, reference, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("function", [torch.tanh, torch.sin], ids=["tanh", "sin"])
+@pytest.mark.usefixtures("block_numbers")
+def test_chain_agrees_with_plain_operations(function, of, generator):
+    network = Network(function, generator)
+    x = random(generator, N, 2).requires_grad_()
+    expected = network(seed(x, replace(of, transparent=True))).data
+    start = seed(x, of)
+    found = evaluate_affine(start.value, start.slopes, network.layers(), of)
+    inputs = [x, *network.parameters()]
+    agree(found, expected, inputs, random(generator, *expected.shape))
+
+
+@pytest.mark.usefixtures("block_numbers")
+def test_chain_from_a_stacked_jet_agrees_with_plain_operations(of, generator):
+    network = Network(torch.tanh, generator)
+    data = random(generator, of.rows, 2).requires_grad_()
+    plain = TaylorTensor(replace(of, transparent=True), data)
+    expected = network(plain).data
+    found = evaluate(data, network.layers(), of)
+    agree(found, expected, [data, *network.parameters()], random(generator, *expected.shape))
+
+
+def test_slopes_of_an_affine_start_have_gradients(generator):
+    of = layout([LAPLACE, (0, 1)])
+    value, slopes = random(generator, N, 3).requires_grad_(), random(generator, 2, 3)
+    slopes.requires_grad_()
+    layers = [Layer(function=POINTWISE[torch.sin])]
+    assert torch.autograd.gradcheck(lambda v, s: evaluate_affine(v, s, layers, of), (value, slopes))
+
+
+def test_bias_moves_values_only(of, generator):
+    data, weight = random(generator, of.rows, 2), random(generator, 3, 2)
+    moved = evaluate(data, [Layer(weight, torch.ones(3, dtype=torch.float64))], of)
+    still = evaluate(data, [Layer(weight)], of)
+    torch.testing.assert_close(moved[: of.n], still[: of.n] + 1)
+    torch.testing.assert_close(moved[of.n :], still[of.n :])
+
+
+@pytest.mark.usefixtures("block_numbers")
+def test_nothing_changes_where_no_gradient_is_wanted(of, generator):
+    network, x = Network(torch.sin, generator), random(generator, N, 2)
+    with_gradient = network(seed(x, of)).data.detach()
+    with torch.no_grad():
+        without = network(seed(x, of)).data
+    torch.testing.assert_close(with_gradient, without, rtol=0, atol=0)
+
+
+def test_two_passes_before_their_backward_passes_do_not_share_memory(generator):
+    of, network = layout([LAPLACE]), Network(torch.tanh, generator)
+    x, y = random(generator, N, 2), random(generator, N, 2)
+    alone = [
+        torch.autograd.grad(network(seed(p, of)).data.square().sum(), network.weights[1])
+        for p in (x, y)
+    ]
+    first, second = network(seed(x, of)).data, network(seed(y, of)).data
+    together = [
+        torch.autograd.grad(data.square().sum(), network.weights[1]) for data in (first, second)
+    ]
+    torch.testing.assert_close(together, alone, rtol=0, atol=0)
+
+
+def test_memory_is_used_again(generator):
+    of, network = layout([LAPLACE]), Network(torch.tanh, generator)
+    x = random(generator, N, 2)
+
+    def free():
+        network(seed(x, of)).data.square().sum().backward()
+        return {a.array.data_ptr() for arrays in of.workspace._free.values() for a in arrays}
+
+    assert free() == free()
+
+
+def test_a_second_derivative_is_refused(generator):
+    network, x = Network(torch.tanh, generator), random(generator, N, 2)
+    y = network(seed(x, layout([(0, 0)]))).data.square().sum()
+    (g,) = torch.autograd.grad(y, network.weights[0], create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        g.sum().backward()
+
+
+def test_layers_are_put_off_until_something_else_is_asked_for(generator, monkeypatch):
+    network, x = Network(torch.tanh, generator), random(generator, N, 2)
+    evaluated = []
+    plain = chain._apply
+    monkeypatch.setattr(
+        chain, "_apply", lambda *args: evaluated.append(len(args[2])) or plain(*args)
+    )
+    jet = network(seed(x, layout([LAPLACE])))
+    assert jet.shape == (N, 2)
+    assert jet.dtype is torch.float64
+    assert not evaluated
+    assert jet.data is not None
+    assert evaluated == [6]
+
+
+def test_a_jet_that_is_read_again_is_evaluated_once(generator, monkeypatch):
+    weight, x = random(generator, 2, 2), random(generator, N, 2)
+    evaluated = []
+    plain = chain._apply
+    monkeypatch.setattr(
+        chain, "_apply", lambda *args: evaluated.append(len(args[2])) or plain(*args)
+    )
+    hidden = torch.tanh(F.linear(seed(x, layout([LAPLACE])), weight))
+    result = torch.tanh(F.linear(hidden, weight)) + hidden
+    assert result.data is not None
+    assert evaluated == [1, 1]
