@@ -5,6 +5,8 @@ the partial derivatives with respect to the points, and every supported operatio
 all. Nothing is differentiated by autograd here; autograd goes through the result once, for the
 gradient with respect to the parameters.
 
+    >>> import torch
+    >>> from pinnlab.calculus.layout import Layout, closure
     >>> layout = Layout(closure([(0, 0)]), (3, 3, 3))
     >>> u = seed(torch.rand(3, 1), layout)
     >>> torch.sin(u).slot((0, 0)).shape
