@@ -126,6 +126,17 @@ def test_a_restored_stepper_takes_the_same_steps(taken):
     assert torch.equal(first.flat_parameters(), second.flat_parameters())
 
 
+def test_every_counter_is_restored():
+    stepper, objective = pl.LBFGS(30).start(rosenbrock(), None), rosenbrock()
+    stepper.step(objective)
+    stepper.small_steps = 7
+    other = pl.LBFGS(30).start(objective, None)
+    other.load_state_dict(stepper.state_dict())
+    own, restored = vars(stepper), vars(other)
+    for name in ("moves", "changes", "gradient", "loss", "squares", "small_steps", "batch"):
+        assert str(own[name]) == str(restored[name]), name
+
+
 def test_memory_is_bounded():
     stepper = pl.LBFGS(30, memory=3).start(objective := rosenbrock(), None)
     for _ in range(12):

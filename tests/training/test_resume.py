@@ -119,6 +119,16 @@ def test_a_finished_run_has_nothing_to_resume(tmp_path):
     assert len(read_log(tmp_path / "log.jsonl")) == 30
 
 
+def test_patience_is_counted_across_the_interruption(tmp_path):
+    # A rate that rounds away: the loss never falls, and the run ends at step 13.
+    phases = [pl.Adam(100, lr=1e-30)]
+    code = run_to_death(phases, tmp_path, Kill(10), callbacks=[pl.EarlyStop(patience=12)])
+    assert code == -signal.SIGKILL
+    made = run(phases, tmp_path, resume=True, callbacks=[pl.Callback(), pl.EarlyStop(patience=12)])
+    assert made.step == 13
+    assert "has not fallen for 12 steps" in made.message
+
+
 def test_time_is_counted_across_the_interruption(tmp_path):
     run_to_death([ADAM], tmp_path, Kill(18))
     made = trainer([ADAM], tmp_path, callbacks=[pl.Callback()])
