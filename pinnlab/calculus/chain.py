@@ -19,6 +19,7 @@ from pinnlab.calculus.affine import AffineKernel, slope_products, slope_products
 from pinnlab.calculus.kernels import Kernel, kernel
 from pinnlab.calculus.layout import Block, Layout
 from pinnlab.calculus.pointwise import Derivatives
+from pinnlab.calculus.slopes import Slopes, Units
 from pinnlab.calculus.workspace import Loan, Slots
 
 # Numbers in one slot of a block: enough to amortise the calls, few enough to stay in the cache.
@@ -46,24 +47,31 @@ def evaluate(data: Tensor, layers: Sequence[Layer], layout: Layout) -> Tensor:
 
 
 def evaluate_affine(
-    value: Tensor, slopes: Tensor, layers: Sequence[Layer], layout: Layout
+    value: Tensor, slopes: Tensor | Slopes, layers: Sequence[Layer], layout: Layout
 ) -> Tensor:
     """A chain applied to something affine in the points, as a stacked jet ``(rows, out)``.
 
     Args:
         value: Values ``(n, in)``.
-        slopes: First derivatives ``(k, in)``, one row per first-order slot.
+        slopes: First derivatives ``(k, in)``, one row per first-order slot; or multiples of unit
+            vectors.
         layers: The chain; its first layer has a function.
         layout: Slots and points.
     """
     return _apply(value, slopes, layers, layout)
 
 
-def _apply(start: Tensor, slopes: Tensor | None, layers: Sequence[Layer], layout: Layout) -> Tensor:
+def _apply(
+    start: Tensor, slopes: Tensor | Slopes | None, layers: Sequence[Layer], layout: Layout
+) -> Tensor:
+    units = None
+    if isinstance(slopes, Slopes):
+        units = slopes.units if layers[0].weight is not None else None
+        slopes = slopes.dense() if units is None else None
     tensors = [t for layer in layers for t in (layer.weight, layer.bias)]
     functions = tuple(layer.function for layer in layers)
     keep = torch.is_grad_enabled()
-    return _Chain.apply(layout, functions, keep, start, slopes, *tensors)  # type: ignore
+    return _Chain.apply(layout, functions, keep, units, start, slopes, *tensors)  # type: ignore
 
 
 class _Chain(torch.autograd.Function):
@@ -73,17 +81,18 @@ class _Chain(torch.autograd.Function):
         layout: Layout,
         functions: tuple[Derivatives | None, ...],
         keep: bool,
+        units: Units | None,
         start: Tensor,
         slopes: Tensor | None,
         *tensors: Tensor | None,
     ) -> Tensor:
-        inputs = _Inputs(layout, start, slopes, tensors)
+        inputs = _Inputs(layout, start, units, slopes, tensors)
         loan = Loan(layout.workspace, start)
         out = start.new_empty((inputs.widths[-1], layout.rows))
         passes = [_BlockPass(block, functions, keep, loan) for block in inputs.blocks()]
         for one in passes:
             one.forward(inputs, out)
-        ctx.layout, ctx.passes = layout, passes
+        ctx.layout, ctx.passes, ctx.units = layout, passes, units
         ctx.save_for_backward(start, slopes, *tensors)
         return out.T
 
@@ -91,11 +100,11 @@ class _Chain(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, *grad_outputs: Tensor):
         start, slopes, *tensors = ctx.saved_tensors
-        inputs = _Inputs(ctx.layout, start, slopes, tensors)
-        gradients = _Gradients(inputs, ctx.needs_input_grad[3:])
+        inputs = _Inputs(ctx.layout, start, ctx.units, slopes, tensors)
+        gradients = _Gradients(inputs, ctx.needs_input_grad[4:])
         for one in ctx.passes:
             one.backward(inputs, grad_outputs[0].T, gradients)
-        return None, None, None, *gradients.finish()
+        return None, None, None, None, *gradients.finish()
 
 
 class _Inputs:
@@ -107,22 +116,31 @@ class _Inputs:
     """
 
     def __init__(
-        self, layout: Layout, start: Tensor, slopes: Tensor | None, tensors: Sequence[Tensor | None]
+        self,
+        layout: Layout,
+        start: Tensor,
+        units: Units | None,
+        slopes: Tensor | None,
+        tensors: Sequence[Tensor | None],
     ) -> None:
-        self.layout, self.start, self.start_slopes = layout, start, slopes
+        self.layout, self.start, self.units, self.start_slopes = layout, start, units, slopes
         self.weights, self.biases = tensors[0::2], tensors[1::2]
         self.widths = [start.shape[1]]
         for weight in self.weights:
             self.widths.append(self.widths[-1] if weight is None else len(weight))
-        if slopes is not None:
-            first = self.weights[0]
+        first = self.weights[0]
+        if units is not None:
+            assert first is not None
+            self.slopes = first[:, units.columns] * units.scale
+        elif slopes is not None:
             self.slopes = slopes.T if first is None else first @ slopes.T
+        if self.affine:
             self.products = slope_products(self.slopes, layout)
 
     @property
     def affine(self) -> bool:
         """Whether the chain starts from something affine in the points."""
-        return self.start_slopes is not None
+        return self.units is not None or self.start_slopes is not None
 
     def blocks(self) -> tuple[Block, ...]:
         """The blocks of points that go through the chain one after the other."""
@@ -295,11 +313,13 @@ class _Gradients:
         """Start, slopes, and every weight and bias in turn."""
         grad_slopes = None
         inputs = self._inputs
-        if self._products is not None and inputs.start_slopes is not None:
+        if self._products is not None:
             g = slope_products_backward(inputs.slopes, inputs.layout, self._products)
-            weight = inputs.weights[0]
-            if self._weights[0] is not None:
-                self._weights[0].addmm_(g, inputs.start_slopes)
+            weight, units, slopes = inputs.weights[0], inputs.units, inputs.start_slopes
+            if self._weights[0] is not None and units is not None:
+                self._weights[0].index_add_(1, units.columns, g * units.scale)
+            elif self._weights[0] is not None and slopes is not None:
+                self._weights[0].addmm_(g, slopes)
             if self._slopes_needed:
                 grad_slopes = g.T if weight is None else g.T @ weight
         tensors = [t for pair in zip(self._weights, self._biases, strict=True) for t in pair]

@@ -2,15 +2,17 @@
 
 A jet of a function of the points is stored as one stacked array: first the values of all points,
 then, slot by slot, the derivatives. A slot is a multi-index, or a *collapsed* sum
-Σ c_ij ∂_i∂_j of second derivatives, which costs one slot instead of one per index pair.
+Σ c_α ∂^α of derivatives of one order, which costs one slot instead of one per index.
+An index names *directions*: the numbers 0 … d-1 are the columns of the points, further ones
+are directions that a :class:`~pinnlab.calculus.directions.Directions` hands out.
 Every slot covers a prefix of the points, so that points whose residual reads only values (data,
 Dirichlet conditions) share the matrix products of those that read derivatives, and pay nothing.
 
 The rules of propagation follow from two facts. For a product, Leibniz:
 (ab)_S = Σ_{T ⊆ S} a_T b_{S∖T} over all subsets T of the positions of S.
 For a pointwise function, Faà di Bruno: f(z)_S = Σ_{partitions π of S} f^{(|π|)}(z) Π_{B ∈ π} z_B.
-Both are linear in the derivatives of highest order, which is why the sum of second derivatives
-can be carried instead of its parts.
+Both are linear in the derivatives of highest order, which is why their sum can be carried instead
+of its parts.
 """
 
 from collections import Counter
@@ -25,13 +27,23 @@ from pinnlab.typing import MultiIndex
 
 @dataclass(frozen=True)
 class Collapsed:
-    """The sum Σ c_k ∂^{α_k} of second derivatives, carried as one slot.
+    """The sum Σ c_k ∂^{α_k} of derivatives of one order from 2 on, carried as one slot.
 
     Args:
-        terms: Pairs of a second-order multi-index and its coefficient.
+        terms: Pairs of a multi-index and its coefficient; all indices have the same length.
     """
 
     terms: tuple[tuple[MultiIndex, float], ...]
+
+    @property
+    def order(self) -> int:
+        """Order of differentiation."""
+        return len(self.terms[0][0])
+
+    @cached_property
+    def directions(self) -> frozenset[int]:
+        """Every direction that occurs."""
+        return frozenset(k for index, _ in self.terms for k in index)
 
 
 Slot = MultiIndex | Collapsed
@@ -39,7 +51,14 @@ Slot = MultiIndex | Collapsed
 
 def order(slot: Slot) -> int:
     """Order of differentiation of a slot."""
-    return 2 if isinstance(slot, Collapsed) else len(slot)
+    return slot.order if isinstance(slot, Collapsed) else len(slot)
+
+
+def _rank(slot: Slot) -> tuple:
+    """By order, sums last, then by number, so that the directions of a family stay together."""
+    if isinstance(slot, Collapsed):
+        return slot.order, True, slot.terms
+    return len(slot), False, slot
 
 
 def closure(slots: Iterable[Slot]) -> tuple[Slot, ...]:
@@ -47,12 +66,14 @@ def closure(slots: Iterable[Slot]) -> tuple[Slot, ...]:
     found: set[Slot] = {()}
     for slot in slots:
         found.add(slot)
-        indices = [index for index, _ in slot.terms] if isinstance(slot, Collapsed) else [slot]
-        for index in indices:
-            proper = range(len(index)) if isinstance(slot, Collapsed) else range(len(index) + 1)
-            for size in proper:
-                found.update(_sub_indices(index, size))
-    return tuple(sorted(found, key=lambda s: (order(s), isinstance(s, Collapsed), str(s))))
+        if isinstance(slot, Collapsed):
+            for index, _ in slot.terms:
+                for size in range(1, len(index)):
+                    found.update(_sub_indices(index, size))
+        else:
+            for size in range(1, len(slot)):
+                found.update(_sub_indices(slot, size))
+    return tuple(sorted(found, key=_rank))
 
 
 def _sub_indices(index: MultiIndex, size: int) -> set[MultiIndex]:
@@ -160,7 +181,7 @@ class Layout:
 
     @cached_property
     def first_order(self) -> tuple[int, ...]:
-        """Column index of every first-order slot, in slot order."""
+        """Direction of every first-order slot, in slot order."""
         return tuple(s[0] for s in self.slots if not isinstance(s, Collapsed) and len(s) == 1)
 
     @cached_property
@@ -169,10 +190,7 @@ class Layout:
         table = []
         for k, slot in enumerate(self.slots):
             if isinstance(slot, Collapsed):
-                terms = [Bell(1.0, 1, (k,))]
-                for index, coefficient in slot.terms:
-                    factors = tuple(sorted(self.position[i,] for i in index))
-                    terms.append(Bell(coefficient, 2, factors))
+                terms = [Bell(1.0, 1, (k,)), *self._collapsed_bells(slot)]
             else:
                 terms = [
                     Bell(c, order_, tuple(self.position[f] for f in factors))
@@ -180,6 +198,16 @@ class Layout:
                 ]
             table.append(tuple(terms))
         return tuple(table)
+
+    def _collapsed_bells(self, slot: Collapsed) -> list[Bell]:
+        """The nonlinear terms of a sum, equal products joined."""
+        joined: Counter[tuple[int, tuple[int, ...]]] = Counter()
+        for index, coefficient in slot.terms:
+            for c, order_, factors in composition_terms(index):
+                if order_ > 1:
+                    numbers = tuple(sorted(self.position[f] for f in factors))
+                    joined[order_, numbers] += c * coefficient  # type: ignore[assignment]
+        return [Bell(float(c), order_, numbers) for (order_, numbers), c in joined.items()]
 
     @cached_property
     def quadratics(self) -> tuple[tuple[int, tuple[tuple[float, int, int], ...]], ...]:
@@ -210,10 +238,7 @@ class Layout:
         table = []
         for k, slot in enumerate(self.slots):
             if isinstance(slot, Collapsed):
-                terms = [(1.0, k, 0), (1.0, 0, k)]
-                for (i, j), coefficient in slot.terms:
-                    a, b = self.position[i,], self.position[j,]
-                    terms += [(coefficient, a, b), (coefficient, b, a)]
+                terms = [(1.0, k, 0), (1.0, 0, k), *self._collapsed_products(slot)]
             else:
                 terms = [
                     (c, self.position[left], self.position[right])
@@ -221,6 +246,16 @@ class Layout:
                 ]
             table.append(tuple(terms))
         return tuple(table)
+
+    def _collapsed_products(self, slot: Collapsed) -> list[tuple[float, int, int]]:
+        """The Leibniz terms of a sum in which neither factor carries all derivatives."""
+        joined: Counter[tuple[int, int]] = Counter()
+        for index, coefficient in slot.terms:
+            for c, left, right in product_terms(index):
+                if left and right:
+                    pair = self.position[left], self.position[right]
+                    joined[pair] += c * coefficient  # type: ignore[assignment]
+        return [(float(c), a, b) for (a, b), c in joined.items()]
 
     @cached_property
     def _blocks(self) -> dict[int, tuple["Block", ...]]:

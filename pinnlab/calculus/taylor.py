@@ -32,6 +32,7 @@ from pinnlab.calculus.kernels import compose_slot
 from pinnlab.calculus.layout import Collapsed, Layout, Slot, order
 from pinnlab.calculus.pointwise import KINKED, POINTWISE, Derivatives, power
 from pinnlab.calculus.product import Product
+from pinnlab.calculus.slopes import Rows, Slopes, Units
 from pinnlab.errors import DeclarationError
 
 
@@ -48,6 +49,7 @@ class TaylorTensor:
 
     Either *stacked*, ``data (rows, ...)``, or *affine*: ``value (n, ...)`` with constant first
     derivatives ``slopes (k, ...)``, one row per first-order slot of the layout, and no higher ones.
+    The points themselves have :class:`~pinnlab.calculus.slopes.Slopes`.
     Linear layers and pointwise functions are put off until something else is asked for, so that a
     whole :mod:`~pinnlab.calculus.chain` of them is evaluated at once.
     """
@@ -59,7 +61,7 @@ class TaylorTensor:
         layout: Layout,
         data: Tensor | None = None,
         value: Tensor | None = None,
-        slopes: Tensor | None = None,
+        slopes: Tensor | Slopes | None = None,
         link: "Link | None" = None,
     ) -> None:
         self.layout = layout
@@ -80,14 +82,24 @@ class TaylorTensor:
             elif start._data is not None:
                 self._data = evaluate(start._data, layers, self.layout)
             else:
-                self._data = evaluate_affine(start.value, start.slopes, layers, self.layout)
+                slopes: Any = start._slopes
+                if isinstance(slopes, Slopes) and slopes.units is None:
+                    slopes = slopes.dense()
+                self._data = evaluate_affine(start.value, slopes, layers, self.layout)
             self._link = None
 
     @property
     def data(self) -> Tensor | None:
-        """All slots, ``(rows, ...)``; None if the jet is affine."""
+        """All slots, ``(rows, ...)``; None if the jet is affine with constant slopes."""
         self._settle()
+        if self._data is None and self._varying:
+            self._data = self._written()
         return self._data
+
+    @property
+    def _varying(self) -> bool:
+        """Whether it is affine along directions that differ from point to point."""
+        return isinstance(self._slopes, Slopes) and self._slopes.varying
 
     @property
     def value(self) -> Tensor:
@@ -99,7 +111,8 @@ class TaylorTensor:
     def slopes(self) -> Tensor:
         """First derivatives ``(k, ...)`` of an affine jet."""
         self._settle()
-        return self._slopes  # type: ignore[return-value]
+        found = self._slopes
+        return found.dense() if isinstance(found, Slopes) else found  # type: ignore[return-value]
 
     # --- shape, as a tensor of the values would have it -------------------------------------
     @property
@@ -147,15 +160,23 @@ class TaylorTensor:
         """The same jet with every slot written out."""
         if self.data is not None:
             return self
-        layout, value, slopes = self.layout, self.value, self.slopes
-        parts, k = [value], 0
-        for slot, count in zip(layout.slots[1:], layout.counts[1:], strict=True):
-            if order(slot) == 1:
-                parts.append(slopes[k].expand(count, *value.shape[1:]))
-                k += 1
-            else:
-                parts.append(value.new_zeros((count, *value.shape[1:])))
-        return TaylorTensor(layout, torch.cat(parts))
+        return TaylorTensor(self.layout, self._written())
+
+    def _written(self, weight: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
+        """All slots of an affine jet, or of its image under a linear map of the last axis."""
+        layout, value, slopes = self.layout, self._value, self._slopes
+        assert value is not None and slopes is not None
+        if weight is not None:
+            value = F.linear(value, weight, bias)
+        counts = [c for s, c in zip(layout.slots, layout.counts, strict=True) if order(s) == 1]
+        if isinstance(slopes, Slopes):
+            first = slopes.each(counts, weight)
+        else:
+            slopes = slopes if weight is None else F.linear(slopes, weight)
+            rows = zip(slopes, counts, strict=True)
+            first = [row.expand(count, *value.shape[1:]) for row, count in rows]
+        rest = layout.rows - len(value) - sum(counts)
+        return torch.cat([value, *first, value.new_zeros((rest, *value.shape[1:]))])
 
     def _with(self, data: Tensor) -> "TaylorTensor":
         return TaylorTensor(self.layout, data)
@@ -202,6 +223,9 @@ class TaylorTensor:
             a, b = _same_axes(self.stacked(), other.stacked())
             return self._with(a.data + b.data)  # type: ignore[operator]
         constant = self._constant(other)
+        directions = self._directions
+        if directions is not None and _fits(constant, self.shape):
+            return TaylorTensor(self.layout, value=self._value + constant, slopes=directions)  # type: ignore[operator]
         if self.data is None:
             value = self.value + constant  # type: ignore[operator]
             slopes = self.slopes.expand(len(self.slopes), *value.shape[1:])  # type: ignore[union-attr]
@@ -212,8 +236,22 @@ class TaylorTensor:
 
     __radd__ = __add__
 
+    @property
+    def _directions(self) -> Slopes | None:
+        """The slopes of the points themselves, scaled and shifted at most."""
+        self._settle()
+        return self._slopes if self._data is None and isinstance(self._slopes, Slopes) else None
+
+    def _scaled(self, factor: Any) -> "TaylorTensor":
+        """Times a constant that broadcasts over the points."""
+        directions = self._directions
+        if directions is not None and _fits(factor, self.shape):
+            value = self._value * factor  # type: ignore[operator]
+            return TaylorTensor(self.layout, value=value, slopes=directions.times(factor))
+        return self._linear_map(lambda t: t * factor)
+
     def __neg__(self) -> "TaylorTensor":
-        return self._linear_map(torch.neg)
+        return self._scaled(-1.0)
 
     def __sub__(self, other: Any) -> "TaylorTensor":
         return self + (-other)
@@ -225,8 +263,7 @@ class TaylorTensor:
         other = self._operand(other)
         if isinstance(other, TaylorTensor):
             return _multiply(self, other)
-        constant = self._constant(other)
-        return self._linear_map(lambda t: t * constant)
+        return self._scaled(self._constant(other))
 
     __rmul__ = __mul__
 
@@ -234,8 +271,7 @@ class TaylorTensor:
         other = self._operand(other)
         if isinstance(other, TaylorTensor):
             return self * compose(other, power(-1))
-        constant = self._constant(other)
-        return self._linear_map(lambda t: t / constant)
+        return self._scaled(1.0 / self._constant(other))
 
     def __rtruediv__(self, other: Any) -> "TaylorTensor":
         return compose(self, power(-1)) * other
@@ -253,6 +289,8 @@ class TaylorTensor:
         return compose(self * math.log(base), POINTWISE[torch.exp])
 
     def __matmul__(self, matrix: Tensor) -> "TaylorTensor":
+        if self._directions is not None and matrix.ndim == 2:
+            return _affine_part(self, [Layer(matrix.T)])[0]
         return self._linear_map(lambda t: t @ matrix)
 
     def __getitem__(self, key: Any) -> "TaylorTensor":
@@ -282,6 +320,10 @@ class TaylorTensor:
         axis = dim if dim >= 0 else self.ndim + dim
         if axis == 0:
             raise UnsupportedOperation("a sum over the points axis")
+        if axis == 1 and self.ndim == 2 and not keepdim:
+            closed = _sum_of_function(self)
+            if closed is not None:
+                return closed
         return self._linear_map(lambda t: t.sum(axis, keepdim=keepdim))
 
     def __getattr__(self, name: str):
@@ -316,16 +358,22 @@ def _same_axes(a: TaylorTensor, b: TaylorTensor) -> tuple[TaylorTensor, TaylorTe
     return a, b
 
 
-def seed(x: Tensor, layout: Layout) -> TaylorTensor:
-    """The points themselves as a jet: first derivatives are unit vectors, higher ones zero.
+def _fits(constant: Any, shape: torch.Size) -> bool:
+    """Whether a number, or one number a column, which leaves the shape as it is."""
+    return not isinstance(constant, Tensor) or constant.ndim == 0 or constant.shape == shape[1:]
+
+
+def seed(x: Tensor, layout: Layout, slopes: Slopes | None = None) -> TaylorTensor:
+    """The points themselves as a jet: first derivatives are the directions, higher ones zero.
 
     Args:
         x: Points ``(n, d)``.
         layout: The derivatives to carry.
+        slopes: The direction of every first-order slot; by default the columns of that number.
     """
-    columns = torch.tensor(layout.first_order, dtype=torch.long, device=x.device)
-    slopes = torch.zeros(len(columns), x.shape[1], dtype=x.dtype, device=x.device)
-    slopes[torch.arange(len(columns), device=x.device), columns] = 1.0
+    if slopes is None:
+        columns = torch.tensor(layout.first_order, dtype=torch.long, device=x.device)
+        slopes = Slopes([Units(columns, x.new_ones(len(columns)))], x.shape[1])
     return TaylorTensor(layout, value=x, slopes=slopes)
 
 
@@ -391,12 +439,18 @@ def _merged(layers: list[Layer]) -> list[Layer]:
 
 def _affine_part(start: TaylorTensor, layers: list[Layer]) -> tuple[TaylorTensor, list[Layer]]:
     """Apply the linear layers before the first function: the result is affine as well."""
-    while layers and layers[0].function is None:
-        weight, bias = layers[0].weight, layers[0].bias
+    while layers and (layers[0].function is None or start._varying):
+        weight, bias, function = layers[0].weight, layers[0].bias, layers[0].function
+        if start._varying:
+            rest = [] if function is None else [Layer(function=function)]
+            return start._with(start._written(weight, bias)), [*rest, *layers[1:]]
+        slopes: Any = start._slopes
         start = TaylorTensor(
             start.layout,
             value=F.linear(start.value, weight, bias),  # type: ignore[arg-type]
-            slopes=F.linear(start.slopes, weight),  # type: ignore[arg-type]
+            slopes=slopes.linear(weight)
+            if isinstance(slopes, Slopes)
+            else F.linear(slopes, weight),  # type: ignore[arg-type]
         )
         layers = layers[1:]
     return start, layers
@@ -436,13 +490,13 @@ def _compose_plainly(z: TaylorTensor, function: Derivatives) -> TaylorTensor:
 
 
 def _compose_affine(z: TaylorTensor, function: Derivatives) -> TaylorTensor:
-    layout, value = z.layout, z.value
-    slopes = z.slopes.expand(len(z.slopes), *value.shape[1:])
+    layout, value, slopes = z.layout, z.value, z.slopes
+    slopes = slopes.expand(len(slopes), *value.shape[1:])
     row = {column: k for k, column in enumerate(layout.first_order)}
 
     def product(slot: Slot) -> Tensor:
         if isinstance(slot, Collapsed):
-            return _collapsed_square(slot, slopes, row)
+            return _collapsed_power(slot, slopes, row)
         out = slopes[row[slot[0]]]
         for column in slot[1:]:
             out = out * slopes[row[column]]
@@ -456,13 +510,12 @@ def _compose_affine(z: TaylorTensor, function: Derivatives) -> TaylorTensor:
     return TaylorTensor(layout, torch.cat([f[0], *out]))
 
 
-def _collapsed_square(slot: Collapsed, slopes: Tensor, row: dict[int, int]) -> Tensor:
-    """Σ c_ij s_i s_j as one weighted sum over the rows of the slopes."""
+def _collapsed_power(slot: Collapsed, slopes: Tensor, row: dict[int, int]) -> Tensor:
+    """Σ c_α Π_{i ∈ α} s_i as one weighted sum over the rows of the slopes."""
     device = slopes.device
-    left = torch.tensor([row[i] for (i, _), _ in slot.terms], device=device)
-    right = torch.tensor([row[j] for (_, j), _ in slot.terms], device=device)
+    rows = torch.tensor([[row[i] for i in index] for index, _ in slot.terms], device=device)
     weights = torch.tensor([c for _, c in slot.terms], dtype=slopes.dtype, device=device)
-    return torch.tensordot(weights, slopes[left] * slopes[right], dims=1)
+    return torch.tensordot(weights, slopes[rows].prod(1), dims=1)
 
 
 def _multiply(a: TaylorTensor, b: TaylorTensor) -> TaylorTensor:
@@ -486,7 +539,7 @@ def _linear(x: TaylorTensor, weight: Tensor, bias: Tensor | None = None) -> Tayl
         raise UnsupportedOperation(f"a linear layer on a jet of shape {tuple(x.shape)}")
     if not x.layout.transparent:
         return _put_off(x, Layer(weight, bias), len(weight))
-    if x.data is None:
+    if x._directions is not None or x.data is None:
         return _affine_part(x, [Layer(weight, bias)])[0]
     out = F.linear(x.data, weight)
     if bias is not None:
@@ -519,6 +572,88 @@ def _join(parts: list[Tensor], axis: int) -> Tensor:
 def _stack(jets: list[TaylorTensor] | tuple[TaylorTensor, ...], dim: int = 0) -> TaylorTensor:
     axis = dim if dim >= 0 else jets[0].ndim + 1 + dim
     return _concatenate([jet.unsqueeze(axis) for jet in jets], axis)
+
+
+# Columns of a sum over all coordinates that are evaluated at once, so that a million coordinates
+# need no second array of the size of the points.
+SUM_COLUMNS = 8192
+
+
+def _sum_of_function(z: TaylorTensor) -> TaylorTensor | None:
+    r"""The jet of :math:`\sum_i f(a_i x_i + b_i)` in closed form, or None if z is no such f.
+
+    Its derivative along directions v, w, … is :math:`\sum_i f^{(m)} a_i^m v_i w_i \cdots`: for unit
+    vectors one column, for others a product with one vector, and never an array with an axis of
+    directions and one of coordinates.
+    """
+    function, start = None, z
+    if z._link is not None:
+        start, layers = z._link.chain(z)
+        if len(layers) != 1 or layers[0].weight is not None or layers[0].bias is not None:
+            return None
+        function = layers[0].function
+    directions = start._directions
+    if directions is None or z.layout.transparent:
+        return None
+    x, layout = start.value, z.layout
+    chunks = range(0, x.shape[1], SUM_COLUMNS)
+    if function is None:
+        value = x.sum(1)
+    else:
+        value = sum(function(x[:, k : k + SUM_COLUMNS], 0)[0].sum(1) for k in chunks)
+    parts = [value, *_sums_along(x, function, directions, layout)]
+    return TaylorTensor(layout, torch.cat(parts))  # type: ignore[arg-type]
+
+
+def _sums_along(
+    x: Tensor, function: Derivatives | None, directions: Slopes, layout: Layout
+) -> list[Tensor]:
+    """All slots but the value of a sum of one function over all coordinates."""
+    row = {direction: k for k, direction in enumerate(layout.first_order)}
+    each = [(part, k) for part in directions.parts for k in range(len(part))]
+
+    def along(index: tuple[int, ...], count: int) -> Tensor:
+        m = len(index)
+        if function is None and m > 1:
+            return x.new_zeros(count)
+        chosen = [each[row[i]] for i in index]
+        units = [(part, k) for part, k in chosen if isinstance(part, Units)]
+        if units:  # the product of the directions lives on the column of one unit vector
+            part, k = units[0]
+            column = part.columns[k : k + 1]
+            at = x[:count].index_select(1, column)[:, 0]
+            factor = at.new_ones(()) if function is None else function(at, m)[m]
+            for part, k in chosen:
+                factor = factor * _component(part, k, column, count)
+            return factor.expand(count)
+        total = x.new_zeros(count)
+        for start in range(0, x.shape[1], SUM_COLUMNS):
+            some = slice(start, start + SUM_COLUMNS)
+            vectors = [
+                part.rows[k][..., :count, some] if part.varying else part.rows[k][some]
+                for part, k in chosen
+            ]  # type: ignore[union-attr]
+            weight = math.prod(vectors[1:], start=vectors[0])
+            slope = weight if function is None else function(x[:count, some], m)[m] * weight
+            total = total + slope.sum(-1)
+        return total
+
+    out = []
+    for slot, count in zip(layout.slots[1:], layout.counts[1:], strict=True):
+        if isinstance(slot, Collapsed):
+            out.append(sum(c * along(index, count) for index, c in slot.terms))
+        else:
+            out.append(along(slot, count))
+    return out
+
+
+def _component(part: Units | Rows, k: int, column: Tensor, count: int) -> Tensor:
+    """The component of a direction at one column, ``()`` or ``(count,)``."""
+    if isinstance(part, Units):
+        scale = part.scale[k, :count] if part.varying else part.scale[k]
+        return torch.where(part.columns[k] == column[0], scale, torch.zeros_like(scale))
+    rows = part.rows[k][:count] if part.varying else part.rows[k]
+    return rows.index_select(-1, column)[..., 0]
 
 
 def _pointwise_rule(torch_function: Callable, derivatives: Derivatives) -> Callable:
