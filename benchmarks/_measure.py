@@ -57,12 +57,13 @@ class Worker:
 
     Args:
         arguments: Of ``python``, script first.
+        python: Another interpreter than this one.
     """
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, python: str = sys.executable) -> None:
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - lives as long as the worker
         self._process = subprocess.Popen(
-            [sys.executable, *arguments],
+            [python, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -101,6 +102,20 @@ def timed(action: Callable[[], Any], steps: int) -> dict[str, float]:
     action()
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     return {"wall_ms": 1e3 * wall / steps, "cpu_ms": 1e3 * cpu / steps}
+
+
+def pin(core: int | None) -> None:
+    """Keep this process, and every thread it starts from now on, on one core."""
+    if core is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {core})
+
+
+def peak_memory() -> dict[str, float]:
+    """Resident memory of this process now and at its peak, MiB; the peak starts anew (Linux)."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    kib = {line.split(":")[0]: int(line.split()[1]) for line in lines if line.endswith(" kB")}
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
+    return {"peak_mib": kib["VmHWM"] / 1024, "resident_mib": kib["VmRSS"] / 1024}
 
 
 def median_of_ratios(over: Sequence[float], under: Sequence[float]) -> float:
