@@ -74,6 +74,7 @@ from pinnlab.geometry import Interval as Interval
 from pinnlab.geometry import Mesh as Mesh
 from pinnlab.geometry import PointSet as PointSet
 from pinnlab.geometry import Polygon as Polygon
+from pinnlab.geometry import RealSpace as RealSpace
 from pinnlab.geometry import Time as Time
 from pinnlab.geometry import Triangle as Triangle
 from pinnlab.geometry import from_deepxde as from_deepxde

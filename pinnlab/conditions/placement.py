@@ -76,8 +76,19 @@ class Placement:
         rng: np.random.Generator,
         dtype: torch.dtype,
         device: torch.device | str,
+        into: torch.Tensor | None = None,
     ) -> Points:
         """Draw the points.
+
+        Args:
+            domain: Where.
+            regions: Named parts of it.
+            count: Number of points, where the placement asks for none itself.
+            sampler: Name of the sampler, likewise.
+            rng: Source of randomness; advances.
+            dtype: Precision.
+            device: Where the points shall live.
+            into: Array of points that are no longer needed; see :func:`~pinnlab.sampling.draw`.
 
         Raises:
             GeometryError: If the set is empty or a name is unknown.
@@ -96,6 +107,7 @@ class Placement:
         options = {"sampler": sampler, "generator": rng, "dtype": dtype, "device": device}
         if self.interface:
             return self._interface(domain, regions, count, options)
+        options["into"] = into
         if self.region and self.region in regions:
             inside = regions[self.region]
             return draw(inside, count, on=self.on, **options)
@@ -160,8 +172,26 @@ def draw_all(
     rng: np.random.Generator,
     dtype: torch.dtype,
     device: torch.device | str,
+    replacing: Mapping[Placement, Points] | None = None,
 ) -> dict[Placement, Points]:
-    """Draw every distinct placement once, in order, so that a seed determines all points."""
+    """Draw every distinct placement once, in order, so that a seed determines all points.
+
+    Args:
+        placements: What to draw.
+        domain: Where.
+        regions: Named parts of it.
+        counts: Number of points of a placement that asks for none itself.
+        sampler: Name of the sampler, likewise.
+        rng: Source of randomness; advances.
+        dtype: Precision.
+        device: Where the points shall live.
+        replacing: Points that nobody reads any more: new ones of very many dimensions are written
+            into their arrays.
+
+    Returns:
+        The points of each placement.
+    """
+    old = replacing or {}
     drawn: dict[Placement, Points] = {}
     for placement in placements:
         for wanted in (placement.mirror_of, placement):
@@ -178,5 +208,6 @@ def draw_all(
                     rng=rng,
                     dtype=dtype,
                     device=device,
+                    into=old[wanted].x if wanted in old else None,
                 )
     return drawn

@@ -16,11 +16,12 @@ from pinnlab.geometry.ellipse import Ellipse as Ellipse
 from pinnlab.geometry.files import geometry_from_spec as geometry_from_spec
 from pinnlab.geometry.files import load_geometry as load_geometry
 from pinnlab.geometry.foreign import from_deepxde as from_deepxde
-from pinnlab.geometry.hypercube import HyperBall as HyperBall
+from pinnlab.geometry.hyperball import HyperBall as HyperBall
 from pinnlab.geometry.hypercube import Hypercube as Hypercube
 from pinnlab.geometry.mesh import Mesh as Mesh
 from pinnlab.geometry.polygon import Polygon as Polygon
 from pinnlab.geometry.polygon import Triangle as Triangle
+from pinnlab.geometry.real_space import RealSpace as RealSpace
 from pinnlab.geometry.sdf import SDF as SDF
 from pinnlab.geometry.shape import Shape as Shape
 from pinnlab.geometry.time import SpaceTime as SpaceTime
@@ -41,6 +42,7 @@ __all__ = [
     "Mesh",
     "PointSet",
     "Polygon",
+    "RealSpace",
     "Sample",
     "Shape",
     "SpaceTime",

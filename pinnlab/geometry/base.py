@@ -1,8 +1,10 @@
 """The contract of a geometry: a named region of space whose boundary pieces have names.
 
 Everything is NumPy in float64: geometry is exact and rarely on the hot path; sampled points move
-once to the device where they are used. Only :meth:`Geometry.distance` is written in torch
-operations, because hard constraints differentiate it.
+once to the device where they are used. Two methods are written in torch: :meth:`Geometry.distance`,
+because hard constraints differentiate it, and :meth:`Geometry.sample_tensor`, by which geometries
+of very many dimensions draw their points right where they are used, since there the points are
+most of what a run computes and stores.
 
 Geometries combine: ``a | b``, ``a & b`` and ``a - b`` are set operations, under which every
 boundary piece keeps its name, and ``space * Time("t", 0, 1)`` is a space-time domain.
@@ -14,8 +16,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+from torch import Tensor
 
 from pinnlab.errors import GeometryError, nearest
+from pinnlab.sampling.noise import Noise
 from pinnlab.sampling.sequences import unit_points
 from pinnlab.typing import Coordinates
 
@@ -38,6 +42,22 @@ class Sample:
     x: np.ndarray
     weights: np.ndarray
     normals: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class TensorSample:
+    """Points drawn where they are used; see :class:`Sample`.
+
+    Args:
+        x: Positions ``(n, d)``.
+        weights: Quadrature weights ``(n,)``.
+        normals: Gives the outward unit normals ``(n, d)``, if there are any: an array as large as
+            the points, which few ask for.
+    """
+
+    x: Tensor
+    weights: Tensor
+    normals: Callable[[], Tensor] | None = None
 
 
 Where: TypeAlias = str | Sequence[str] | Callable[..., object]
@@ -103,6 +123,35 @@ class Geometry(ABC):
         there may be fewer than ``n``. A predicate such as ``lambda x, y: x > 0.5`` gets NumPy
         columns by name and says which points of the boundary are meant.
         """
+
+    def sample_tensor(
+        self,
+        n: int,
+        on: Where | None = None,
+        *,
+        sampler: str,
+        noise: Noise,
+        extra: int = 0,
+    ) -> TensorSample | None:
+        """Draw points in the precision and on the device of ``noise``, without a NumPy copy.
+
+        Args:
+            n: Number of points.
+            on: Boundary pieces, or None for the interior.
+            sampler: Name of a sampler.
+            noise: Source of randomness.
+            extra: Further columns of the array, at its end, uniform in [0, 1): what comes with the
+                points, such as time, has its place there from the start.
+
+        Returns:
+            The sample with ``d + extra`` columns, or None where only :meth:`sample` and
+            :meth:`sample_boundary` can draw this.
+        """
+        return None
+
+    def sampler_for(self, sampler: str) -> str:
+        """The sampler that is really used where ``sampler`` is asked for."""
+        return sampler
 
     @abstractmethod
     def on_piece(self, x: np.ndarray, piece: str) -> np.ndarray:
@@ -184,12 +233,17 @@ class Geometry(ABC):
             return (name,)
         if name in self.aliases:
             return self.aliases[name]
-        options = [*self.pieces, *self.aliases, "boundary"]
+        options = [*self.pieces, *self.aliases, *(["boundary"] if self.boundary_pieces else [])]
         raise GeometryError(
             f"There is no boundary piece '{name}'",
             expected=", ".join(options),
             got=repr(name),
-            do=nearest(name, options) or "use one of the pieces above, or a predicate",
+            do=nearest(name, options)
+            or (
+                "use one of the pieces above, or a predicate"
+                if self.boundary_pieces
+                else "the domain has no boundary in space: leave the condition out"
+            ),
         )
 
     def check_region(self, region: str | None) -> None:

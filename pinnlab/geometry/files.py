@@ -24,16 +24,18 @@ from pinnlab.geometry.ball import Ball, Sphere
 from pinnlab.geometry.base import Geometry
 from pinnlab.geometry.box import Box, Cuboid, Interval
 from pinnlab.geometry.ellipse import Disk, Ellipse
-from pinnlab.geometry.hypercube import HyperBall, Hypercube
+from pinnlab.geometry.hyperball import HyperBall
+from pinnlab.geometry.hypercube import Hypercube
 from pinnlab.geometry.mesh import Mesh
 from pinnlab.geometry.polygon import Polygon, Triangle
+from pinnlab.geometry.real_space import RealSpace
 from pinnlab.geometry.time import Time
 
 KINDS: Mapping[str, type[Geometry]] = {
     cls.__name__: cls
     for cls in (
         Interval, Box, Cuboid, Disk, Ellipse, Triangle, Polygon, Ball, Sphere, Hypercube, HyperBall,
-        Mesh,
+        RealSpace, Mesh,
     )
 }  # fmt: skip
 OPERATIONS: Mapping[str, Callable[[Any, Any], Geometry]] = {

@@ -1,14 +1,18 @@
 """Time: a domain of its own for ordinary differential equations, a factor for partial ones."""
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from pinnlab.errors import GeometryError
-from pinnlab.geometry.base import Geometry, Sample, Where
+from pinnlab.geometry.base import Geometry, Sample, TensorSample, Where
 from pinnlab.geometry.box import check_ends
 from pinnlab.geometry.predicates import filter_boundary
+from pinnlab.sampling.noise import Noise
 from pinnlab.sampling.sequences import rule
 from pinnlab.typing import Coordinates
 
@@ -234,23 +238,73 @@ class SpaceTime(Geometry):
                 n, on, self.coordinates, lambda m: self._walls(m, "boundary", sampler, rng), rng
             )
         names = self.resolve(on)
-        walls = tuple(name for name in names if name not in ENDS)
-        instants = [name for name in names if name in ENDS]
-        groups = [self.measure(name) for name in instants]
-        if not instants:
+        if not set(names) & set(ENDS):
             return self._walls(n, on, sampler, rng)
-        from pinnlab.geometry.shape import allocate
-
-        wall_share = sum(self.measure(name) for name in walls)
-        counts = allocate(n, [*groups, wall_share] if walls else groups)
         drawn = [
-            self._instant(k, name, sampler, rng) for k, name in zip(counts, instants, strict=False)
+            self._instant(k, group[0], sampler, rng)
+            if group[0] in ENDS
+            else self._walls(k, group, sampler, rng)
+            for group, k in self._shares(n, names)
         ]
-        if walls:
-            drawn.append(self._walls(counts[-1], walls, sampler, rng))
         return Sample(
             np.concatenate([s.x for s in drawn]), np.concatenate([s.weights for s in drawn])
         )
+
+    def _shares(self, n: int, names: Sequence[str]) -> list[tuple[tuple[str, ...], int]]:
+        """How many of ``n`` points each named instant gets, and all named walls together."""
+        from pinnlab.geometry.shape import allocate
+
+        walls = tuple(name for name in names if name not in ENDS)
+        groups = [(name,) for name in names if name in ENDS] + ([walls] if walls else [])
+        measures = [sum(self.measure(name) for name in group) for group in groups]
+        # In very many dimensions a measure is 0 or infinite as a floating-point number.
+        if not 0 < sum(measures) < math.inf:
+            measures = [1.0] * len(groups)
+        return list(zip(groups, allocate(n, measures), strict=True))
+
+    def sampler_for(self, sampler: str) -> str:
+        """That of the region of space."""
+        return self.space.sampler_for(sampler)
+
+    def sample_tensor(
+        self,
+        n: int,
+        on: Where | None = None,
+        *,
+        sampler: str,
+        noise: Noise,
+        extra: int = 0,
+    ) -> TensorSample | None:
+        """Draw space where time has its column already; see :meth:`Geometry.sample_tensor`."""
+        if callable(on) or extra:
+            return None
+        names = () if on is None else self.resolve(on)
+        if not set(names) & set(ENDS):
+            return self._tensors(n, names or None, None, sampler, noise)
+        drawn: list[TensorSample] = []
+        for group, k in self._shares(n, names):
+            instant = group[0] if group[0] in ENDS else None
+            part = self._tensors(k, None if instant else group, instant, sampler, noise)
+            if part is None:
+                return None
+            drawn.append(part)
+        if len(drawn) == 1:
+            return drawn[0]
+        return TensorSample(torch.cat([s.x for s in drawn]), torch.cat([s.weights for s in drawn]))
+
+    def _tensors(
+        self, n: int, walls: Sequence[str] | None, instant: str | None, sampler: str, noise: Noise
+    ) -> TensorSample | None:
+        """Points inside or on walls, at all times or at an instant."""
+        space = self.space.sample_tensor(n, walls, sampler=sampler, noise=noise, extra=1)
+        if space is None:
+            return None
+        t = space.x[:, -1]
+        if instant is not None:
+            t.fill_(self.time.instant(instant))
+            return space
+        t.mul_(self.time.duration).add_(self.time.start)
+        return replace(space, weights=space.weights * self.time.duration)
 
     def _walls(
         self, n: int, on: str | Sequence[str], sampler: str, rng: np.random.Generator

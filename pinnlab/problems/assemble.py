@@ -18,7 +18,7 @@ from pinnlab.objective.state import State
 from pinnlab.problems.hard import ansatz_of
 from pinnlab.problems.problem import Problem
 from pinnlab.sampling.points import Points
-from pinnlab.sampling.sequences import SAMPLERS
+from pinnlab.sampling.sequences import NAMES
 from pinnlab.surrogates.base import Frame, Specification
 
 
@@ -29,7 +29,8 @@ class PointBudget:
     Args:
         interior: Points for the equations.
         boundary: Points for each condition.
-        sampler: ``sobol``, ``halton``, ``lhs``, ``uniform``, or ``gauss`` on boxes.
+        sampler: ``sobol``, ``halton``, ``lhs``, ``uniform``, ``gauss`` on boxes, or ``radial`` in
+            a :class:`~pinnlab.geometry.HyperBall`.
     """
 
     interior: int = 4000
@@ -46,10 +47,10 @@ class PointBudget:
                     got=value,
                     do=f"set e.g. {name}=1000",
                 )
-        if self.sampler not in (*SAMPLERS, "gauss", "mesh"):
+        if self.sampler not in (*NAMES, "mesh"):
             raise DeclarationError(
                 f"There is no sampler '{self.sampler}'",
-                expected=", ".join((*SAMPLERS, "gauss", "mesh")),
+                expected=", ".join((*NAMES, "mesh")),
                 got=self.sampler,
                 do="choose one of them",
             )

@@ -2,6 +2,7 @@
 
 from pinnlab.sampling.draw import draw as draw
 from pinnlab.sampling.draw import to_points as to_points
+from pinnlab.sampling.noise import Noise as Noise
 from pinnlab.sampling.points import Points as Points
 from pinnlab.sampling.sequences import RULES as RULES
 from pinnlab.sampling.sequences import SAMPLERS as SAMPLERS
@@ -12,6 +13,7 @@ from pinnlab.sampling.sequences import unit_points as unit_points
 __all__ = [
     "RULES",
     "SAMPLERS",
+    "Noise",
     "Points",
     "draw",
     "gauss_rule",

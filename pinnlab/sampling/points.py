@@ -1,13 +1,38 @@
 """A batch of points with everything that belongs to them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self, overload
 
 import torch
 from torch import Tensor
 
 from pinnlab.errors import DeclarationError
 from pinnlab.typing import Coordinates
+
+
+class _WhenRead:
+    """A tensor of a record that may be given as a function, called when it is first read."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.slot = f"_{name}"
+
+    @overload
+    def __get__(self, record: None, owner: type) -> None: ...
+
+    @overload
+    def __get__(self, record: object, owner: type) -> Tensor | None: ...
+
+    def __get__(self, record: object | None, owner: type) -> Tensor | None:
+        if record is None:
+            return None  # the default of the field
+        value: Any = vars(record)[self.slot]
+        if callable(value):
+            value = vars(record)[self.slot] = value()
+        return value
+
+    def __set__(self, record: object, value: Tensor | Callable[[], Tensor] | None) -> None:
+        vars(record)[self.slot] = value
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +42,9 @@ class Points:
     Args:
         x: Positions, ``(n, d)``, columns in the order of ``coordinates``.
         coordinates: Names of the columns.
-        normals: Outward unit normals in space, ``(n, d_space)``, on boundary points.
+        normals: Outward unit normals in space, ``(n, d_space)``, on boundary points; or a function
+            that gives them, called when they are first read: few conditions ask for them, and in
+            very many dimensions they are as large as the points.
         weights: Quadrature weights, ``(n,)``; they sum to the measure of the sampled set.
         tag: The region or boundary piece the points were drawn from.
 
@@ -27,7 +54,7 @@ class Points:
 
     x: Tensor
     coordinates: Coordinates
-    normals: Tensor | None = None
+    normals: _WhenRead = _WhenRead()
     weights: Tensor | None = None
     tag: str = ""
 
@@ -40,8 +67,8 @@ class Points:
                 do="give one column per coordinate",
             )
         n = len(self.x)
-        for what, value in (("normals", self.normals), ("weights", self.weights)):
-            if value is not None and len(value) != n:
+        for what, value in (("normals", vars(self)["_normals"]), ("weights", self.weights)):
+            if value is not None and not callable(value) and len(value) != n:
                 raise DeclarationError(
                     f"The {what} of points '{self.tag}' have the wrong length",
                     expected=n,
@@ -61,21 +88,19 @@ class Points:
         self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
     ) -> Self:
         """The same points on another device or in another precision."""
-
-        def move(t: Tensor | None) -> Tensor | None:
-            return None if t is None else t.to(device=device, dtype=dtype)
-
-        return replace(
-            self,
-            x=self.x.to(device=device, dtype=dtype),
-            normals=move(self.normals),
-            weights=move(self.weights),
-        )
+        return self._changed(lambda tensor: tensor.to(device=device, dtype=dtype))
 
     def take(self, rows: Tensor) -> Self:
         """The points at ``rows``, an index or mask tensor."""
+        return self._changed(lambda tensor: tensor[rows])
 
-        def pick(t: Tensor | None) -> Tensor | None:
-            return None if t is None else t[rows]
+    def _changed(self, change: Callable[[Tensor], Tensor]) -> Self:
+        """Apply a change to every tensor; to normals that were not read yet, when they are."""
+        given: Any = vars(self)["_normals"]
 
-        return replace(self, x=self.x[rows], normals=pick(self.normals), weights=pick(self.weights))
+        def changed() -> Tensor:
+            return change(given())
+
+        normals = changed if callable(given) else None if given is None else change(given)
+        weights = None if self.weights is None else change(self.weights)
+        return replace(self, x=change(self.x), normals=normals, weights=weights)

@@ -6,6 +6,7 @@ r"""Points in the unit cube: the one source of randomness of every geometry.
 ``sobol``   Sobol sequence with a random linear scramble and shift; the default
 ``halton``  Halton sequence with randomly permuted digits
 ``gauss``   tensor Gauss-Legendre rule with weights (only through :func:`rule`)
+``radial``  uniform direction and uniform radius: only of a :class:`~pinnlab.geometry.HyperBall`
 =========== ==================================================================================
 
 All are drawn anew on every call from the generator they are given, so that resampling really
@@ -25,6 +26,11 @@ from pinnlab.errors import GeometryError, nearest
 
 SAMPLERS = ("uniform", "lhs", "sobol", "halton")
 RULES = (*SAMPLERS, "gauss")
+# Every name that a geometry may know.
+NAMES = (*RULES, "radial")
+# Beyond so many columns a low-discrepancy sequence is no more even than chance at the numbers of
+# points that a network is trained on, but slow.
+MOST_SEQUENCE_COLUMNS = 64
 
 # Elements of a temporary block: keeps a sample of a million columns from needing a second copy.
 _BLOCK = 2**22
@@ -45,7 +51,14 @@ def unit_points(sampler: str, n: int, dim: int, rng: np.random.Generator) -> np.
     Raises:
         GeometryError: If the sampler is unknown or ``n`` is not a positive integer.
     """
-    _check_count(n)
+    check_count(n)
+    if sampler == "radial":
+        raise GeometryError(
+            "The sampler 'radial' needs a centre and a radius",
+            expected="a HyperBall, alone or times Time",
+            got="another geometry",
+            do="use the sampler 'uniform' or 'sobol'",
+        )
     if sampler not in _DRAW:
         raise GeometryError(
             f"There is no sampler '{sampler}'",
@@ -76,9 +89,9 @@ def rule(sampler: str, n: int, dim: int, rng: np.random.Generator) -> tuple[np.n
         GeometryError: If the sampler is unknown or ``n`` is not a positive integer.
     """
     if sampler == "gauss":
-        _check_count(n)
+        check_count(n)
         return gauss_rule(n, dim)
-    if sampler not in SAMPLERS:
+    if sampler not in SAMPLERS and sampler != "radial":
         raise GeometryError(
             f"There is no sampler '{sampler}'",
             expected=", ".join(RULES),
@@ -102,7 +115,12 @@ def gauss_rule(n: int, dim: int) -> tuple[np.ndarray, np.ndarray]:
     return u, np.prod([f.ravel() for f in factors], axis=0)
 
 
-def _check_count(n: int) -> None:
+def check_count(n: int) -> None:
+    """Refuse a number of points that is no positive integer.
+
+    Raises:
+        GeometryError: If it is none.
+    """
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
         raise GeometryError(
             "The number of points must be a positive integer",
