@@ -9,6 +9,7 @@ coefficients, and the result is left minus right side of the equation in its doc
 from pinnlab.equations.advection import advection as advection
 from pinnlab.equations.advection import advection_diffusion as advection_diffusion
 from pinnlab.equations.allen_cahn import allen_cahn as allen_cahn
+from pinnlab.equations.allen_cahn import allen_cahn_steady as allen_cahn_steady
 from pinnlab.equations.black_scholes import black_scholes as black_scholes
 from pinnlab.equations.burgers import burgers as burgers
 from pinnlab.equations.burgers import burgers_2d as burgers_2d
@@ -48,6 +49,7 @@ from pinnlab.equations.reaction_diffusion import fisher_kpp as fisher_kpp
 from pinnlab.equations.reaction_diffusion import reaction_diffusion as reaction_diffusion
 from pinnlab.equations.schrodinger import schrodinger as schrodinger
 from pinnlab.equations.sine_gordon import sine_gordon as sine_gordon
+from pinnlab.equations.sine_gordon import sine_gordon_steady as sine_gordon_steady
 from pinnlab.equations.stokes import stokes as stokes
 from pinnlab.equations.stokes import stokes_3d as stokes_3d
 from pinnlab.equations.wave import wave as wave

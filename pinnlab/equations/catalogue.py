@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from pinnlab.equations.advection import advection, advection_diffusion
-from pinnlab.equations.allen_cahn import allen_cahn
+from pinnlab.equations.allen_cahn import allen_cahn, allen_cahn_steady
 from pinnlab.equations.black_scholes import black_scholes
 from pinnlab.equations.burgers import burgers, burgers_2d
 from pinnlab.equations.cahn_hilliard import cahn_hilliard, cahn_hilliard_mixed
@@ -39,7 +39,7 @@ from pinnlab.equations.pendulum import pendulum
 from pinnlab.equations.poisson import laplace, poisson
 from pinnlab.equations.reaction_diffusion import fisher_kpp, reaction_diffusion
 from pinnlab.equations.schrodinger import schrodinger
-from pinnlab.equations.sine_gordon import sine_gordon
+from pinnlab.equations.sine_gordon import sine_gordon, sine_gordon_steady
 from pinnlab.equations.stokes import stokes, stokes_3d
 from pinnlab.equations.wave import wave
 from pinnlab.errors import DeclarationError, nearest
@@ -48,6 +48,7 @@ _EQUATIONS: tuple[Callable, ...] = (
     advection,
     advection_diffusion,
     allen_cahn,
+    allen_cahn_steady,
     black_scholes,
     burgers,
     burgers_2d,
@@ -84,6 +85,7 @@ _EQUATIONS: tuple[Callable, ...] = (
     reaction_diffusion,
     schrodinger,
     sine_gordon,
+    sine_gordon_steady,
     stokes,
     stokes_3d,
     wave,

@@ -1,0 +1,148 @@
+r"""Polynomials in place of smooth terms of two neighbours, where coordinates are small.
+
+Points of a ball in d dimensions have coordinates of size :math:`1/\sqrt d`. On a square
+:math:`|x|, |y| \le \rho` of that size, functions φ(x, y) that cost several sines and cosines are
+polynomials of low degree K to the last bit of float32: degree 4 for ρ = 0.05, degree 2 for ρ =
+0.005. Their sums then reduce to sums of monomials,
+
+.. math::
+    \sum_i c_i\, φ(x_i, x_{i+1}) \approx \sum_{a + b \le K} t_{ab} \sum_i c_i\, x_i^a x_{i+1}^b,
+
+which several functions φ share, and each of which is one product and one matrix-vector product.
+
+The coefficients are a least-squares fit in Chebyshev polynomials at Chebyshev points, within a
+small factor of the best uniform approximation. How far a degree reaches is not estimated: the
+largest error on a fine grid decides.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from numpy.polynomial import chebyshev
+from torch import Tensor
+
+from pinnlab.problems.high_dimension._tiles import Arena
+
+Functions = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+_POINTS = 33  # a direction, where errors are measured
+
+
+@dataclass(frozen=True, eq=False)
+class Expansion:
+    """Polynomials of one total degree for several functions of two variables.
+
+    Args:
+        degree: Total degree K.
+        reach: Largest |x| and |y| for which they are as accurate as the tolerance.
+        coefficients: ``(functions, monomials)`` in the order of :func:`monomials`.
+    """
+
+    degree: int
+    reach: float
+    coefficients: np.ndarray
+
+    def __call__(self, arena: Arena, height: int, width: int) -> "_Expanded":
+        """The formula with temporaries for one shape of tile."""
+        return _Expanded(self, arena, height, width)
+
+
+def monomials(degree: int) -> list[tuple[int, int]]:
+    """Exponents (a, b) with a + b up to the degree: x^a, x^a y^b, y^b, and the constant."""
+    each = range(1, degree + 1)
+    mixed = [(a, b) for b in each for a in each if a + b <= degree]
+    return [(a, 0) for a in each] + mixed + [(0, b) for b in each] + [(0, 0)]
+
+
+@cache
+def expansion(functions: Functions, degree: int, tolerance: float) -> Expansion:
+    """The expansion of a degree with the largest reach that keeps errors below a tolerance.
+
+    Args:
+        functions: Of x and y ``(k,)``; gives the values of all functions, ``(functions, k)``.
+        degree: Total degree.
+        tolerance: Largest absolute error of any of the functions.
+    """
+    reach = 0.5
+    for _ in range(8):  # the error is close to a multiple of reach^(degree + 1)
+        error = _fit(functions, degree, reach)[1]
+        if 0.8 * tolerance <= error <= tolerance:
+            break
+        reach = min(1.0, reach * (0.9 * tolerance / error) ** (1 / (degree + 1)))
+    return Expansion(degree, reach, _fit(functions, degree, reach)[0])
+
+
+def _fit(functions: Functions, degree: int, reach: float) -> tuple[np.ndarray, float]:
+    """Coefficients of the monomials, and the largest error on the square of that half width."""
+    nodes = np.cos(np.pi * (np.arange(2 * degree + 3) + 0.5) / (2 * degree + 3))
+    powers = monomials(degree)
+    x, y = (a.ravel() for a in np.meshgrid(nodes, nodes))
+    basis = _products(chebyshev.chebvander, x, y, powers)
+    fitted = np.linalg.lstsq(basis, functions(reach * x, reach * y).T, rcond=None)[0].T
+    grid = np.linspace(-1, 1, _POINTS)
+    u, v = (a.ravel() for a in np.meshgrid(grid, grid))
+    values = fitted @ _products(chebyshev.chebvander, u, v, powers).T
+    error = float(np.abs(values - functions(reach * u, reach * v)).max())
+    scale = np.array([reach ** -(a + b) for a, b in powers])
+    return _from_chebyshev(fitted, powers, degree) * scale, error
+
+
+def _products(vander: Callable, x: np.ndarray, y: np.ndarray, powers: list) -> np.ndarray:
+    degree = max(a for a, _ in powers)
+    left, right = vander(x, degree), vander(y, degree)
+    return np.stack([left[:, a] * right[:, b] for a, b in powers], axis=1)
+
+
+def _from_chebyshev(fitted: np.ndarray, powers: list, degree: int) -> np.ndarray:
+    """Coefficients of T_a(x) T_b(y) as coefficients of x^a y^b."""
+    table = np.zeros((degree + 1, degree + 1))
+    for k in range(degree + 1):
+        table[k, : k + 1] = chebyshev.cheb2poly(np.eye(degree + 1)[k])[: k + 1]
+    square = np.zeros((len(fitted), degree + 1, degree + 1))
+    for column, (a, b) in enumerate(powers):
+        square[:, a, b] = fitted[:, column]
+    square = np.einsum("fab,ai,bj->fij", square, table, table)
+    return np.stack([square[:, a, b] for a, b in powers], axis=1)
+
+
+class _Expanded:
+    """Sums of monomials over a tile, and what an expansion makes of them."""
+
+    def __init__(self, chosen: Expansion, arena: Arena, height: int, width: int) -> None:
+        degree = chosen.degree
+        count = degree + degree * (degree - 1) // 2
+        arrays = arena.arrays(count, height * width)
+        powers, mixed = arrays[:degree], arrays[degree:]
+        self.powers = [(powers[k - 1], powers[0], powers[k]) for k in range(1, degree)]
+        self.products, start = [], 0
+        for b in range(1, degree):
+            stop = start + degree - b
+            self.products.append(
+                (powers[: degree - b, :-1], powers[b - 1, 1:], mixed[start:stop, :-1])
+            )
+            start = stop
+        self.own = powers[1].view(height, width)[:, :-1]
+        self.left = arrays.view(count * height, width)[:, :-1]
+        self.right = powers.view(degree * height, width)[:, 1:]
+        self.sums_of = arrays.new_empty((count + degree + 1, height))
+        self.left_sums = self.sums_of[:count].view(-1)
+        self.right_sums = self.sums_of[count:-1].view(-1)
+        self.result = arrays.new_zeros((4, height))
+        self.ones = arrays.new_ones(width - 1)
+        self.coefficients = torch.as_tensor(chosen.coefficients).to(arrays)
+
+    def sums(self, c: Tensor) -> Tensor:
+        """See :class:`Formula`."""
+        for low, x, high in self.powers:
+            torch.mul(low, x, out=high)
+        for left, right, product in self.products:
+            torch.mul(left, right, out=product)
+        torch.mv(self.left, c, out=self.left_sums)
+        torch.mv(self.right, c, out=self.right_sums)
+        self.sums_of[-1] = c.sum()
+        torch.mm(self.coefficients, self.sums_of, out=self.result[:3])
+        torch.mv(self.own, self.ones, out=self.result[3])
+        return self.result

@@ -1,0 +1,97 @@
+r"""Sums of interactions of three coordinates in a row.
+
+.. math:: S(x) = \sum_{i=1}^{d-2} c_i e^{w_i}, \qquad w_i = x_i x_{i+1} x_{i+2}
+
+Every coordinate enters :math:`w_i` linearly, so that
+
+.. math::
+    x \cdot \nabla S = 3 \sum_i c_i w_i e^{w_i}, \qquad
+    \Delta S = \sum_i c_i e^{w_i} \left[ (x_i x_{i+1})^2 + (x_{i+1} x_{i+2})^2
+               + (x_i x_{i+2})^2 \right].
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from pinnlab.problems.high_dimension._tiles import Arena, Arenas, tiles
+from pinnlab.problems.high_dimension.coefficients import Coefficients
+from pinnlab.problems.high_dimension.sums import Sums
+
+_TEMPORARIES = 8
+
+
+@dataclass(frozen=True)
+class ThreeBody:
+    """The sum of three-body interactions, with coefficients from N(0, 1).
+
+    Args:
+        dim: Number of coordinates d, at least 3.
+        seed: Of the coefficients.
+
+    References:
+        Shi, Hu, Lin and Kawaguchi (2024), Stochastic Taylor Derivative Estimator, NeurIPS,
+        arXiv 2412.00088, appendix I.1. Differs from the published code, which leaves the factors
+        such as x_{i+1} x_{i+2} out of the derivatives of the exponential.
+    """
+
+    dim: int
+    seed: int = 0
+
+    @cached_property
+    def coefficients(self) -> Coefficients:
+        """c, one per triple."""
+        return Coefficients(self.dim - 2, self.seed)
+
+    @cached_property
+    def _arenas(self) -> Arenas:
+        return Arenas(_TEMPORARIES)
+
+    def sums(self, x: Tensor) -> Sums:
+        """The sum, and what the Laplacian of a product with it needs, at points ``(n, d)``."""
+        out = torch.zeros((4, len(x)), dtype=torch.float64, device=x.device)
+        c = self.coefficients.on(x)
+        with self._arenas.borrow(x) as arena:
+            for rows, terms in tiles(len(x), self.dim - 2, cached=x.device.type == "cpu"):
+                tile = x[rows, terms.start : terms.stop + 2]
+                arena.load(tile)
+                out[:, rows].add_(arena.view(_Evaluated, tile.shape).sums(c[terms]))
+        out[3] += x[:, -2:].double().square().sum(1)
+        return Sums(*out)
+
+
+class _Evaluated:
+    """The sums of a tile; products of neighbours serve two triples each."""
+
+    def __init__(self, arena: Arena, height: int, width: int) -> None:
+        arrays = arena.arrays(_TEMPORARIES, height * width)
+        tile, pairs, squares, outer, product, value, radial, laplacian = arrays
+        self.first, self.third = tile[:-2], tile[2:]
+        self.pairs = tile[:-1], tile[1:], pairs[:-1]
+        self.squares = squares[:-1]
+        self.first_pair, self.squared_pairs = pairs[:-2], (squares[:-2], squares[1:-1])
+        self.terms = [a[:-2] for a in (outer, product, value, radial, laplacian)]
+        self.tile, self.all_squares = tile, value
+        self.own = value.view(height, width)[:, :-2]
+        self.summed = arrays[5:].view(3 * height, width)[:, :-2]
+        self.result, self.ones = tile.new_zeros((4, height)), tile.new_ones(width - 2)
+
+    def sums(self, c: Tensor) -> Tensor:
+        """See :class:`Formula`."""
+        outer, w, value, radial, laplacian = self.terms
+        torch.mul(self.tile, self.tile, out=self.all_squares)
+        torch.mv(self.own, self.ones, out=self.result[3])
+        left, right, pair = self.pairs
+        torch.mul(left, right, out=pair)
+        torch.mul(pair, pair, out=self.squares)
+        torch.mul(self.first_pair, self.third, out=w)
+        torch.mul(self.first, self.third, out=outer)
+        torch.add(*self.squared_pairs, out=laplacian).addcmul_(outer, outer)
+        torch.exp(w, out=value)
+        torch.mul(value, w, out=radial)
+        laplacian.mul_(value)
+        torch.mv(self.summed, c, out=self.result[:3].view(-1))
+        self.result[1].mul_(3.0)
+        return self.result

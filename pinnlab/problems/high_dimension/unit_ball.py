@@ -1,0 +1,190 @@
+r"""Elliptic problems on the unit ball in very many dimensions, with exact solutions.
+
+.. math:: \Delta u + g(u) = f \quad \text{for } |x| < 1, \qquad u = 0 \quad \text{for } |x| = 1
+
+The solution :math:`u^* = (1 - |x|^2)\, S(x)` has a sum S over interactions of neighbouring
+coordinates, so that it is neither separable nor a function of few variables. The right side follows
+in closed form,
+
+.. math:: \Delta u^* = (1 - |x|^2)\, \Delta S - 4\, x \cdot \nabla S - 2 d S,
+          \qquad f = \Delta u^* + g(u^*),
+
+and costs one pass over the coordinates, however many there are.
+
+Volume lies near the surface in high dimensions, where u* vanishes; as in the literature, points are
+drawn with uniform directions and uniform radii.
+
+References:
+    Hu, Shukla, Karniadakis and Kawaguchi (2024), Tackling the curse of dimensionality with
+    physics-informed neural networks, Neural Networks 176, 106369; Shi, Hu, Lin and Kawaguchi
+    (2024), Stochastic Taylor Derivative Estimator, NeurIPS, arXiv 2412.00088, appendix I.1.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from pinnlab import equations
+from pinnlab.calculus.jet import Jet
+from pinnlab.conditions.dirichlet import Dirichlet
+from pinnlab.conditions.equation import Equation
+from pinnlab.errors import DeclarationError
+from pinnlab.geometry import HyperBall
+from pinnlab.problems.high_dimension.sums import Interaction
+from pinnlab.problems.high_dimension.three_body import ThreeBody
+from pinnlab.problems.high_dimension.two_body import TwoBody
+from pinnlab.problems.problem import Problem
+
+Interactions = Literal["two_body", "three_body"]
+
+
+@dataclass(frozen=True)
+class BallSolution:
+    r"""The function :math:`u^* = (1 - |x|^2)\, S(x)`.
+
+    Args:
+        interaction: The sum S.
+    """
+
+    interaction: Interaction
+
+    def __call__(self, x: Any) -> Tensor:
+        """Its values at points ``(n, d)``, ``(n,)``."""
+        return self.value_and_laplacian(x)[0].to(_rows(x).dtype)
+
+    def value_and_laplacian(self, x: Any) -> tuple[Tensor, Tensor]:
+        """u* and Δu* at points ``(n, d)``, each ``(n,)`` in float64."""
+        with torch.no_grad():
+            sums = self.interaction.sums(_rows(x))
+        inside = 1 - sums.square
+        laplacian = inside * sums.laplacian - 4 * sums.radial
+        return inside * sums.value, laplacian - (2 * self.interaction.dim) * sums.value
+
+
+@dataclass(frozen=True)
+class BallSource:
+    """The right side f that makes a function solve an equation; without a graph.
+
+    Args:
+        solution: The function u*.
+        reaction: Of u* and Δu*; gives f.
+    """
+
+    solution: BallSolution
+    reaction: Callable[[Tensor, Tensor], Tensor]
+
+    def __call__(self, x: Any) -> Tensor:
+        """The right side at points ``(n, d)``, ``(n,)``."""
+        return self.reaction(*self.solution.value_and_laplacian(x)).to(_rows(x).dtype)
+
+
+def poisson(dim: int, solution: Interactions = "two_body", seed: int = 0) -> Problem:
+    r"""Poisson's equation :math:`-\Delta u = f` on the unit ball.
+
+    Args:
+        dim: Number of coordinates.
+        solution: Which interactions the exact solution has.
+        seed: Of its coefficients.
+
+    Raises:
+        DeclarationError: If there are fewer coordinates than interact.
+
+    Example:
+        >>> poisson(dim=1000).coordinates.dim
+        1000
+    """
+    return _on_ball("poisson", equations.poisson, _minus_laplacian, dim, solution, seed)
+
+
+def allen_cahn(dim: int, solution: Interactions = "two_body", seed: int = 0) -> Problem:
+    r"""The Allen-Cahn equation :math:`\Delta u + u - u^3 = f` on the unit ball.
+
+    Args:
+        dim: Number of coordinates.
+        solution: Which interactions the exact solution has.
+        seed: Of its coefficients.
+
+    Raises:
+        DeclarationError: If there are fewer coordinates than interact.
+
+    Example:
+        >>> print(allen_cahn(dim=1000).equations["allen_cahn"].describe())
+        laplacian(u) + u - u**3 - f = 0
+    """
+    return _on_ball("allen_cahn", equations.allen_cahn_steady, _allen_cahn, dim, solution, seed)
+
+
+def sine_gordon(dim: int, solution: Interactions = "two_body", seed: int = 0) -> Problem:
+    r"""The sine-Gordon equation :math:`\Delta u + \sin u = f` on the unit ball.
+
+    Args:
+        dim: Number of coordinates.
+        solution: Which interactions the exact solution has.
+        seed: Of its coefficients.
+
+    Raises:
+        DeclarationError: If there are fewer coordinates than interact.
+
+    Example:
+        >>> print(sine_gordon(dim=10).equations["sine_gordon"].describe())
+        laplacian(u) + sin(u) - f = 0
+    """
+    return _on_ball("sine_gordon", equations.sine_gordon_steady, _sine_gordon, dim, solution, seed)
+
+
+def _on_ball(
+    name: str,
+    equation: Callable,
+    reaction: Callable[[Tensor, Tensor], Tensor],
+    dim: int,
+    solution: Interactions,
+    seed: int,
+) -> Problem:
+    exact = BallSolution(_interaction(solution, dim, seed))
+    return Problem(
+        domain=HyperBall("x", dim=dim),
+        fields=["u"],
+        equations={name: Equation(equation, sampler="uniform")},
+        conditions={"surface": Dirichlet(u=0, hard=True)},
+        parameters={"f": BallSource(exact, reaction)},
+        name=f"{name} on the unit ball in {dim} dimensions",
+    )
+
+
+def _interaction(solution: str, dim: int, seed: int) -> Interaction:
+    kinds = {"two_body": (TwoBody, 2), "three_body": (ThreeBody, 3)}
+    if solution not in kinds:
+        raise DeclarationError(
+            "The exact solution is unknown",
+            expected=" or ".join(kinds),
+            got=repr(solution),
+            do="choose one of them",
+        )
+    kind, least = kinds[solution]
+    if dim < least:
+        raise DeclarationError(
+            f"A {solution} solution has too few coordinates",
+            expected=f"dim of at least {least}",
+            got=dim,
+            do="raise dim",
+        )
+    return kind(dim, seed)
+
+
+def _minus_laplacian(u: Tensor, laplacian: Tensor) -> Tensor:
+    return -laplacian
+
+
+def _allen_cahn(u: Tensor, laplacian: Tensor) -> Tensor:
+    return laplacian + u - u**3
+
+
+def _sine_gordon(u: Tensor, laplacian: Tensor) -> Tensor:
+    return laplacian + torch.sin(u)
+
+
+def _rows(x: Any) -> Tensor:
+    return x.value if isinstance(x, Jet) else x
