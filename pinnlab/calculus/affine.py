@@ -8,8 +8,9 @@ collapsed sum. They do not depend on the point: a slot costs one multiplication.
 import torch
 from torch import Tensor
 
+from pinnlab.calculus.fast_tanh import tanh
 from pinnlab.calculus.layout import Block, Layout
-from pinnlab.calculus.pointwise import Derivatives
+from pinnlab.calculus.pointwise import POINTWISE, Derivatives, tanh_derivatives
 from pinnlab.calculus.workspace import Loan, Slots
 
 
@@ -68,12 +69,17 @@ class AffineKernel:
 
     def forward(self, products: Tensor) -> Slots:
         """f(z) in all slots, from the products of slopes ``(width, slots - 1)`` of the block."""
-        f = self._f = self._function(self.argument, self._order)
+        f = self._f = self._derivatives(self.argument)
         for k, slots in self._block.orders:
             derivatives = products[:, slots.start - 1 : slots.stop - 1, None]
             torch.mul(f[k][:, None], derivatives, out=self._out.array[:, slots])
         self._out.value.copy_(f[0])  # over z, which nothing needs any more
         return self._out
+
+    def _derivatives(self, z: Tensor) -> list[Tensor]:
+        if self._function is not POINTWISE[torch.tanh]:
+            return self._function(z, self._order)
+        return tanh_derivatives(tanh(z, out=torch.empty_like(z)), self._order)
 
     def backward(self, g: Slots, products: Tensor) -> tuple[Tensor, Tensor]:
         """The cotangents of z ``(width, points)`` and of the products, from that of f(z).

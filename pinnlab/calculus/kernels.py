@@ -15,6 +15,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from pinnlab.calculus.fast_tanh import tanh
 from pinnlab.calculus.layout import Bell, Block, Layout
 from pinnlab.calculus.pointwise import POINTWISE, Derivatives
 from pinnlab.calculus.workspace import Loan, Slots
@@ -175,7 +176,7 @@ class TanhKernel(Kernel):
     def forward(self, z: Slots) -> Slots:
         """See :meth:`Kernel.forward`; the result is written over z."""
         self._a = z
-        t = z.value.tanh_()
+        t = tanh(z.value, out=z.value)
         if len(z.parts) == 1:
             return z
         s = self._slope(t)

@@ -16,16 +16,21 @@ Derivatives = Callable[[Tensor, int], list[Tensor]]
 
 
 def _tanh(z: Tensor, k: int) -> list[Tensor]:
-    t = torch.tanh(z)
+    return tanh_derivatives(torch.tanh(z), k)
+
+
+def tanh_derivatives(t: Tensor, k: int) -> list[Tensor]:
+    """The tangent and its derivatives up to order k, polynomials in its value t."""
     f = [t]
+    zero = torch.zeros((), dtype=t.dtype, device=t.device)
     if k >= 1:
-        f.append(torch.addcmul(torch.ones((), dtype=t.dtype, device=t.device), t, t, value=-1))
+        f.append(torch.addcmul(zero + 1, t, t, value=-1))
     # t' = 1 − t², and Leibniz on t² gives t^{(j+1)} = −Σ C(j,i) t^{(i)} t^{(j−i)}.
     for j in range(1, k):
-        half = [math.comb(j, i) * (1 if 2 * i == j else 2) for i in range(j // 2 + 1)]
-        total = (f[0] * f[j]).mul_(-half[0])
-        for i in range(1, j // 2 + 1):
-            total = torch.addcmul(total, f[i], f[j - i], value=-half[i])
+        total = zero
+        for i in range(j // 2 + 1):
+            c = math.comb(j, i) * (1 if 2 * i == j else 2)
+            total = torch.addcmul(total, f[i], f[j - i], value=-c)
         f.append(total)
     return f
 
