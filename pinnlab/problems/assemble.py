@@ -173,8 +173,8 @@ def frame_of(problem: Problem, scales: Mapping[str, float] | str | None) -> Fram
     return Frame(
         coordinates=problem.coordinates,
         fields=problem.fields,
-        low=tuple(float(v) for v in low),
-        high=tuple(float(v) for v in high),
+        low=low,
+        high=high,
         periods=problem.periods or None,
         output_scale=scale,
     )

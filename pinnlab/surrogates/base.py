@@ -8,9 +8,10 @@ operations that the Taylor engine knows, so that all derivatives come from one p
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -29,7 +30,7 @@ ACTIVATIONS: dict[str, Callable] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Frame:
     """What a surrogate is told about the problem it represents.
 
@@ -45,8 +46,8 @@ class Frame:
 
     coordinates: Coordinates
     fields: tuple[str, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
+    low: Sequence[float] | np.ndarray
+    high: Sequence[float] | np.ndarray
     periods: Mapping[str, float] | None = None
     output_scale: tuple[float, ...] | None = None
     output_shift: tuple[float, ...] | None = None
@@ -202,10 +203,15 @@ class FactorizedLinear(nn.Module):
 
 
 class InputMap(nn.Module):
-    """Scales the box to [-1, 1]; periodic coordinates become (cos 2πx/P, sin 2πx/P)."""
+    """Scales the box to [-1, 1]; periodic coordinates become (cos 2πx/P, sin 2πx/P).
+
+    What has nothing to do is left out: points of very many dimensions are large, and every
+    operation on them makes another array of their size.
+    """
 
     low: Tensor
-    high: Tensor
+    middle: Tensor | float
+    factor: Tensor | float
 
     def __init__(self, frame: Frame, *, scale: bool, dtype: torch.dtype) -> None:
         super().__init__()
@@ -214,24 +220,37 @@ class InputMap(nn.Module):
             for name, period in (frame.periods or {}).items()
         ]
         turned = {column for column, _ in self.periodic}
-        self.plain = [k for k in range(frame.coordinates.dim) if k not in turned]
+        dim = frame.coordinates.dim
+        self.plain = [k for k in range(dim) if k not in turned] if turned else range(dim)
         self.width = len(self.plain) + 2 * len(self.periodic)
-        self.scale = scale
-        self.register_buffer("low", torch.tensor(frame.low, dtype=dtype), persistent=False)
-        self.register_buffer("high", torch.tensor(frame.high, dtype=dtype), persistent=False)
+        # A copy, because a bounding box may be a read-only view.
+        low, high = (torch.tensor(np.array(ends), dtype=dtype) for ends in (frame.low, frame.high))
+        columns = torch.tensor([column for column, _ in self.periodic], dtype=torch.long)
+        self.register_buffer("low", low[columns], persistent=False)
+        if turned:
+            low, high = low[list(self.plain)], high[list(self.plain)]
+        self._constant("middle", (high + low) / 2 if scale else low.new_zeros(1))
+        self._constant("factor", 2 / (high - low) if scale else low.new_ones(1))
+
+    def _constant(self, name: str, values: Tensor) -> None:
+        """One number for each column, or for all columns if it is the same."""
+        if len(values) and bool((values == values[0]).all()):
+            setattr(self, name, float(values[0]))
+        else:
+            self.register_buffer(name, values, persistent=False)
 
     def forward(self, x):
         """Map points ``(n, d)`` to features ``(n, width)``."""
         parts = []
         if self.plain:
-            keep = slice(None) if len(self.plain) == x.shape[1] else self.plain
-            y = x if keep == slice(None) else x[:, keep]
-            if self.scale:
-                low, high = self.low[keep], self.high[keep]
-                y = (y - (high + low) / 2) * (2 / (high - low))
+            y = x if len(self.plain) == x.shape[1] else x[:, self.plain]
+            if isinstance(self.middle, Tensor) or self.middle != 0:
+                y = y - self.middle
+            if isinstance(self.factor, Tensor) or self.factor != 1:
+                y = y * self.factor
             parts.append(y)
-        for column, period in self.periodic:
-            angle = (x[:, column : column + 1] - self.low[column]) * (2 * math.pi / period)
+        for (column, period), low in zip(self.periodic, self.low, strict=True):
+            angle = (x[:, column : column + 1] - low) * (2 * math.pi / period)
             parts += [torch.cos(angle), torch.sin(angle)]
         return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
 
