@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from pinnlab.problems.assemble import Assembly, PointBudget, assemble, demands_o
 from pinnlab.problems.hard_check import COUNT, contradictions, worst_violation
 from pinnlab.problems.problem import Problem
 from pinnlab.sampling.draw import draw
+from pinnlab.sampling.points import probe_count
 from pinnlab.surrogates import MLP
 from pinnlab.surrogates.base import Specification
 
@@ -109,7 +110,7 @@ def check(
         assembly = assemble(
             problem,
             surrogate or MLP(),
-            budget=_small(budget),
+            budget=_small(budget, problem),
             weights=weights,
             seed=seed,
             dtype=torch.float64,
@@ -122,8 +123,11 @@ def check(
     return CheckReport(tuple(findings), time.perf_counter() - began)
 
 
-def _small(budget: PointBudget) -> PointBudget:
-    return PointBudget(min(budget.interior, 512), min(budget.boundary, 128), budget.sampler)
+def _small(budget: PointBudget, problem: Problem) -> PointBudget:
+    interior, boundary = (probe_count(n, problem.coordinates) for n in (512, 128))
+    return PointBudget(
+        min(budget.interior, interior), min(budget.boundary, boundary), budget.sampler
+    )
 
 
 def _declaration(problem: Problem) -> list[Finding]:
@@ -295,15 +299,19 @@ def _on_initial(condition: Dirichlet) -> bool:
 
 
 def _point_counts(problem: Problem, budget: PointBudget) -> list[Finding]:
+    """How many points each term gets, and how they are drawn if not as asked for."""
     out = []
+    most = probe_count(10**9, problem.coordinates)
     shared: dict[Placement, list[str]] = {}
     for term in problem.terms:
         for placement in term.placements[:1]:
             shared.setdefault(placement, []).append(term.name)
     for placement, names in shared.items():
         wanted = placement.count or budget.count(placement)
+        # Whether there are any is told by few; the number is a surprise in few dimensions only.
+        tried = replace(placement, count=min(wanted, most))
         try:
-            points = placement.points(
+            points = tried.points(
                 problem.domain,
                 problem.regions,
                 count=wanted,
@@ -315,7 +323,12 @@ def _point_counts(problem: Problem, budget: PointBudget) -> list[Finding]:
         except GeometryError as reason:
             out.append(Finding("error", reason.what, ", ".join(names), reason.do or ""))
             continue
-        out.append(Finding("ok", f"{len(points)} points: {placement.describe()}", ", ".join(names)))
+        count = wanted if wanted > most and placement.fixed is None else len(points)
+        asked = placement.sampler or budget.sampler
+        drawn = problem.domain.sampler_for(asked)
+        how = "" if drawn == asked else f", {drawn}: {asked} is of no use in so many columns"
+        what = f"{count} points: {placement.describe()}{how}"
+        out.append(Finding("ok", what, ", ".join(names)))
     return out
 
 
@@ -351,7 +364,7 @@ def _hard_conditions(assembly: Assembly) -> list[Finding]:
             Finding(
                 "ok" if holds else "error",
                 f"{'holds' if holds else 'does not hold'} by construction: largest violation "
-                f"{worst:.1e} at {COUNT} points",
+                f"{worst:.1e} at {probe_count(COUNT, problem.coordinates)} points",
                 name,
                 "" if holds else "values that meet on the boundary must agree; or use hard=False",
             )

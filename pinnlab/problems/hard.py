@@ -21,7 +21,7 @@ from pinnlab.geometry.blending import blend
 from pinnlab.objective.ansatz import Ansatz, Columns, HardField
 from pinnlab.problems.problem import Problem
 from pinnlab.sampling.draw import draw
-from pinnlab.sampling.points import Points
+from pinnlab.sampling.points import Points, probe_count
 from pinnlab.typing import Coordinates, MultiIndex
 
 
@@ -230,7 +230,7 @@ def _state_fits_boundary(
     for pieces, value in boundary:
         points = draw(
             problem.domain,
-            64,
+            probe_count(64, problem.coordinates),
             on=list(pieces),
             sampler="uniform",
             generator=np.random.default_rng(3),

@@ -19,7 +19,7 @@ from pinnlab.problems.assemble import Assembly
 from pinnlab.problems.hard import on_columns
 from pinnlab.problems.problem import Problem
 from pinnlab.sampling.draw import draw
-from pinnlab.sampling.points import Points
+from pinnlab.sampling.points import Points, probe_count
 
 COUNT = 128
 NEAR_COUNT = 4096
@@ -34,7 +34,7 @@ def worst_violation(assembly: Assembly, term: Term) -> tuple[float, float]:
         term.placements,
         problem.domain,
         problem.regions,
-        counts=lambda _: COUNT,
+        counts=lambda _: probe_count(COUNT, problem.coordinates),
         sampler="uniform",
         rng=np.random.default_rng(4),
         dtype=torch.float64,
@@ -92,8 +92,8 @@ def _gap(
 ) -> float | None:
     """Largest difference of two values at points of one's pieces that lie nearest the other's."""
     points = draw(
-        problem.domain, NEAR_COUNT, on=first.on, sampler="uniform",
-        generator=np.random.default_rng(6),
+        problem.domain, probe_count(NEAR_COUNT, problem.coordinates), on=first.on,
+        sampler="uniform", generator=np.random.default_rng(6),
     )  # fmt: skip
     pieces = [second.on] if isinstance(second.on, str) else list(second.on)  # type: ignore[arg-type]
     away = torch.as_tensor(problem.domain.distance(points.columns, pieces)).expand(len(points))
@@ -113,8 +113,8 @@ def _gap_at_start(
 ) -> float | None:
     """Difference of a boundary value's time derivative and the prescribed one, at the start."""
     points = draw(
-        problem.domain, COUNT, on=condition.on, sampler="uniform",
-        generator=np.random.default_rng(6),
+        problem.domain, probe_count(COUNT, problem.coordinates), on=condition.on,
+        sampler="uniform", generator=np.random.default_rng(6),
     )  # fmt: skip
     coordinates = problem.coordinates
     column = coordinates.slice(coordinates.time or "").start

@@ -4,6 +4,7 @@ from pinnlab.sampling.draw import draw as draw
 from pinnlab.sampling.draw import to_points as to_points
 from pinnlab.sampling.noise import Noise as Noise
 from pinnlab.sampling.points import Points as Points
+from pinnlab.sampling.points import probe_count as probe_count
 from pinnlab.sampling.sequences import RULES as RULES
 from pinnlab.sampling.sequences import SAMPLERS as SAMPLERS
 from pinnlab.sampling.sequences import gauss_rule as gauss_rule
@@ -17,6 +18,7 @@ __all__ = [
     "Points",
     "draw",
     "gauss_rule",
+    "probe_count",
     "rule",
     "to_points",
     "unit_points",

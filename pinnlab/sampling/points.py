@@ -10,6 +10,13 @@ from torch import Tensor
 from pinnlab.errors import DeclarationError
 from pinnlab.typing import Coordinates
 
+_MOST_NUMBERS = 2**22  # of the points of a check: 32 MiB in double precision
+
+
+def probe_count(n: int, coordinates: Coordinates) -> int:
+    """How many of ``n`` points a check draws: few where each is very many numbers."""
+    return max(4, min(n, _MOST_NUMBERS // coordinates.dim))
+
 
 class _WhenRead:
     """A tensor of a record that may be given as a function, called when it is first read."""
