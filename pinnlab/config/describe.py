@@ -171,6 +171,8 @@ def _plain(value: Any) -> Any:
 
 def describe_problem(problem: Problem, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The section ``problem``."""
+    if problem.recipe is not None:
+        return dict(problem.recipe)
     out: dict[str, Any] = {
         name: describe_object(getattr(problem, name)) for name in parameters(Problem)
     }

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from pinnlab.config.problem_form import ready_problems
 from pinnlab.config.registry import ROLES, plain, public
 from pinnlab.config.schema import axis_form
 from pinnlab.config.signature import parameters, summary
@@ -17,6 +18,7 @@ def catalogue() -> dict[str, dict[str, Any]]:
 
     out: dict[str, dict[str, Any]] = {role.name: dict(role.members()) for role in ROLES}
     out["equation"] = {name: equations.equation(name) for name in equations.names()}
+    out["problem"] = ready_problems()
     return out
 
 
@@ -77,8 +79,15 @@ def find(name: str) -> tuple[str, str, Any]:
 
 
 def describe_class(name: str) -> str:
-    """Signature, defaults, what it does and its equation."""
+    """Signature, defaults, what it does and its equation; of an equation and a problem both."""
     kind, found, target = find(name)
+    described = [_described(kind, found, target)]
+    if kind == "equation" and found in ready_problems():
+        described.append(_described("problem", found, ready_problems()[found]))
+    return "\n\n\n".join(described)
+
+
+def _described(kind: str, found: str, target: Any) -> str:
     lines = [f"{found}{_signature(target)}" + (f"    ({kind})" if kind else "")]
     lines += ["", _text(summary(target))]
     maths = formulas(target)
@@ -91,7 +100,7 @@ def describe_class(name: str) -> str:
         for p in rows:
             default = "" if p.required or p.many else f" [{_plain(p.default)}]"
             lines.append(f"  {p.key.ljust(width)}  {_text(p.text)}{default}")
-    if kind in (*(role.name for role in ROLES), "equation"):
+    if kind in (*(role.name for role in ROLES), "problem", "equation"):
         lines += ["", "in a file:", f"  {_example(found, target, kind)}"]
     references = _section(target, "References")
     if references:

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import PydanticJsonSchemaWarning
 
 from pinnlab.config.geometry_form import OPERATIONS
+from pinnlab.config.problem_form import ready_problems
 from pinnlab.config.registry import ROLES
 from pinnlab.config.run_config import outside_run, run_schema, sections
 from pinnlab.config.schema import PLACEHOLDER, axis_form
@@ -43,8 +44,12 @@ def json_schema() -> dict[str, Any]:
     definitions["Equation"].pop("required", None)
     definitions["Unknown"]["properties"]["kind"] = {"const": "Unknown"}
     definitions["Problem"]["properties"]["reference"] = _reference(schema)
+    ready = ready_problems()
+    for name, function in ready.items():
+        definitions[name] = _definition(function, name, schema.model(function))
     run = _definition(solve, None, schema.model(solve, outside_run()))
-    properties: dict[str, Any] = {"problem": {"$ref": "#/$defs/Problem"}}
+    declared = [{"$ref": f"#/$defs/{name}"} for name in ("Problem", *ready)]
+    properties: dict[str, Any] = {"problem": {"anyOf": declared}}
     whole = _definition(solve, None, schema.model(solve, ("problem", *_others())))
     properties |= {name: whole["properties"][name] for name in sections()}
     run["description"] = "Remaining arguments of pinnlab.solve"

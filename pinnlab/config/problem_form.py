@@ -1,17 +1,18 @@
 """Problems in YAML: equations, parameters, references, and the check of the whole."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any
 
 from pydantic import ValidationError
 from pydantic_core import core_schema
 
-from pinnlab.config.leaves import Form, refuse, shown
+from pinnlab.config.leaves import FORMULA, Form, refuse, shown
 from pinnlab.config.registry import plain
 from pinnlab.config.schema import PLACEHOLDER, Record, Schema, call
 from pinnlab.config.signature import parameters
 from pinnlab.config.wording import gathered, invalid
 from pinnlab.errors import PinnlabError, nearest
+from pinnlab.io.exact_reference import ExactReference
 
 
 class EquationForm(Record):
@@ -30,7 +31,7 @@ class EquationForm(Record):
         """The equation of a text or a mapping."""
         if isinstance(value, str):
             return self.build({"fn": value}, info.context)
-        if isinstance(value, Mapping) and "kind" in value and not _names_equation(value["kind"]):
+        if isinstance(value, Mapping) and "kind" in value and not _is(value["kind"], "equation"):
             return self._from_library(dict(value), info.context)
         return super().validate(value, info)
 
@@ -65,8 +66,8 @@ def _options(
     """What stands beside an equation of the library."""
 
 
-def _names_equation(kind: Any) -> bool:
-    return isinstance(kind, str) and plain(kind) == "equation"
+def _is(kind: Any, name: str) -> bool:
+    return isinstance(kind, str) and plain(kind) == plain(name)
 
 
 def library_equation(name: Any) -> Any:
@@ -113,15 +114,17 @@ class ParameterForm:
 
 
 class ReferenceForm(Record):
-    """``{file: ..., coordinates: ..., fields: ...}``, the arguments of ``Reference.load``."""
+    """``{file: ..., coordinates: ..., fields: ...}`` of ``Reference.load``, or ``{exact: ...}``."""
 
     @property
     def expects(self) -> str:
         """For messages."""
-        return "a mapping with file, coordinates and fields"
+        return "a mapping with file, coordinates and fields, or with exact"
 
     def build(self, data: Mapping[str, Any], context: Any) -> Any:
-        """Read the file."""
+        """Read the file, or keep the functions."""
+        if "exact" in data:
+            return self.schema.construct(ExactReference, data, context)
         return call(self.target.from_spec, data, (context or {}).get("folder", "."))
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
@@ -131,16 +134,50 @@ class ReferenceForm(Record):
             for name, p in parameters(self.target.load).items()
             if name not in ("source", "text", "coordinates", "fields")
         }
-        return {
+        from_file = {
             "type": "object",
             "properties": {"file": {"type": "string"}, "coordinates": names, "fields": names}
             | known,
             "required": ["file", "coordinates", "fields"],
         }
+        described = {
+            name: {"description": p.text} for name, p in parameters(ExactReference).items()
+        }
+        known_everywhere = {
+            "type": "object", "properties": described, "required": ["exact"],
+            "additionalProperties": False,
+        }  # fmt: skip
+        return {"anyOf": [from_file, known_everywhere]}
+
+
+def ready_problems() -> dict[str, Callable[..., Any]]:
+    """Problems of the catalogue: what may stand after ``kind:`` in the section ``problem``."""
+    from pinnlab.problems import high_dimension
+
+    return {name: getattr(high_dimension, name) for name in high_dimension.__all__}
 
 
 class ProblemForm(Record):
-    """A problem; if it does not fit together, every part is tried alone to find every error."""
+    """A problem, or ``{kind: name, ...}`` from the catalogue.
+
+    If its parts do not fit together, every part is tried alone to find every error.
+    """
+
+    def validate(self, value: Any, info: Any) -> Any:
+        """The problem of a mapping."""
+        if isinstance(value, Mapping) and "kind" in value and not _is(value["kind"], "problem"):
+            return self._from_catalogue(dict(value), info.context)
+        return super().validate(value, info)
+
+    def _from_catalogue(self, data: dict[str, Any], context: Any) -> Any:
+        kind, known = data.pop("kind"), ready_problems()
+        for name, function in known.items():
+            if _is(kind, name):
+                return self.schema.construct(function, data, context)
+        raise invalid("problem", ("kind",), refuse(
+            f"There is no ready problem {shown(kind)}", expected=", ".join(known), got=shown(kind),
+            do=nearest(str(kind), known) or "choose one of them, or declare the problem",
+        ))  # fmt: skip
 
     def build(self, data: Mapping[str, Any], context: Any) -> Any:
         """The problem."""
@@ -223,4 +260,5 @@ def parameters_section(schema: Schema) -> Form:
     return Form(dict[str, kind], lambda v: isinstance(v, Mapping), "parameters by name")
 
 
+EXACT = Form(dict[str, FORMULA.type], lambda v: isinstance(v, Mapping), "texts or numbers by field")
 RECORDS = {"Equation": EquationForm, "Reference": ReferenceForm, "Problem": ProblemForm}

@@ -18,7 +18,7 @@ from pinnlab.config.findings import Finding, refusal
 from pinnlab.config.geometry_form import GeometryForm
 from pinnlab.config.leaves import refuse, shown
 from pinnlab.config.overrides import override
-from pinnlab.config.problem_form import RECORDS, equations, parameters_section
+from pinnlab.config.problem_form import EXACT, RECORDS, equations, parameters_section
 from pinnlab.config.schema import Schema
 from pinnlab.config.signature import parameters
 from pinnlab.config.wording import findings_of, gathered
@@ -170,6 +170,7 @@ def run_schema() -> Schema:
         forms={
             **{owner: lambda _: leaves.FORMULA for owner in _FORMULAS},
             ("Data", "source"): lambda _: leaves.TABLE,
+            ("ExactReference", "exact"): lambda _: EXACT,
             ("Mesh", "path"): lambda _: leaves.PATH,
             ("Problem", "equations"): equations,
             ("Problem", "parameters"): parameters_section,

@@ -3,6 +3,7 @@
 Nothing here needs pickle, and nothing heavy (h5py, meshio, scipy) is imported before it is used.
 """
 
+from pinnlab.io.exact_reference import ExactReference as ExactReference
 from pinnlab.io.export import Grid as Grid
 from pinnlab.io.export import export_fields as export_fields
 from pinnlab.io.export import grid as grid
@@ -21,6 +22,7 @@ from pinnlab.io.tables import load_table as load_table
 
 __all__ = [
     "CheckpointFolder",
+    "ExactReference",
     "Grid",
     "Reference",
     "RunLog",

@@ -31,10 +31,12 @@ from typing import Any
 import numpy as np
 
 from pinnlab.errors import DataError, nearest
+from pinnlab.io.exact_reference import ExactReference
 from pinnlab.io.tables import Table, load_table, table_of
 
 _SPEC = ("coordinates", "fields", "axes", "times", "nan")
 _TEXT = ("encoding", "delimiter", "decimal", "header")
+_EXACT = ("exact", "points", "at", "sampler", "seed", "source")
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,20 +200,36 @@ class Reference:
                 _check_finite(f"{kind} '{name}'", array, table, allow_nan=nan == "drop")
         return _assemble(table, values, arrays, axes, drop=nan == "drop")
 
+    @staticmethod
+    def exact(exact: Mapping[str, Any], **options: Any) -> ExactReference:
+        """A reference that is known as functions or texts of the coordinates.
+
+        Args:
+            exact: By field a function, a text or a number.
+            **options: Arguments of :class:`~pinnlab.io.exact_reference.ExactReference`: ``points``,
+                ``at``, ``sampler``, ``seed`` and ``source``.
+
+        Example:
+            >>> Reference.exact({"u": "sin(pi*x)"}, points=100)
+            ExactReference(u at 100 points; exact solution)
+        """
+        return ExactReference(exact, **options)
+
     @classmethod
     def from_spec(
         cls, spec: Mapping[str, Any], folder: str | os.PathLike[str] = "."
-    ) -> "Reference":
+    ) -> "Reference | ExactReference":
         """Read a reference as a configuration describes it: ``{file: ..., coordinates: ...}``.
 
         Args:
-            spec: The key ``file`` and the arguments of `load` by name.
+            spec: The key ``file`` and the arguments of `load` by name; or the arguments of `exact`.
             folder: What a relative ``file`` counts from.
 
         Raises:
             DataError: As `load`, or if a key is unknown or missing.
         """
-        known = ("file", *_SPEC, *_TEXT)
+        functions = "exact" in spec
+        known = _EXACT if functions else ("file", *_SPEC, *_TEXT)
         for key in spec:
             if key not in known:
                 raise DataError(
@@ -220,11 +238,13 @@ class Reference:
                     got=key,
                     do=nearest(key, known) or "remove it",
                 )
+        if functions:
+            return cls.exact(**spec)
         for key in ("file", "coordinates", "fields"):
             if key not in spec:
                 raise DataError(
                     f"A reference needs '{key}'",
-                    expected="file, coordinates and fields",
+                    expected="file, coordinates and fields; or exact",
                     got=", ".join(spec) or "nothing",
                     do=f"add '{key}'",
                 )

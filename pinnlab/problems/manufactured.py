@@ -8,7 +8,6 @@ import torch
 
 from pinnlab.calculus.formula import Formula
 from pinnlab.calculus.jet import Jet, as_jet
-from pinnlab.calculus.sources import tensor_source
 from pinnlab.calculus.substitution import SubstitutedSource
 from pinnlab.conditions.base import Constraint
 from pinnlab.conditions.condition import Condition, as_components
@@ -19,6 +18,7 @@ from pinnlab.conditions.initial import Initial
 from pinnlab.conditions.neumann import Neumann, Robin
 from pinnlab.errors import DeclarationError
 from pinnlab.io.reference import Reference
+from pinnlab.problems.comparison import exact_values
 from pinnlab.problems.problem import Problem
 from pinnlab.sampling.points import Points
 
@@ -71,10 +71,12 @@ def manufactured(problem: Problem, points: int = 4096, **exact: Any) -> Problem:
     }
     rng = np.random.default_rng(0)
     x = problem.domain.sample(points, sampler="sobol", rng=rng).x
+    points_there = Points(torch.as_tensor(x, dtype=torch.float64), problem.coordinates)
+    values = exact_values(problem, solution, points_there)
     reference = Reference(
         problem.coordinates.column_names,
         x,
-        exact_values(problem, solution, x),
+        {k: v.numpy() for k, v in values.items()},
         source="manufactured solution",
     )
     guesses = {k: u.initial for k, u in problem.unknowns.items()}
@@ -84,21 +86,6 @@ def manufactured(problem: Problem, points: int = 4096, **exact: Any) -> Problem:
         reference=reference,
         parameters={**problem.parameters, **guesses},
     )
-
-
-def exact_values(
-    problem: Problem, solution: Mapping[str, Formula], x: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Values of the exact fields at points ``(n, d)``."""
-    tensor = torch.as_tensor(x, dtype=torch.float64)
-    base = tensor_source(problem.coordinates, tensor)
-    env = _coordinates_only(base, problem, Points(tensor, problem.coordinates))
-    out = {}
-    for name, formula in solution.items():
-        value = formula(env)
-        value = value.value if isinstance(value, Jet) else torch.as_tensor(value)
-        out[name] = value.to(torch.float64).expand(len(x)).numpy()
-    return out
 
 
 def _coordinates_only(source: Any, problem: Problem, points: Points) -> Context:

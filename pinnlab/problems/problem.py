@@ -2,7 +2,7 @@
 
 import keyword
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +18,7 @@ from pinnlab.conditions.term import Term
 from pinnlab.errors import DeclarationError, nearest
 from pinnlab.geometry.base import Geometry
 from pinnlab.geometry.foreign import from_deepxde
+from pinnlab.io.exact_reference import ExactReference
 from pinnlab.io.reference import Reference
 from pinnlab.objective.unknown import Unknown
 from pinnlab.typing import Coordinates
@@ -39,7 +40,7 @@ class Problem:
         parameters: Numbers, texts or functions of the coordinates, or :class:`Unknown`, by name.
         regions: Named parts of the domain, for equations that hold in a part only.
         free: Boundary pieces on which no condition is meant to hold.
-        reference: Reference solution, for errors and plots.
+        reference: Reference solution, for errors and plots: points with values, or functions.
         name: For titles and files.
 
     Raises:
@@ -64,8 +65,10 @@ class Problem:
     parameters: Mapping[str, float | Formula | Unknown]
     regions: Mapping[str, Geometry]
     free: tuple[str, ...]
-    reference: Reference | None
+    reference: Reference | ExactReference | None
     name: str
+    # Name and arguments of the function of the catalogue that made it.
+    recipe: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
 
     def __init__(
         self,
@@ -76,7 +79,7 @@ class Problem:
         parameters: Mapping[str, Any] | None = None,
         regions: Mapping[str, Geometry] | None = None,
         free: Sequence[str] = (),
-        reference: Reference | None = None,
+        reference: Reference | ExactReference | None = None,
         name: str = "problem",
     ) -> None:
         if type(domain).__module__.startswith("deepxde."):
@@ -88,10 +91,11 @@ class Problem:
                 got=type(domain).__name__,
                 do="use a geometry of pinnlab or deepxde",
             )
-        if reference is not None and not isinstance(reference, Reference):
+        if reference is not None and not isinstance(reference, Reference | ExactReference):
             raise DeclarationError(
                 "The reference is no Reference",
-                expected="Reference.load('file', ...) or Reference(coordinates, points, fields)",
+                expected="Reference.load('file', ...), Reference.exact({'u': ...}) or "
+                "Reference(coordinates, points, fields)",
                 got=type(reference).__name__,
                 do="load the reference solution first",
             )
@@ -115,6 +119,7 @@ class Problem:
         object.__setattr__(self, "conditions", dict(conditions or {}))
         self._check_regions()
         self._check_pieces()
+        self._check_reference()
         assert self.terms is not None  # recorded now, so that nothing fails later
         for key, condition in self.hard.items():
             record_term(
@@ -249,6 +254,22 @@ class Problem:
                     got=region,
                     do=nearest(region, known) or "declare it: Problem(regions={...})",
                 )
+
+    def _check_reference(self) -> None:
+        reference = self.reference
+        if not isinstance(reference, ExactReference):
+            return
+        reference.check_fits(self.coordinates.names, self.fields)
+        known = (*self.coordinates.names, *self.parameters)
+        for name_of, exact in reference.exact.items():
+            for name in set(Formula(exact).arguments) - Formula(exact).optional:
+                if name not in known:
+                    raise DeclarationError(
+                        f"The exact solution '{name_of}' asks for '{name}', which is not known",
+                        expected=", ".join(known),
+                        got=name,
+                        do=nearest(name, known) or "write it in coordinates and parameters",
+                    )
 
     def _check_pieces(self) -> None:
         for piece in self.free:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pinnlab.problems.comparison import as_points
+
 if TYPE_CHECKING:
     from pinnlab.training.solution import Solution
 
@@ -80,7 +82,7 @@ def _line(solution: "Solution") -> dict[str, Any]:
     (name,) = solution.problem.coordinates.names
     (x,) = _axes(solution, LINE)
     values = solution(**{name: x})
-    reference = solution.problem.reference
+    reference = as_points(solution.problem)
     points = {}
     if reference is not None:
         points = {
@@ -94,7 +96,7 @@ def _plane(solution: "Solution") -> dict[str, Any]:
 
     names = solution.problem.coordinates.names
     time = solution.problem.coordinates.time
-    reference = solution.problem.reference
+    reference = as_points(solution.problem)
     if reference is not None and set(reference.coordinates) == set(names):
         columns = reference.columns
         x, y = columns[names[0]], columns[names[1]]

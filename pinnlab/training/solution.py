@@ -13,9 +13,11 @@ from pinnlab.calculus.recording import Plan
 from pinnlab.calculus.table import Batches, Demand, FieldTable
 from pinnlab.conditions.context import Context
 from pinnlab.errors import DeclarationError, nearest
+from pinnlab.io.exact_reference import ExactReference
 from pinnlab.io.reference import Reference
 from pinnlab.metrics import field_errors
 from pinnlab.objective.state import State
+from pinnlab.problems.comparison import exact_parts
 from pinnlab.problems.problem import Problem
 from pinnlab.sampling.points import Points
 from pinnlab.typing import MultiIndex
@@ -247,11 +249,13 @@ class Solution:
         """Values found for the unknown parameters."""
         return self.state.unknown_values()
 
-    def error(self, reference: Reference | None = None) -> dict[str, dict[str, float]]:
+    def error(
+        self, reference: Reference | ExactReference | None = None
+    ) -> dict[str, dict[str, float]]:
         """Errors of every field that the reference knows.
 
         Args:
-            reference: Points and values; the problem's own by default.
+            reference: Points with values, or functions; the problem's own by default.
 
         Returns:
             Per field ``relative_l2``, ``relative_l1``, ``mse``, ``mae``, ``max_error``, and
@@ -268,6 +272,8 @@ class Solution:
                 got=None,
                 do="pass one, or declare it in the problem",
             )
+        if isinstance(reference, ExactReference):
+            return self._exact_errors(reference)
         columns, coordinates = reference.columns, self.problem.coordinates
         shared = [name for name in self.problem.fields if name in reference.fields]
         if not shared or set(coordinates.column_names) - set(columns):
@@ -286,6 +292,19 @@ class Solution:
             name: field_errors(np.asarray(values[name], dtype=np.float64), reference.fields[name])
             for name in shared
         }
+
+    def _exact_errors(self, reference: ExactReference) -> dict[str, dict[str, float]]:
+        """Errors against functions; only numbers per point outlive a part of the points."""
+        plan = Plan(frozenset((name, ()) for name in reference.fields))
+        here: dict[str, list[Tensor]] = {name: [] for name in reference.fields}
+        there: dict[str, list[Tensor]] = {name: [] for name in reference.fields}
+        parts = exact_parts(self.problem, reference, dtype=self.dtype, device=self.device)
+        for points, exact in parts:
+            window = self._window(points, plan)
+            for name, values in exact.items():
+                here[name].append(window.derivative(name, ()).detach())
+                there[name].append(values)
+        return {name: field_errors(torch.cat(here[name]), torch.cat(there[name])) for name in here}
 
     def plot(self, folder: str | Path | None = None) -> dict[str, Any]:
         """Pictures of every field, beside the reference if there is one.

@@ -143,6 +143,13 @@ CASES: dict[str, Case] = {
         {"D": 0.1, "R": 5.0},
         linear=False,
     ),
+    "allen_cahn_steady": Case(
+        "x y z",
+        {"u": STATIC_3D["u"]},
+        lambda s: lap(s["u"], s["x"], s["y"], s["z"]) + s["u"] - s["u"] ** 3 - s["f"],
+        {"f": "x*y*z"},
+        linear=False,
+    ),
     "black_scholes": Case(
         "S t",
         {"V": "S**2*exp(-t) + sin(S)*t"},
@@ -451,6 +458,13 @@ CASES: dict[str, Case] = {
             d(s["u"], s["t"], 2) - s["c"] ** 2 * lap(s["u"], s["x"]) + s["m"] ** 2 * sp.sin(s["u"])
         ),
         {"c": 1.3, "m": 0.8},
+        linear=False,
+    ),
+    "sine_gordon_steady": Case(
+        "x y z",
+        {"u": STATIC_3D["u"]},
+        lambda s: lap(s["u"], s["x"], s["y"], s["z"]) + sp.sin(s["u"]) - s["f"],
+        {"f": "x*y*z"},
         linear=False,
     ),
     "stokes": Case("x y", STATIC_2D, lambda s: creeping(s, "uv"), {"mu": 0.7, "f": F2}),

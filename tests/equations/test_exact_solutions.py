@@ -23,6 +23,9 @@ EXACT = {
     "allen_cahn: a standing front": (
         "allen_cahn", "x t", {"u": "tanh(x/sqrt(2*0.1/5))"}, {"D": 0.1, "R": 5.0}, ("R", 4.0),
     ),
+    "allen_cahn_steady: a front": (
+        "allen_cahn_steady", "x y", {"u": "tanh((0.6*x + 0.8*y)/sqrt(2))"}, {}, ("f", 0.1),
+    ),
     "black_scholes: a call": (
         "black_scholes", "S t",
         {"V": f"S*{GAUSS.format(D1)} - exp(-0.05*(1 - t))*{GAUSS.format(D2)}"},
@@ -186,6 +189,9 @@ EXACT = {
     ),
     "sine_gordon: a kink": (
         "sine_gordon", "x t", {"u": "4*atan(exp((x - 0.6*t)/0.8))"}, {}, ("m", 1.1),
+    ),
+    "sine_gordon_steady: a kink": (
+        "sine_gordon_steady", "x y", {"u": "4*atan(exp(0.6*x + 0.8*y)) - pi"}, {}, ("f", 0.1),
     ),
     "stokes: flow in a channel": (
         "stokes", "x y", {"u": "y*(1 - y)", "v": "0*x", "p": "-2*0.7*x"}, {"mu": 0.7}, ("mu", 0.8),

@@ -33,10 +33,12 @@ from pinnlab.conditions.dirichlet import Dirichlet
 from pinnlab.conditions.equation import Equation
 from pinnlab.errors import DeclarationError
 from pinnlab.geometry import HyperBall
+from pinnlab.io.exact_reference import ExactReference
 from pinnlab.problems.high_dimension.sums import Interaction
 from pinnlab.problems.high_dimension.three_body import ThreeBody
 from pinnlab.problems.high_dimension.two_body import TwoBody
 from pinnlab.problems.problem import Problem
+from pinnlab.problems.recipe import ready_made
 
 Interactions = Literal["two_body", "three_body"]
 
@@ -81,6 +83,7 @@ class BallSource:
         return self.reaction(*self.solution.value_and_laplacian(x)).to(_rows(x).dtype)
 
 
+@ready_made
 def poisson(dim: int, solution: Interactions = "two_body", seed: int = 0) -> Problem:
     r"""Poisson's equation :math:`-\Delta u = f` on the unit ball.
 
@@ -99,6 +102,7 @@ def poisson(dim: int, solution: Interactions = "two_body", seed: int = 0) -> Pro
     return _on_ball("poisson", equations.poisson, _minus_laplacian, dim, solution, seed)
 
 
+@ready_made
 def allen_cahn(dim: int, solution: Interactions = "two_body", seed: int = 0) -> Problem:
     r"""The Allen-Cahn equation :math:`\Delta u + u - u^3 = f` on the unit ball.
 
@@ -117,6 +121,7 @@ def allen_cahn(dim: int, solution: Interactions = "two_body", seed: int = 0) -> 
     return _on_ball("allen_cahn", equations.allen_cahn_steady, _allen_cahn, dim, solution, seed)
 
 
+@ready_made
 def sine_gordon(dim: int, solution: Interactions = "two_body", seed: int = 0) -> Problem:
     r"""The sine-Gordon equation :math:`\Delta u + \sin u = f` on the unit ball.
 
@@ -147,9 +152,10 @@ def _on_ball(
     return Problem(
         domain=HyperBall("x", dim=dim),
         fields=["u"],
-        equations={name: Equation(equation, sampler="uniform")},
+        equations={name: Equation(equation, sampler="radial")},
         conditions={"surface": Dirichlet(u=0, hard=True)},
         parameters={"f": BallSource(exact, reaction)},
+        reference=ExactReference({"u": exact}, sampler="radial"),
         name=f"{name} on the unit ball in {dim} dimensions",
     )
 
