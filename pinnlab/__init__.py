@@ -19,7 +19,12 @@ from pinnlab._api import solve as solve
 from pinnlab._version import __version__ as __version__
 from pinnlab.aggregation import ConFIG as ConFIG
 from pinnlab.aggregation import Sum as Sum
+from pinnlab.calculus import SDGD as SDGD
+from pinnlab.calculus import STDE as STDE
+from pinnlab.calculus import Exact as Exact
 from pinnlab.calculus import Formula as Formula
+from pinnlab.calculus import ForwardGradient as ForwardGradient
+from pinnlab.calculus import Hutchinson as Hutchinson
 from pinnlab.calculus import abs as abs
 from pinnlab.calculus import advect as advect
 from pinnlab.calculus import biharmonic as biharmonic
@@ -39,12 +44,14 @@ from pinnlab.calculus import maximum as maximum
 from pinnlab.calculus import minimum as minimum
 from pinnlab.calculus import norm as norm
 from pinnlab.calculus import pi as pi
+from pinnlab.calculus import power_sum as power_sum
 from pinnlab.calculus import sign as sign
 from pinnlab.calculus import sin as sin
 from pinnlab.calculus import sinh as sinh
 from pinnlab.calculus import sqrt as sqrt
 from pinnlab.calculus import tan as tan
 from pinnlab.calculus import tanh as tanh
+from pinnlab.calculus import weighted_trace as weighted_trace
 from pinnlab.calculus import where as where
 from pinnlab.conditions import Condition as Condition
 from pinnlab.conditions import Data as Data
@@ -85,6 +92,7 @@ from pinnlab.optim import Adam as Adam
 from pinnlab.optim import Cosine as Cosine
 from pinnlab.optim import Exponential as Exponential
 from pinnlab.optim import LeastSquares as LeastSquares
+from pinnlab.optim import Linear as Linear
 from pinnlab.optim import Optimizer as Optimizer
 from pinnlab.optim import Step as Step
 from pinnlab.problems import PointBudget as PointBudget

@@ -146,7 +146,7 @@ def _check(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.file, arguments.overrides)
     options = {
         name: config.options[name]
-        for name in ("surrogate", "points", "weights", "seed")
+        for name in ("surrogate", "points", "weights", "derivatives", "seed")
         if name in config.options
     }
     report = config.problem.check(**options)
@@ -158,6 +158,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _check_phases(config: Any) -> None:
     """Refuse phases that do not go with the surrogate or the gradients."""
+    from pinnlab.calculus.estimators import estimator_of
     from pinnlab.optim.first_order import Adam
     from pinnlab.problems.assemble import PointBudget, assemble
     from pinnlab.surrogates import MLP
@@ -169,7 +170,12 @@ def _check_phases(config: Any) -> None:
     if not phases:
         return
     surrogate = config.options.get("surrogate") or MLP()
-    assembly = assemble(config.problem, surrogate, budget=PointBudget(interior=16, boundary=16))
+    assembly = assemble(
+        config.problem,
+        surrogate,
+        budget=PointBudget(interior=16, boundary=16),
+        derivatives=estimator_of(config.options.get("derivatives")),
+    )
     for phase in phases:
         phase.start(assembly.objective, config.options.get("gradients"))
 

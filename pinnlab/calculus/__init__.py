@@ -7,6 +7,12 @@ functions the same thing (:mod:`expression` parses the texts), and :mod:`recordi
 derivatives an equation reads.
 """
 
+from pinnlab.calculus.estimators import SDGD as SDGD
+from pinnlab.calculus.estimators import STDE as STDE
+from pinnlab.calculus.estimators import Estimator as Estimator
+from pinnlab.calculus.estimators import Exact as Exact
+from pinnlab.calculus.estimators import ForwardGradient as ForwardGradient
+from pinnlab.calculus.estimators import Hutchinson as Hutchinson
 from pinnlab.calculus.expression import Expression as Expression
 from pinnlab.calculus.expression import number as number
 from pinnlab.calculus.expression import parse as parse
@@ -51,6 +57,8 @@ from pinnlab.calculus.operators import grad as grad
 from pinnlab.calculus.operators import laplacian as laplacian
 from pinnlab.calculus.operators import norm as norm
 from pinnlab.calculus.operators import normal_jets as normal_jets
+from pinnlab.calculus.operators import power_sum as power_sum
+from pinnlab.calculus.operators import weighted_trace as weighted_trace
 from pinnlab.calculus.plan import Plan as Plan
 from pinnlab.calculus.random_sources import FreeSource as FreeSource
 from pinnlab.calculus.random_sources import RandomSource as RandomSource

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 from torch.func import grad
+from torch.nn import functional as F
 
 from pinnlab.calculus.layout import Collapsed, Layout, Slot
 from pinnlab.calculus.taylor import TaylorTensor, UnsupportedOperation, seed
@@ -27,14 +28,15 @@ def propagate(
         module: Maps points ``(n, d)`` to outputs ``(n, c)``, each row from its own point only.
         x: Points ``(n, d)``.
         layout: Slots and the points that each covers.
-        start: The points as a jet, if it is at hand.
+        start: The points as a jet, if they have directions beside their columns.
 
     Returns:
         The jet, its values of shape ``(n, c)``.
     """
+    start = seed(x, layout) if start is None else start
     if not getattr(module, "_taylor_unsupported", False):
         try:
-            return module(seed(x, layout) if start is None else start).stacked()
+            return module(start).stacked()
         except (UnsupportedOperation, TypeError, AttributeError) as reason:
             # What a tensor can do and a jet cannot, such as a comparison, is no error of the
             # module's; if it is, the module fails below on tensors as well.
@@ -46,7 +48,7 @@ def propagate(
                 f" in layer '{where}'" if where else "",
             )
             module._taylor_unsupported = True  # type: ignore[assignment]
-    return (functional_jet if layout.transparent else reference_jet)(module, x, layout)
+    return (functional_jet if layout.transparent else reference_jet)(module, x, layout, start)
 
 
 def _layer_of(error: BaseException, module: nn.Module) -> str:
@@ -58,8 +60,11 @@ def _layer_of(error: BaseException, module: nn.Module) -> str:
     return found
 
 
-def reference_jet(module: nn.Module, x: Tensor, layout: Layout) -> TaylorTensor:
+def reference_jet(
+    module: nn.Module, x: Tensor, layout: Layout, start: TaylorTensor | None = None
+) -> TaylorTensor:
     """The same jet by nested reverse-mode differentiation: slow, and independent of every rule."""
+    rows = _direction_rows(x, layout, start)
     with torch.enable_grad():
         points = x.detach().clone().requires_grad_()
         values = _checked(module, points)
@@ -78,25 +83,49 @@ def reference_jet(module: nn.Module, x: Tensor, layout: Layout) -> TaylorTensor:
                     else (None,)
                 )
                 g = torch.zeros_like(points) if g is None else g
-                for k in range(points.shape[1]):
-                    known[column, (*index[:-1], k)] = g[:, k]
+                for k, row in rows.items():
+                    known[column, (*index[:-1], k)] = _directed(g, row)
             return known[key]
 
         return _assemble(derivative, values.shape[1], layout)
 
 
-def functional_jet(module: nn.Module, x: Tensor, layout: Layout) -> TaylorTensor:
+def functional_jet(
+    module: nn.Module, x: Tensor, layout: Layout, start: TaylorTensor | None = None
+) -> TaylorTensor:
     """The same jet by nested :func:`torch.func.grad`, which can be transformed itself."""
+    rows = _direction_rows(x, layout, start)
 
     def partial(column: int, index: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
         """The function that maps points ``(n, d)`` to one derivative ``(n,)``."""
         if not index:
             return lambda points: module(points)[:, column]
         lower = partial(column, index[:-1])
-        return lambda points: grad(lambda p: lower(p).sum())(points)[:, index[-1]]
+        row = rows[index[-1]]
+        return lambda points: _directed(grad(lambda p: lower(p).sum())(points), row)
 
     width = _checked(module, x).shape[1]
     return _assemble(lambda column, index: partial(column, index)(x), width, layout)
+
+
+def _direction_rows(
+    x: Tensor, layout: Layout, start: TaylorTensor | None
+) -> dict[int, int | Tensor]:
+    """Every direction of a layout as a column, or as its components at each point ``(n, d)``."""
+    directions = layout.first_order
+    slopes = None if start is None else start.directions
+    if slopes is None:
+        return {k: k for k in directions}
+    counts = [layout.counts[layout.position[k,]] for k in directions]
+    return {
+        k: k if k < x.shape[1] else F.pad(row, (0, 0, 0, len(x) - len(row)))
+        for k, row in zip(directions, slopes.each(counts), strict=True)
+    }
+
+
+def _directed(gradient: Tensor, row: int | Tensor) -> Tensor:
+    """One column of a gradient ``(n, d)``, or its product with a direction, ``(n,)``."""
+    return gradient[:, row] if isinstance(row, int) else (gradient * row).sum(-1)
 
 
 def _checked(module: nn.Module, x: Tensor) -> Tensor:

@@ -19,7 +19,19 @@ from pinnlab.calculus.jet import Jet
 from pinnlab.errors import DeclarationError, nearest
 
 CONSTANTS = {"pi": math.pi, "e": math.e}
-_OPERATORS = ("d", "grad", "div", "laplacian", "biharmonic", "dot", "advect", "norm", "curl")
+_OPERATORS = (
+    "d",
+    "grad",
+    "div",
+    "laplacian",
+    "biharmonic",
+    "dot",
+    "advect",
+    "norm",
+    "curl",
+    "power_sum",
+    "weighted_trace",
+)
 FUNCTIONS: dict[str, Callable] = {
     **{name: getattr(functions, name) for name in functions.NAMES},
     **{name: getattr(operators, name) for name in _OPERATORS},
@@ -30,6 +42,7 @@ FUNCTIONS: dict[str, Callable] = {
 _ARGUMENTS = {
     **dict.fromkeys(FUNCTIONS, (1, 1)),
     **dict.fromkeys(("minimum", "maximum", "min", "max", "pow", "dot", "advect"), (2, 2)),
+    **dict.fromkeys(("power_sum", "weighted_trace"), (2, 2)),
     "where": (3, 3),
     "d": (2, 20),
 }

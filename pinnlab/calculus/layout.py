@@ -145,6 +145,11 @@ class Layout:
     transparent: bool = False
     workspace: Workspace = field(default_factory=Workspace, compare=False, repr=False)
 
+    @property
+    def key(self) -> tuple:
+        """What layouts share that carry the same."""
+        return self.slots, self.counts, self.transparent
+
     @cached_property
     def offsets(self) -> tuple[int, ...]:
         """First row of every slot in the stacked array."""

@@ -23,6 +23,8 @@ from pinnlab.calculus.jet import (
     gradient_over,
     is_bare,
     laplacian_over,
+    power_sum_over,
+    weighted_trace_over,
 )
 from pinnlab.calculus.sources import JetSource, Reader, reader
 from pinnlab.errors import DeclarationError
@@ -359,6 +361,56 @@ def biharmonic(u: Any) -> Any:
 
 
 @_prints
+def weighted_trace(u: Any, sigma: Any) -> Jet:
+    r"""The diffusion :math:`\mathrm{tr}(\sigma\sigma^\top \nabla^2 u)` over a vector coordinate.
+
+    Args:
+        u: A scalar field.
+        sigma: A number; an expression of the coordinates, one value a component, for a diagonal σ;
+            a tensor ``(d,)`` or ``(d, r)``; or a function of the coordinates by name that returns
+            ``(n, d, r)``.
+
+    Raises:
+        DeclarationError: If sigma has the wrong shape, or reads a field or something trained.
+    """
+    return weighted_trace_over(as_jet(u), _vector_coordinate(u, "weighted_trace"), sigma)
+
+
+@_prints
+def power_sum(u: Any, order: int) -> Jet:
+    r"""The operator :math:`\sum_i \partial^m u / \partial x_i^m` over a vector coordinate.
+
+    Args:
+        u: A scalar field.
+        order: m, from 1 on.
+    """
+    if not isinstance(order, int) or isinstance(order, bool) or order < 1:
+        raise DeclarationError(
+            f"power_sum got the order {order!r}",
+            expected="a whole number of at least 1",
+            got=repr(order),
+            do="write for example power_sum(u, 3)",
+        )
+    if order == 2:
+        return laplacian_over(as_jet(u), _vector_coordinate(u, "power_sum"))
+    return power_sum_over(as_jet(u), _vector_coordinate(u, "power_sum"), order)
+
+
+def _vector_coordinate(u: Any, what: str) -> str:
+    """The one vector coordinate of space."""
+    coordinates = _coordinates(u, what)
+    space = None if coordinates is None else coordinates.space
+    if space is None or len(space.names) != 1 or space.sizes[0] == 1:
+        raise DeclarationError(
+            f"{what} is defined over a vector coordinate",
+            expected="a field over a domain such as Hypercube('x', dim=100)",
+            got="a constant" if space is None else f"the coordinates {', '.join(space.names)}",
+            do="write the terms one by one, for example 2*u.xx + u.xy",
+        )
+    return space.names[0]
+
+
+@_prints
 def dot(a: Any, b: Any) -> Jet:
     """The scalar product of two vectors."""
     a, b = _vector(a, "dot"), _vector(b, "dot")
@@ -424,4 +476,6 @@ __all__ = [
     "laplacian",
     "norm",
     "normal_jets",
+    "power_sum",
+    "weighted_trace",
 ]

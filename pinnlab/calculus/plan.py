@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from pinnlab.calculus.functionals import Functional
 from pinnlab.typing import Coordinates, MultiIndex
 
 
@@ -11,14 +12,12 @@ class Plan:
 
     Attributes:
         derivatives: Pairs of field and multi-index; the index ``()`` is the value.
-        laplacians: Pairs of field and vector coordinate.
-        gradients: Pairs of field and vector coordinate.
+        functionals: Pairs of field and contraction over a vector coordinate.
         coordinates: Names for printing; does not take part in comparisons.
     """
 
     derivatives: frozenset[tuple[str, MultiIndex]] = frozenset()
-    laplacians: frozenset[tuple[str, str]] = frozenset()
-    gradients: frozenset[tuple[str, str]] = frozenset()
+    functionals: frozenset[tuple[str, Functional]] = frozenset()
     coordinates: Coordinates | None = None
 
     def __eq__(self, other: object) -> bool:
@@ -28,13 +27,12 @@ class Plan:
         return hash(self._key())
 
     def _key(self) -> tuple:
-        return self.derivatives, self.laplacians, self.gradients
+        return self.derivatives, self.functionals
 
     def __or__(self, other: "Plan") -> "Plan":
         return Plan(
             self.derivatives | other.derivatives,
-            self.laplacians | other.laplacians,
-            self.gradients | other.gradients,
+            self.functionals | other.functionals,
             self.coordinates or other.coordinates,
         )
 
@@ -42,16 +40,20 @@ class Plan:
         return any(self._key())
 
     @property
+    def highest(self) -> int:
+        """The highest order of a single derivative."""
+        return max((len(index) for _, index in self.derivatives), default=0)
+
+    @property
     def order(self) -> int:
         """The highest order of differentiation."""
         orders = [len(index) for _, index in self.derivatives]
-        return max([*orders, 2 * bool(self.laplacians), bool(self.gradients)], default=0)
+        return max([*orders, *(found.order for _, found in self.functionals)], default=0)
 
     @property
     def fields(self) -> tuple[str, ...]:
         """The fields that are read, sorted."""
-        pairs = self.derivatives | self.laplacians | self.gradients
-        return tuple(sorted({name for name, _ in pairs}))
+        return tuple(sorted({name for name, _ in self.derivatives | self.functionals}))
 
     def __str__(self) -> str:
         lines = []
@@ -60,8 +62,7 @@ class Plan:
                 (i for f, i in self.derivatives if f == name), key=lambda i: (len(i), i)
             )
             parts = [self._suffix(index) for index in indices]
-            parts += [f"grad({c})" for f, c in sorted(self.gradients) if f == name]
-            parts += [f"laplacian({c})" for f, c in sorted(self.laplacians) if f == name]
+            parts += sorted(found.text(name) for field, found in self.functionals if field == name)
             lines.append(f"{name}: {', '.join(parts)}")
         return "; ".join(lines) or "nothing"
 

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from pinnlab.calculus.functionals import Functional, GradientRows, SquaredGradient, size_of
 from pinnlab.calculus.sources import JetSource, Reader
 from pinnlab.typing import Coordinates, MultiIndex
 
@@ -68,16 +69,11 @@ class RandomSource:
         value = torch.sin(phase + len(index) * torch.pi / 2) @ amplitude
         return value if index else value + self._shift
 
-    def laplacian(self, field: str, name: str) -> Tensor:
-        """The Laplacian over a coordinate, ``(n,)``."""
+    def functional(self, field: str, functional: Functional) -> Tensor:
+        """A contraction of derivatives, ``(n,)`` or ``(n, size)``."""
         amplitude, wave, phase = self._of(field)
-        square = (wave[self.coordinates.slice(name)] ** 2).sum(0)
-        return -torch.sin(phase) @ (amplitude * square)
-
-    def gradient(self, field: str, name: str) -> Tensor:
-        """The gradient over a coordinate, ``(n, size)``."""
-        amplitude, wave, phase = self._of(field)
-        return torch.cos(phase) @ (amplitude * wave[self.coordinates.slice(name)]).T
+        over = wave[self.coordinates.slice(functional.name)]
+        return functional.waves(amplitude, over, phase, self._columns)
 
     def coordinate(self, name: str) -> Tensor:
         """The coordinate's values."""
@@ -126,13 +122,12 @@ class FreeSource:
         """The slot of a derivative, ``(n,)``."""
         return self._draw((field, index))
 
-    def laplacian(self, field: str, name: str) -> Tensor:
-        """The slot of a Laplacian, ``(n,)``."""
-        return self._draw((field, "laplacian", name))
-
-    def gradient(self, field: str, name: str) -> Tensor:
-        """The slot of a gradient, ``(n, size)``."""
-        return self._draw((field, "gradient", name), self.coordinates.size(name))
+    def functional(self, field: str, functional: Functional) -> Tensor:
+        """The slot of a contraction, ``(n,)`` or ``(n, size)``; |∇u|² is that of the slot ∇u."""
+        if isinstance(functional, SquaredGradient):
+            return self.functional(field, GradientRows(functional.name)).square().sum(-1)
+        size = size_of(functional, self.coordinates)
+        return self._draw((field, functional), *((size,) if size else ()))
 
     def coordinate(self, name: str) -> Tensor:
         """The coordinate's values."""

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from pinnlab.calculus.formula import environment
+from pinnlab.calculus.functionals import Functional, GradientRows, SquaredGradient
 from pinnlab.calculus.jet import Constant, Jet
 from pinnlab.calculus.operators import Vector
 from pinnlab.calculus.plan import Plan as Plan
@@ -36,17 +37,14 @@ class _Recorder:
         self.inner = inner
         self.coordinates = inner.coordinates
         self.derivatives: dict[tuple[str, MultiIndex], Tensor] = {}
-        self.laplacians: dict[tuple[str, str], Tensor] = {}
-        self.gradients: dict[tuple[str, str], Tensor] = {}
+        self.functionals: dict[tuple[str, Functional], Tensor] = {}
 
     def derivative(self, field: str, index: MultiIndex) -> Tensor:
         return self._keep(self.derivatives, (field, index), self.inner.derivative(field, index))
 
-    def laplacian(self, field: str, name: str) -> Tensor:
-        return self._keep(self.laplacians, (field, name), self.inner.laplacian(field, name))
-
-    def gradient(self, field: str, name: str) -> Tensor:
-        return self._keep(self.gradients, (field, name), self.inner.gradient(field, name))
+    def functional(self, field: str, functional: Functional) -> Tensor:
+        value = self.inner.functional(field, functional)
+        return self._keep(self.functionals, (field, functional), value)
 
     def coordinate(self, name: str) -> Tensor:
         return self.inner.coordinate(name)
@@ -61,8 +59,7 @@ class _Recorder:
     def plan(self) -> Plan:
         return Plan(
             frozenset(self.derivatives),
-            frozenset(self.laplacians),
-            frozenset(self.gradients),
+            frozenset(self.functionals),
             self.coordinates,
         )
 
@@ -74,6 +71,11 @@ class _Slots(_Recorder):
         if key not in where:
             where[key] = value.detach().clone().requires_grad_()
         return where[key]
+
+    def functional(self, field: str, functional: Functional) -> Tensor:
+        if isinstance(functional, SquaredGradient):  # no slot of its own
+            return self.functional(field, GradientRows(functional.name)).square().sum(-1)
+        return super().functional(field, functional)
 
 
 class _Combined:
@@ -89,13 +91,11 @@ class _Combined:
         values = [part.derivative(field, index) for part in self.parts]
         return self._sum(values, self.base.derivative(field, index))
 
-    def laplacian(self, field: str, name: str) -> Tensor:
-        values = [part.laplacian(field, name) for part in self.parts]
-        return self._sum(values, self.base.laplacian(field, name))
-
-    def gradient(self, field: str, name: str) -> Tensor:
-        values = [part.gradient(field, name) for part in self.parts]
-        return self._sum(values, self.base.gradient(field, name))
+    def functional(self, field: str, functional: Functional) -> Tensor:
+        if isinstance(functional, SquaredGradient):
+            return self.functional(field, GradientRows(functional.name)).square().sum(-1)
+        values = [part.functional(field, functional) for part in self.parts]
+        return self._sum(values, self.base.functional(field, functional))
 
     def coordinate(self, name: str) -> Tensor:
         return self.base.coordinate(name)
@@ -301,13 +301,11 @@ class Dependence:
 
     Attributes:
         derivatives: Per field and multi-index ``(n,)``.
-        laplacians: Per field and vector coordinate ``(n,)``.
-        gradients: Per field and vector coordinate ``(n, size)``.
+        functionals: Per field and functional ``(n,)`` or ``(n, size)``.
     """
 
     derivatives: Mapping[tuple[str, MultiIndex], Tensor]
-    laplacians: Mapping[tuple[str, str], Tensor]
-    gradients: Mapping[tuple[str, str], Tensor]
+    functionals: Mapping[tuple[str, Functional], Tensor]
 
 
 def dependence(
@@ -336,8 +334,7 @@ def dependence(
         parts = components(function(environment(slots, tuple(fields), extra, normals)), n)
     leaves = [
         *slots.derivatives.values(),
-        *slots.laplacians.values(),
-        *slots.gradients.values(),
+        *slots.functionals.values(),
     ]
     out = []
     for k, part in enumerate(parts):
@@ -352,8 +349,7 @@ def dependence(
         out.append(
             Dependence(
                 {key: next(filled) for key in slots.derivatives},
-                {key: next(filled) for key in slots.laplacians},
-                {key: next(filled) for key in slots.gradients},
+                {key: next(filled) for key in slots.functionals},
             )
         )
     return out

@@ -51,10 +51,12 @@ class Units:
         where = self.columns.view(-1, *[1] * self.scale.ndim).expand(*self.scale.shape, 1)
         return out.scatter_(-1, where, self.scale[..., None])
 
-    def dot(self, other: Tensor) -> Tensor:
-        """Scalar products with a vector per point ``(n, d)``, as ``(k, n)``."""
-        picked = other[:, self.columns].T
-        return picked * (self.scale if self.varying else self.scale[:, None])
+    def cut(self, start: int, stop: int) -> "Units":
+        """Of every direction the components from ``start`` to ``stop``."""
+        inside = (self.columns >= start) & (self.columns < stop)
+        inside = inside[:, None] if self.varying else inside
+        columns = (self.columns - start).clamp(0, stop - start - 1)
+        return Units(columns, self.scale * inside)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,11 +89,9 @@ class Rows:
         """The directions themselves."""
         return self.rows
 
-    def dot(self, other: Tensor) -> Tensor:
-        """Scalar products with a vector per point ``(n, d)``, as ``(k, n)``."""
-        if self.varying:
-            return torch.einsum("knd,nd->kn", self.rows, other[: self.rows.shape[1]])
-        return self.rows @ other.T
+    def cut(self, start: int, stop: int) -> "Rows":
+        """Of every direction the components from ``start`` to ``stop``."""
+        return Rows(self.rows[..., start:stop])
 
 
 Part = Units | Rows
@@ -149,18 +149,9 @@ class Slopes:
                 out.append(one[:count] if part.varying else one.expand(count, -1))
         return out
 
-    def dots(self, other: Tensor) -> list[Tensor]:
-        """Scalar product of every direction with a vector per point ``(n, d)``, ``(n,)`` each.
-
-        Of a direction that differs from point to point, at its own points only.
-        """
-        return [row for part in self.parts for row in _dots(part, other).unbind(0)]
-
-
-def _dots(part: Part, other: Tensor) -> Tensor:
-    if isinstance(part, Units) and part.varying:
-        return part.dot(other[: part.scale.shape[1]])
-    return part.dot(other)
+    def cut(self, start: int, stop: int) -> "Slopes":
+        """Of every direction the components from ``start`` to ``stop``."""
+        return Slopes([part.cut(start, stop) for part in self.parts], stop - start)
 
 
 def _joined(parts: Sequence[Part], width: int) -> tuple[Part, ...]:

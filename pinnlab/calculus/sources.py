@@ -7,12 +7,15 @@ source here knows no surrogate: :class:`PointSource` has coordinates and normals
 """
 
 from functools import lru_cache
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from torch import Tensor
 
 from pinnlab.errors import DeclarationError, nearest
 from pinnlab.typing import Coordinates, MultiIndex
+
+if TYPE_CHECKING:
+    from pinnlab.calculus.functionals import Functional
 
 
 @runtime_checkable
@@ -25,12 +28,8 @@ class JetSource(Protocol):
         """The derivative with the given sorted columns, ``(n,)``; ``()`` is the value."""
         ...
 
-    def laplacian(self, field: str, name: str) -> Tensor:
-        """Sum of second derivatives over the columns of coordinate ``name``, ``(n,)``."""
-        ...
-
-    def gradient(self, field: str, name: str) -> Tensor:
-        """First derivatives over the columns of coordinate ``name``, ``(n, size)``."""
+    def functional(self, field: str, functional: "Functional") -> Tensor:
+        """A contraction of derivatives over a vector coordinate, ``(n,)`` or ``(n, size)``."""
         ...
 
     def coordinate(self, name: str) -> Tensor:
@@ -82,17 +81,21 @@ class Reader:
             value = self._values[key] = self.source.derivative(field, index)
         return value
 
-    def laplacian(self, field: str, name: str) -> Tensor:
-        """The Laplacian of a field over a coordinate, ``(n,)``."""
-        return self._once(("laplacian", field, name))
-
-    def gradient(self, field: str, name: str) -> Tensor:
-        """The gradient of a field over a coordinate, ``(n, size)``."""
-        return self._once(("gradient", field, name))
+    def functional(self, field: str, functional: "Functional") -> Tensor:
+        """A contraction of derivatives over a vector coordinate, ``(n,)`` or ``(n, size)``."""
+        key = (field, functional)
+        value = self._values.get(key)
+        if value is None:
+            value = self._values[key] = self.source.functional(field, functional)
+        return value
 
     def coordinate(self, name: str) -> Tensor:
         """A coordinate, ``(n,)`` or ``(n, size)``."""
-        return self._once(("coordinate", name))
+        key = ("coordinate", name)
+        value = self._values.get(key)
+        if value is None:
+            value = self._values[key] = self.source.coordinate(name)
+        return value
 
     def normal(self) -> Tensor:
         """The outward normals, ``(n, d_space)``.
@@ -110,12 +113,6 @@ class Reader:
                 got="points without normals",
                 do="let the condition sit on the boundary, for example on='right'",
             )
-        return value
-
-    def _once(self, key: tuple[str, ...]) -> Tensor:
-        value = self._values.get(key)
-        if value is None:
-            value = self._values[key] = getattr(self.source, key[0])(*key[1:])
         return value
 
 
@@ -152,11 +149,7 @@ class PointSource:
         """Refused: there are no fields."""
         raise _no_field(field, ())
 
-    def laplacian(self, field: str, name: str) -> Tensor:
-        """Refused: there are no fields."""
-        raise _no_field(field, ())
-
-    def gradient(self, field: str, name: str) -> Tensor:
+    def functional(self, field: str, functional: "Functional") -> Tensor:
         """Refused: there are no fields."""
         raise _no_field(field, ())
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from pinnlab.calculus.jet import Jet, as_jet, gradient_over, laplacian_over
+from pinnlab.calculus.functionals import Functional, size_of
+from pinnlab.calculus.jet import Jet, as_jet, contracted
 from pinnlab.calculus.sources import JetSource, Reader, reader
 from pinnlab.typing import MultiIndex
 
@@ -44,18 +45,13 @@ class SubstitutedSource:
             return self._base.derivative(field, index)
         return self._full(self.jet(field, index))
 
-    def laplacian(self, field: str, name: str) -> Tensor:
-        """The Laplacian of a field over a coordinate, ``(n,)``."""
+    def functional(self, field: str, functional: Functional) -> Tensor:
+        """A contraction of derivatives, ``(n,)`` or ``(n, size)``."""
         if not self._has(field):
-            return self._base.laplacian(field, name)
-        return self._full(laplacian_over(self.jet(field), name))
-
-    def gradient(self, field: str, name: str) -> Tensor:
-        """The gradient of a field over a coordinate, ``(n, size)``."""
-        if not self._has(field):
-            return self._base.gradient(field, name)
-        x = self._base.coordinate(name)
-        return gradient_over(self.jet(field), name).value.to(x.dtype).expand(x.shape)
+            return self._base.functional(field, functional)
+        value = self._full(contracted(self.jet(field), functional, self._base))
+        size = size_of(functional, self.coordinates)
+        return value.expand(-1, size) if size else value
 
     def coordinate(self, name: str) -> Tensor:
         """The coordinate's values."""

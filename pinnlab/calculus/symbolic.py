@@ -12,7 +12,9 @@ from typing import Any
 from pinnlab.calculus import functions
 from pinnlab.calculus import jet as jets
 from pinnlab.calculus.formula import Formula
+from pinnlab.calculus.functionals import DirectionalDerivative, PowerSum, WeightedTrace
 from pinnlab.calculus.jet import Jet, Operation
+from pinnlab.calculus.known import Known
 from pinnlab.calculus.recording import Equation, trace
 from pinnlab.errors import DeclarationError
 from pinnlab.typing import Coordinates
@@ -162,6 +164,14 @@ def _subscripted(name: str, subscript: str) -> str:
     return f"{{{base}}}_{{{subscript}}}" if "_" in base else f"{base}_{{{subscript}}}"
 
 
+_CONTRACTIONS = {
+    "gradient": r"\nabla {}",
+    "laplacian": r"\Delta {}",
+    "biharmonic": r"\Delta^2 {}",
+    "squared_gradient": r"\left|\nabla {}\right|^2",
+}
+
+
 def _latex(jet: Jet) -> tuple[str, float]:
     if isinstance(jet, Operation):
         return _latex_operation(jet)
@@ -172,16 +182,34 @@ def _latex(jet: Jet) -> tuple[str, float]:
         names = [_name(coordinates.suffix((k,))) for k in jet.index]
         glue = "" if all(len(name) == 1 for name in names) else " "
         return _subscripted(jet.field, glue.join(names)), 10
-    if isinstance(jet, jets.Gradient):
-        return rf"\nabla {_name(jet.field)}", 3
-    if isinstance(jet, jets.Laplacian):
-        return rf"\Delta {_name(jet.field)}", 3
+    if isinstance(jet, jets.Contraction):
+        return _latex_contraction(jet)
     if isinstance(jet, jets.Normal) and not jet._width:
         return f"n_{{{_name(str(jet).partition('.')[2])}}}", 10
     text, precedence = jet._text()
     if isinstance(jet, jets.Constant) and jet.name is None:
         return _latex_number(text), precedence
     return _name(text), precedence
+
+
+def _latex_contraction(jet: jets.Contraction) -> tuple[str, float]:
+    what, u = jet.what, _name(jet.field)
+    if isinstance(what, DirectionalDerivative):
+        return rf"{_known(what.direction)} \cdot \nabla {u}", 2
+    if isinstance(what, WeightedTrace):
+        sigma = _known(what.factor.value)
+        return rf"\mathrm{{tr}}\left({sigma} {sigma}^\top \nabla^2 {u}\right)", 10
+    if isinstance(what, PowerSum):
+        return rf"\sum_i \partial_i^{{{what.power}}} {u}", 1
+    return _CONTRACTIONS[what.kind].format(u), 3
+
+
+def _known(value: Any) -> str:
+    """A known vector or matrix: as it is written where that is short, else a letter."""
+    text = str(value)
+    if text.isidentifier():
+        return _name(text)
+    return r"\mathbf{b}" if isinstance(value, Known) else r"\sigma"
 
 
 def _latex_number(text: str) -> str:

@@ -6,55 +6,86 @@ that every slot of the layout covers a prefix of the rows. :class:`Window` is th
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from pinnlab.calculus.directions import Directions, Drawn
+from pinnlab.calculus.estimators import Estimator, Exact
+from pinnlab.calculus.functionals import Functional, Reading
 from pinnlab.calculus.layout import Collapsed, Layout, Slot, closure
+from pinnlab.calculus.polarisation import cheapest
 from pinnlab.calculus.recording import Plan
 from pinnlab.calculus.taylor import TaylorTensor, seed
 from pinnlab.errors import DeclarationError
 from pinnlab.sampling.points import Points
-from pinnlab.typing import Coordinates, MultiIndex
+from pinnlab.typing import MultiIndex
 
 
 @dataclass(frozen=True)
 class Demand:
-    """The slots one point set needs, and the sums of second derivatives carried as one slot.
+    """The slots one point set needs, and the sums of derivatives carried as one slot.
 
     Args:
         slots: Multi-indices and collapsed sums.
         shares: Multi-index to the (collapsed slot, divisor) whose value stands for it; the other
             members of that sum read zero.
+        silent: The other members.
+        readings: How each contraction of a field over a vector coordinate follows from slots.
+        twins: The same from other random directions, for residuals that are multiplied by an
+            independent estimate of themselves; empty if they are squared.
     """
 
     slots: frozenset[Slot]
     shares: Mapping[MultiIndex, tuple[Collapsed, float]]
+    silent: frozenset[MultiIndex] = frozenset()
+    readings: Mapping[Functional, Reading] = field(default_factory=dict)
+    twins: Mapping[Functional, Reading] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, plan: Plan, coordinates: Coordinates, collapsed: Collapsed | None) -> "Demand":
-        """The demand of a derivative plan, with its second derivatives collapsed if asked for."""
-        slots: set[Slot] = {()}
+    def of(
+        cls,
+        plan: Plan,
+        directions: Directions,
+        estimator: Estimator | None = None,
+        sums: Mapping[MultiIndex, float] | None = None,
+    ) -> "Demand":
+        """The demand of a derivative plan.
+
+        Args:
+            plan: What is read.
+            directions: Gives further directions of differentiation their numbers.
+            estimator: How contractions over vector coordinates are obtained; exactly by default.
+            sums: Coefficients of the derivatives of highest order that all residuals read through
+                one sum only.
+        """
+        estimator = estimator or Exact()
+        members = frozenset(sums or ())
+        slots: set[Slot] = {(), *(index for _, index in plan.derivatives if index not in members)}
+        readings: dict[Functional, Reading] = {}
+        twins: dict[Functional, Reading] = {}
+        for functional in sorted({found for _, found in plan.functionals}, key=str):
+            readings[functional] = estimator.reading(functional, directions)
+            if estimator.unbiased:
+                twins[functional] = estimator.reading(functional, directions, replica=1)
+        for reading in (*readings.values(), *twins.values()):
+            slots.update(reading.slots)
         shares: dict[MultiIndex, tuple[Collapsed, float]] = {}
-        if collapsed is not None:
-            index, coefficient = collapsed.terms[0]
+        if sums:
+            index, coefficient = next(iter(sums.items()))
+            name = directions.coordinates.names[0]
+            collapsed = cheapest(name, sums, slots, directions)
             shares[index] = (collapsed, coefficient)
             slots.add(collapsed)
-        members = {index for index, _ in collapsed.terms} if collapsed else set()
-        slots.update(index for _, index in plan.derivatives if index not in members)
-        for _, name in plan.laplacians:
-            slots.add(vector_laplacian(coordinates, name))
-        for _, name in plan.gradients:
-            part = coordinates.slice(name)
-            slots.update((k,) for k in range(part.start, part.stop))
-        return cls(frozenset(slots), shares)
+        twinned = any(reading.family is not None for reading in twins.values())
+        silent = members - set(shares)
+        return cls(frozenset(slots), shares, silent, readings, twins if twinned else {})
 
-
-def vector_laplacian(coordinates: Coordinates, name: str) -> Collapsed:
-    """The Laplacian over all columns of a vector coordinate as one slot."""
-    part = coordinates.slice(name)
-    return Collapsed(tuple(((k, k), 1.0) for k in range(part.start, part.stop)))
+    @property
+    def random(self) -> bool:
+        """Whether anything is estimated."""
+        return any(reading.family is not None for reading in self.readings.values())
 
 
 class Batches:
@@ -64,30 +95,59 @@ class Batches:
         points: The point sets.
         demands: What each set needs.
         transparent: See :class:`~pinnlab.calculus.layout.Layout`.
+        layouts: Layouts of earlier batches, to which a new one is added. One that comes again
+            keeps its tables and the memory that its passes reuse.
     """
 
     def __init__(
-        self, points: Sequence[Points], demands: Sequence[Demand], *, transparent: bool = False
+        self,
+        points: Sequence[Points],
+        demands: Sequence[Demand],
+        *,
+        transparent: bool = False,
+        layouts: dict[tuple, Layout] | None = None,
     ) -> None:
-        sizes = [len(closure(demand.slots)) for demand in demands]
-        self.arrangement = sorted(range(len(points)), key=lambda k: -sizes[k])
+        closures = [closure(demand.slots) for demand in demands]
+        self.arrangement = sorted(range(len(points)), key=lambda k: -len(closures[k]))
         self.starts = [0] * len(points)
         start, needed = 0, {}
         for k in self.arrangement:
             self.starts[k] = start
             start += len(points[k])
-            for slot in closure(demands[k].slots):
+            for slot in closures[k]:
                 needed[slot] = start
         # Every demand is downward closed, so a slot covers at least what its derivatives cover.
         slots = closure(needed)
-        self.layout = Layout(slots, tuple(needed[slot] for slot in slots), transparent)
+        counts = tuple(needed[slot] for slot in slots)
+        made = Layout(slots, counts, transparent)
+        self.layout = made if layouts is None else layouts.setdefault(made.key, made)
         self.points, self.demands = points, demands
-        self.x = torch.cat([points[k].x for k in self.arrangement])
-        self.start = seed(self.x, self.layout)
+        sets = [points[k].x for k in self.arrangement]
+        self.x = sets[0] if len(sets) == 1 else torch.cat(sets)
+        self.drawn: Drawn | None = None
 
-    def window(self, k: int, fields: "FieldTable") -> "Window":
-        """The fields on point set ``k``."""
-        return Window(fields, self.points[k], self.starts[k], self.demands[k])
+    def draw(self, directions: Directions, generator: torch.Generator) -> Drawn:
+        """Draw the directions of differentiation anew."""
+        self.drawn = directions.draw(self.layout, self.x, generator)
+        return self.drawn
+
+    @property
+    def start(self) -> TaylorTensor:
+        """The points as a jet along the directions drawn last."""
+        slopes = self.drawn.slopes if self.drawn is not None else None
+        return seed(self.x, self.layout, slopes)
+
+    def window(self, k: int, fields: "FieldTable", *, twin: bool = False) -> "Window":
+        """The fields on point set ``k``, from the one or the other random directions."""
+        return Window(fields, self.points[k], self.starts[k], self.demands[k], self.drawn, twin)
+
+
+def exact_batches(points: Sequence[Points], plans: Sequence[Plan]) -> Batches:
+    """Point sets with all that is read on them, nothing estimated."""
+    directions = Directions(points[0].coordinates)
+    batches = Batches(points, [Demand.of(plan, directions) for plan in plans])
+    batches.draw(directions, torch.Generator(batches.x.device))
+    return batches
 
 
 class FieldTable:
@@ -139,11 +199,21 @@ class FieldTable:
 class Window:
     """The fields on one point set, as a :class:`~pinnlab.calculus.sources.JetSource`."""
 
-    def __init__(self, table: FieldTable, points: Points, start: int, demand: Demand) -> None:
+    def __init__(
+        self,
+        table: FieldTable,
+        points: Points,
+        start: int,
+        demand: Demand,
+        drawn: Drawn | None = None,
+        twin: bool = False,
+    ) -> None:
         self.table, self.points, self.demand = table, points, demand
         self.start, self.stop = start, start + len(points)
         self.coordinates = points.coordinates
         self._columns = points.columns
+        self._drawn = drawn
+        self._readings = demand.twins if twin else demand.readings
 
     def derivative(self, field: str, index: MultiIndex) -> Tensor:
         """A derivative of a field, ``(n,)``."""
@@ -152,21 +222,17 @@ class Window:
             slot, divisor = share
             value = self.table.read(field, slot, self.start, self.stop)
             return value if divisor == 1.0 else value / divisor
-        if len(index) == 2 and any(
-            index == member for slot, _ in self.demand.shares.values() for member, _ in slot.terms
-        ):
+        if index in self.demand.silent:
             return self.points.x.new_zeros(len(self.points))
         return self.table.read(field, index, self.start, self.stop)
 
-    def laplacian(self, field: str, name: str) -> Tensor:
-        """The Laplacian over a vector coordinate, ``(n,)``."""
-        slot = vector_laplacian(self.coordinates, name)
-        return self.table.read(field, slot, self.start, self.stop)
-
-    def gradient(self, field: str, name: str) -> Tensor:
-        """The gradient over a vector coordinate, ``(n, size)``."""
-        part = self.coordinates.slice(name)
-        return torch.stack([self.derivative(field, (k,)) for k in range(part.start, part.stop)], -1)
+    def functional(self, field: str, functional: Functional) -> Tensor:
+        """A contraction over a vector coordinate, ``(n,)`` or ``(n, size)``."""
+        reading = self._readings[functional]
+        values = [self.table.read(field, s, self.start, self.stop) for s in reading.slots]
+        families = self._drawn.families if self._drawn is not None else {}
+        part = families.get(reading.family) if reading.family is not None else None
+        return reading.combine(values, part)
 
     def coordinate(self, name: str) -> Tensor:
         """A coordinate, ``(n,)`` or ``(n, size)``."""
@@ -177,25 +243,29 @@ class Window:
         return self.points.normals
 
 
-def collapse(plan: Plan, ratios: Mapping[tuple[str, MultiIndex], float] | None) -> Collapsed | None:
-    """The sum that may stand for all second derivatives of a plan, or None.
+def collapse(
+    plan: Plan, ratios: Mapping[tuple[str, MultiIndex], float] | None
+) -> dict[MultiIndex, float] | None:
+    """The sum that may stand for all derivatives of highest order of a plan, or None.
 
     Args:
         plan: The derivatives read on one point set.
-        ratios: For each second derivative read, its coefficient in the one linear combination
-            through which all residuals of the set see it; None if there is no such combination.
+        ratios: For each derivative of highest order that is read, its coefficient in the one
+            linear combination through which all residuals of the set see it; None if there is no
+            such combination.
 
     Returns:
-        A collapsed slot if at least two second derivatives of every field enter by the same sum.
+        The coefficients, if at least two derivatives of every field enter by the same sum.
     """
-    if ratios is None or any(len(index) > 2 for _, index in plan.derivatives):
+    if not ratios:
         return None
-    sums = {}
-    for (field, index), ratio in ratios.items():
-        sums.setdefault(field, {})[index] = ratio
+    sums: dict[str, dict[MultiIndex, float]] = {}
+    for (name, index), ratio in ratios.items():
+        sums.setdefault(name, {})[index] = ratio
     shapes = {tuple(sorted(terms.items())) for terms in sums.values()}
-    if len(shapes) != 1:
+    highest = {index for _, index in plan.derivatives if len(index) == plan.highest}
+    if len(shapes) != 1 or highest != {index for _, index in ratios}:
         return None
-    terms = shapes.pop()
-    # One second derivative costs as much alone; a mixed one would need its own first derivatives.
-    return Collapsed(terms) if len(terms) >= 2 else None
+    terms = dict(shapes.pop())
+    # One derivative costs as much alone.
+    return terms if len(terms) >= 2 else None

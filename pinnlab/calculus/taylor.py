@@ -32,7 +32,7 @@ from pinnlab.calculus.kernels import compose_slot
 from pinnlab.calculus.layout import Collapsed, Layout, Slot, order
 from pinnlab.calculus.pointwise import KINKED, POINTWISE, Derivatives, power
 from pinnlab.calculus.product import Product
-from pinnlab.calculus.slopes import Rows, Slopes, Units
+from pinnlab.calculus.slopes import Part, Rows, Slopes, Units
 from pinnlab.errors import DeclarationError
 
 
@@ -223,7 +223,7 @@ class TaylorTensor:
             a, b = _same_axes(self.stacked(), other.stacked())
             return self._with(a.data + b.data)  # type: ignore[operator]
         constant = self._constant(other)
-        directions = self._directions
+        directions = self.directions
         if directions is not None and _fits(constant, self.shape):
             return TaylorTensor(self.layout, value=self._value + constant, slopes=directions)  # type: ignore[operator]
         if self.data is None:
@@ -237,14 +237,14 @@ class TaylorTensor:
     __radd__ = __add__
 
     @property
-    def _directions(self) -> Slopes | None:
+    def directions(self) -> Slopes | None:
         """The slopes of the points themselves, scaled and shifted at most."""
         self._settle()
         return self._slopes if self._data is None and isinstance(self._slopes, Slopes) else None
 
     def _scaled(self, factor: Any) -> "TaylorTensor":
         """Times a constant that broadcasts over the points."""
-        directions = self._directions
+        directions = self.directions
         if directions is not None and _fits(factor, self.shape):
             value = self._value * factor  # type: ignore[operator]
             return TaylorTensor(self.layout, value=value, slopes=directions.times(factor))
@@ -289,7 +289,7 @@ class TaylorTensor:
         return compose(self * math.log(base), POINTWISE[torch.exp])
 
     def __matmul__(self, matrix: Tensor) -> "TaylorTensor":
-        if self._directions is not None and matrix.ndim == 2:
+        if self.directions is not None and matrix.ndim == 2:
             return _affine_part(self, [Layer(matrix.T)])[0]
         return self._linear_map(lambda t: t @ matrix)
 
@@ -299,7 +299,23 @@ class TaylorTensor:
             keys = (slice(None),) * (self.ndim - 1) + (keys[1],)
         if keys[0] != slice(None):
             raise UnsupportedOperation("indexing of the points axis")
+        if len(keys) == 2 and self.directions is not None:
+            return self._columns(keys[1])
         return self._linear_map(lambda t: t[keys])
+
+    def _columns(self, key: Any) -> "TaylorTensor":
+        """Some columns of the points, of which the directions are cut as well."""
+        width = self.shape[1]
+        if isinstance(key, int):
+            column = self._columns(slice(key % width, key % width + 1))
+            return column._linear_map(lambda t: t[..., 0])
+        if isinstance(key, slice) and key.step in (None, 1):
+            start, stop, _ = key.indices(width)
+            if (start, stop) == (0, width):
+                return self
+            value, slopes = self._value[:, start:stop], self._slopes.cut(start, stop)  # type: ignore[index,union-attr]
+            return TaylorTensor(self.layout, value=value, slopes=slopes)
+        return self._linear_map(lambda t: t[:, key])
 
     def unsqueeze(self, dim: int) -> "TaylorTensor":
         """Insert a trailing axis."""
@@ -445,13 +461,10 @@ def _affine_part(start: TaylorTensor, layers: list[Layer]) -> tuple[TaylorTensor
             rest = [] if function is None else [Layer(function=function)]
             return start._with(start._written(weight, bias)), [*rest, *layers[1:]]
         slopes: Any = start._slopes
-        start = TaylorTensor(
-            start.layout,
-            value=F.linear(start.value, weight, bias),  # type: ignore[arg-type]
-            slopes=slopes.linear(weight)
-            if isinstance(slopes, Slopes)
-            else F.linear(slopes, weight),  # type: ignore[arg-type]
-        )
+        assert weight is not None
+        mapped = slopes.linear(weight) if isinstance(slopes, Slopes) else F.linear(slopes, weight)
+        value = F.linear(start.value, weight, bias)
+        start = TaylorTensor(start.layout, value=value, slopes=mapped)
         layers = layers[1:]
     return start, layers
 
@@ -539,7 +552,7 @@ def _linear(x: TaylorTensor, weight: Tensor, bias: Tensor | None = None) -> Tayl
         raise UnsupportedOperation(f"a linear layer on a jet of shape {tuple(x.shape)}")
     if not x.layout.transparent:
         return _put_off(x, Layer(weight, bias), len(weight))
-    if x._directions is not None or x.data is None:
+    if x.directions is not None or x.data is None:
         return _affine_part(x, [Layer(weight, bias)])[0]
     out = F.linear(x.data, weight)
     if bias is not None:
@@ -592,7 +605,7 @@ def _sum_of_function(z: TaylorTensor) -> TaylorTensor | None:
         if len(layers) != 1 or layers[0].weight is not None or layers[0].bias is not None:
             return None
         function = layers[0].function
-    directions = start._directions
+    directions = start.directions
     if directions is None or z.layout.transparent:
         return None
     x, layout = start.value, z.layout
@@ -629,10 +642,7 @@ def _sums_along(
         total = x.new_zeros(count)
         for start in range(0, x.shape[1], SUM_COLUMNS):
             some = slice(start, start + SUM_COLUMNS)
-            vectors = [
-                part.rows[k][..., :count, some] if part.varying else part.rows[k][some]
-                for part, k in chosen
-            ]  # type: ignore[union-attr]
+            vectors = [_row(part, k, count)[..., some] for part, k in chosen]
             weight = math.prod(vectors[1:], start=vectors[0])
             slope = weight if function is None else function(x[:count, some], m)[m] * weight
             total = total + slope.sum(-1)
@@ -647,13 +657,18 @@ def _sums_along(
     return out
 
 
-def _component(part: Units | Rows, k: int, column: Tensor, count: int) -> Tensor:
+def _row(part: Part, k: int, count: int) -> Tensor:
+    """One direction that is no unit vector, ``(d,)`` or ``(count, d)``."""
+    assert isinstance(part, Rows)
+    return part.rows[k, :count] if part.varying else part.rows[k]
+
+
+def _component(part: Part, k: int, column: Tensor, count: int) -> Tensor:
     """The component of a direction at one column, ``()`` or ``(count,)``."""
     if isinstance(part, Units):
         scale = part.scale[k, :count] if part.varying else part.scale[k]
         return torch.where(part.columns[k] == column[0], scale, torch.zeros_like(scale))
-    rows = part.rows[k][:count] if part.varying else part.rows[k]
-    return rows.index_select(-1, column)[..., 0]
+    return _row(part, k, count).index_select(-1, column)[..., 0]
 
 
 def _pointwise_rule(torch_function: Callable, derivatives: Derivatives) -> Callable:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pinnlab.calculus.functionals import Functional
 from pinnlab.calculus.recording import Plan, RandomSource
 from pinnlab.conditions.base import Constraint, Declared, stack_columns
 from pinnlab.conditions.context import Context
@@ -45,8 +46,7 @@ class Probe:
         self._free, self._spread = free, spread
         self._generator = torch.Generator().manual_seed(seed)
         self.read: dict[tuple[str, Any], Tensor] = {}
-        self.laplacians: set[tuple[str, str]] = set()
-        self.gradients: set[tuple[str, str]] = set()
+        self.contracted: dict[tuple[str, Functional], Tensor] = {}
 
     def derivative(self, field: str, index: MultiIndex) -> Tensor:
         """A derivative of a field, ``(n,)``."""
@@ -66,15 +66,12 @@ class Probe:
                 self.read[key] = self._smooth.derivative(field, index)
         return self.read[key]
 
-    def laplacian(self, field: str, name: str) -> Tensor:
-        """The Laplacian over a vector coordinate, ``(n,)``."""
-        self.laplacians.add((field, name))
-        return self._smooth.laplacian(field, name)
-
-    def gradient(self, field: str, name: str) -> Tensor:
-        """The gradient over a vector coordinate, ``(n, size)``."""
-        self.gradients.add((field, name))
-        return self._smooth.gradient(field, name)
+    def functional(self, field: str, functional: Functional) -> Tensor:
+        """A contraction of derivatives over a vector coordinate, ``(n,)`` or ``(n, size)``."""
+        key = (field, functional)
+        if key not in self.contracted:
+            self.contracted[key] = self._smooth.functional(field, functional)
+        return self.contracted[key]
 
     def coordinate(self, name: str) -> Tensor:
         """A coordinate."""
@@ -89,8 +86,7 @@ class Probe:
         """What has been read."""
         return Plan(
             frozenset(self.read),
-            frozenset(self.laplacians),
-            frozenset(self.gradients),
+            frozenset(self.contracted),
             self.coordinates,
         )
 
@@ -183,10 +179,10 @@ def record_term(name: str, constraint: Constraint, declared: Declared) -> Term:
     )
 
 
-def second_order_ratios(
+def leading_ratios(
     terms: Sequence[Term], placement: Placement, declared: Declared
 ) -> dict[tuple[str, MultiIndex], float] | None:
-    r"""The one combination of second derivatives that all terms of a point set read, if any.
+    r"""The one combination of derivatives of highest order that all terms of a set read, if any.
 
     If ∂F/∂u_β = c ∂F/∂u_α with the same number c at every point and for every value of the jets,
     then F depends on u_α and u_β through u_α + c u_β only, and the sum can be propagated as one.
@@ -194,9 +190,13 @@ def second_order_ratios(
     must be defined, then ones of all sizes and signs, so that a formula with cases shows each.
 
     Returns:
-        Per field the coefficient of each second derivative relative to the first one; None if the
-        second derivatives enter in more than one combination.
+        Per field the coefficient of each derivative relative to the first one; None if they enter
+        in more than one combination, or the highest order is below two.
     """
+    plans = [plan for term in terms for plan in term.plans]
+    highest = max((plan.highest for plan in plans), default=0)
+    if highest < 2:
+        return None
     ratios: dict[tuple[str, MultiIndex], float] = {}
     rng = np.random.default_rng(2)
     for trial in range(3):
@@ -212,18 +212,16 @@ def second_order_ratios(
                 return None
             probe = Probe(points, free=True, spread=trial > 0, seed=trial)
             block = term.residual([Context(probe, declared.fields, values, points)])
-            second = {k: v for k, v in probe.read.items() if len(k[1]) == 2}
-            if probe.laplacians or any(len(index) > 2 for _, index in probe.read):
-                return None
+            leading = {k: v for k, v in probe.read.items() if len(k[1]) == highest}
             for component in block.unbind(-1):
-                if not second or not component.requires_grad:
+                if not leading or not component.requires_grad:
                     continue
                 slopes = dict(
                     zip(
-                        second,
+                        leading,
                         torch.autograd.grad(
                             component.sum(),
-                            list(second.values()),
+                            list(leading.values()),
                             retain_graph=True,
                             allow_unused=True,
                             materialize_grads=True,
@@ -234,6 +232,44 @@ def second_order_ratios(
                 if not _agrees(slopes, ratios):
                     return None
     return ratios
+
+
+def nonlinear_functionals(term: Term, declared: Declared) -> frozenset[Functional]:
+    """The contractions over vector coordinates in which a residual is not affine.
+
+    An unbiased estimate of one leaves the residual unbiased only where the residual is affine in
+    it, by itself and together with the others: F(a) + F(b) = 2 F((a + b)/2).
+    """
+    points = probe_points(term.placements, declared, 16)
+
+    def residual(shifts: Mapping[tuple[str, Functional], Tensor]) -> tuple[Tensor, list[Probe]]:
+        probes = [Probe(points[p]) for p in term.placements]
+        for probe in probes:
+            for key, shift in shifts.items():
+                probe.contracted[key] = probe._smooth.functional(*key) + shift
+        contexts = [
+            Context(probe, declared.fields, declared.parameters, probe.points) for probe in probes
+        ]
+        return term.residual(contexts), probes
+
+    middle, probes = residual({})
+    read = {key: value for probe in probes for key, value in probe.contracted.items()}
+    generator = torch.Generator().manual_seed(7)
+
+    def affine(keys: Sequence[tuple[str, Functional]]) -> bool:
+        shifts = {
+            key: torch.randn(read[key].shape, generator=generator, dtype=torch.float64)
+            * (1 + read[key].abs())
+            for key in keys
+        }
+        up, down = residual(shifts)[0], residual({k: -v for k, v in shifts.items()})[0]
+        scale = torch.stack([up, down, middle]).abs().max()
+        return bool((up + down - 2 * middle).abs().max() <= 1e-9 * scale)
+
+    single = {functional for field, functional in read if not affine([(field, functional)])}
+    if not single and not affine(list(read)):
+        return frozenset(functional for _, functional in read)
+    return frozenset(single)
 
 
 def _agrees(

@@ -210,10 +210,11 @@ def _is_marked(found: Any) -> bool:
 def _defaults(problem: Problem, options: Mapping[str, Any]) -> dict[str, Any]:
     """What :func:`pinnlab.solve` takes where nothing is given."""
     from pinnlab.aggregation.sum import Sum
+    from pinnlab.calculus.estimators import Exact
     from pinnlab.problems.assemble import PointBudget
     from pinnlab.surrogates import MLP
     from pinnlab.training.callbacks import Evaluate
-    from pinnlab.training.solve import default_phases, solve
+    from pinnlab.training.solve import solve
 
     chosen = {name: p.default for name, p in parameters(solve).items() if name != "problem"}
     chosen |= options
@@ -221,7 +222,8 @@ def _defaults(problem: Problem, options: Mapping[str, Any]) -> dict[str, Any]:
     fill: dict[str, Callable[[], Any]] = {
         "points": PointBudget,
         "gradients": Sum,
-        "phases": lambda: _linear_phases() if getattr(surrogate, "linear", 0) else default_phases(),
+        "derivatives": Exact,
+        "phases": lambda: _phases(surrogate, chosen["derivatives"]),
         "callbacks": lambda: [Evaluate()] if problem.reference is not None else [],
     }
     for name, make in fill.items():
@@ -232,10 +234,14 @@ def _defaults(problem: Problem, options: Mapping[str, Any]) -> dict[str, Any]:
     return chosen
 
 
-def _linear_phases() -> list[Any]:
+def _phases(surrogate: Any, derivatives: Any) -> list[Any]:
+    from pinnlab.calculus.estimators import estimator_of
     from pinnlab.optim.least_squares import LeastSquares
+    from pinnlab.training.solve import default_phases
 
-    return [LeastSquares()]
+    if getattr(surrogate, "linear", False):
+        return [LeastSquares()]
+    return default_phases(estimator_of(derivatives))
 
 
 def to_yaml(data: Mapping[str, Any]) -> str:

@@ -14,10 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from pinnlab.calculus.layout import Layout
-from pinnlab.calculus.taylor import TaylorTensor, constant, seed
+from pinnlab.calculus.taylor import TaylorTensor, constant
 from pinnlab.typing import Coordinates
 
 Columns = Mapping[str, TaylorTensor]
@@ -53,11 +51,11 @@ class Ansatz:
     hard: Mapping[str, HardField] = field(default_factory=dict)
 
     @torch.no_grad()
-    def prepare(self, x: Tensor, layout: Layout) -> dict[str, tuple[TaylorTensor, TaylorTensor]]:
-        """Jets of φ and g for every hard field at the points ``x`` ``(n, d)``."""
+    def prepare(self, start: TaylorTensor) -> dict[str, tuple[TaylorTensor, TaylorTensor]]:
+        """Jets of φ and g for every hard field, from that of the points ``(n, d)``."""
         if not self.hard:
             return {}
-        columns = self.coordinates.columns(seed(x, layout))
+        columns, layout, x = self.coordinates.columns(start), start.layout, start.value
 
         def jet(value: Any) -> TaylorTensor:
             if not isinstance(value, TaylorTensor):

@@ -13,11 +13,14 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, jvp, vjp
 
+from pinnlab.calculus.directions import Directions
 from pinnlab.calculus.engine import propagate
+from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.table import Batches, Demand, FieldTable
 from pinnlab.conditions.base import check_weight
 from pinnlab.conditions.context import Context
@@ -40,6 +43,8 @@ class Objective:
         demands: Per placement the slots it needs.
         points: Per placement its points.
         weights: Per term name a factor on its mean square, beside the term's own.
+        directions: What the demands call further directions of differentiation.
+        seed: Of random directions.
 
     Raises:
         DeclarationError: If a weight names no term or is negative.
@@ -52,10 +57,14 @@ class Objective:
         demands: Mapping[Placement, Demand],
         points: Mapping[Placement, Points],
         weights: Mapping[str, float] | None = None,
+        directions: Directions | None = None,
+        seed: int = 0,
     ) -> None:
         self.terms_ = tuple(terms)
         self.state = state
         self._demands = dict(demands)
+        self._directions, self._seed, self.draws = directions, seed, 0
+        self._layouts: dict[tuple, Layout] = {}
         self.names = tuple(term.name for term in terms)
         self.weights: dict[str, float] = {term.name: term.weight for term in terms}
         for name, weight in (weights or {}).items():
@@ -77,15 +86,44 @@ class Objective:
         """Freeze a new batch of points; ``batch_number`` counts them."""
         self.points = dict(points)
         self.batch_number += 1
-        order = list(self._demands)
-        self._index = {placement: k for k, placement in enumerate(order)}
-        batch = [self.points[placement] for placement in order]
-        demands = [self._demands[placement] for placement in order]
-        self._batches = {
-            transparent: Batches(batch, demands, transparent=transparent)
-            for transparent in (False, True)
-        }
+        self._index = {placement: k for k, placement in enumerate(self._demands)}
+        self._batches: dict[bool, Batches] = {}
         self._prepared: dict[bool, Any] = {}
+
+    @property
+    def random(self) -> bool:
+        """Whether derivatives are estimated along random directions."""
+        return self._directions is not None and self._directions.random
+
+    def redraw(self, draws: int | None = None) -> None:
+        """Draw new directions of differentiation; the points stay.
+
+        Args:
+            draws: Which draw it shall be, to go on where another run stopped; by default the next.
+        """
+        self.draws = self.draws + 1 if draws is None else draws
+        for batches in self._batches.values():
+            self._draw(batches)
+        self._prepared = {}
+
+    def _draw(self, batches: Batches) -> None:
+        if self._directions is not None:
+            generator = torch.Generator(batches.x.device)
+            generator.manual_seed(_mixed(self._seed, self.draws))
+            batches.draw(self._directions, generator)
+
+    def _batch(self, transparent: bool) -> Batches:
+        """All points as the engine takes them."""
+        if transparent not in self._batches:
+            batches = Batches(
+                [self.points[placement] for placement in self._demands],
+                list(self._demands.values()),
+                transparent=transparent,
+                layouts=self._layouts,
+            )
+            self._draw(batches)
+            self._batches[transparent] = batches
+        return self._batches[transparent]
 
     @cached_property
     def parameters(self) -> list[nn.Parameter]:
@@ -110,35 +148,58 @@ class Objective:
 
     def _prepare(self, transparent: bool) -> None:
         """Jets of the ansatz at these points, once; never inside a function transform."""
-        batches = self._batches[transparent]
         if transparent not in self._prepared:
-            self._prepared[transparent] = self.state.ansatz.prepare(batches.x, batches.layout)
+            self._prepared[transparent] = self.state.ansatz.prepare(self._batch(transparent).start)
 
     def _blocks(self, transparent: bool) -> dict[str, Tensor]:
-        batches = self._batches[transparent]
+        return self._estimates(transparent)[0]
+
+    def _estimates(self, transparent: bool) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The blocks, and an independent estimate of those that are not to be squared."""
+        batches = self._batch(transparent)
         self._prepare(transparent)
         network = propagate(self.state.surrogate, batches.x, batches.layout, batches.start)
         jets = self.state.ansatz.apply(network, self._prepared[transparent])
         table = FieldTable(jets, [*batches.starts, batches.layout.n])
         values = self.state.values()
-        contexts: dict[Placement, Context] = {}
-        out = {}
+        contexts: dict[tuple[Placement, bool], Context] = {}
+
+        def context(placement: Placement, twin: bool) -> Context:
+            key = placement, twin
+            if key not in contexts:
+                window = batches.window(self._index[placement], table, twin=twin)
+                contexts[key] = Context(window, self.state.fields, values, window.points)
+            return contexts[key]
+
+        blocks, twins = {}, {}
         for term in self.terms_:
-            for placement in term.placements:
-                if placement not in contexts:
-                    window = batches.window(self._index[placement], table)
-                    contexts[placement] = Context(window, self.state.fields, values, window.points)
-            out[term.name] = term.residual([contexts[p] for p in term.placements])
-        return out
+            blocks[term.name] = term.residual([context(p, False) for p in term.placements])
+            if any(self._demands[p].twins for p in term.placements):
+                twins[term.name] = term.residual(
+                    [context(p, bool(self._demands[p].twins)) for p in term.placements]
+                )
+        return blocks, twins
 
     # --- views -------------------------------------------------------------------------------
-    def mean_squares(self, blocks: Mapping[str, Tensor]) -> Tensor:
-        """Unweighted mean over the points of the squared residual of every term, ``(m,)``."""
+    def mean_squares(
+        self, blocks: Mapping[str, Tensor], twins: Mapping[str, Tensor] | None = None
+    ) -> Tensor:
+        """Unweighted mean over the points of the squared residual of every term, ``(m,)``.
+
+        Args:
+            blocks: The residuals.
+            twins: Independent estimates, with which those are multiplied instead of squared.
+        """
         sums = []
-        for r in blocks.values():
-            flat = r.reshape(-1)
-            sums.append(torch.dot(flat, flat) / len(r))
+        for name, r in blocks.items():
+            flat, other = r.reshape(-1), (twins or {}).get(name, r).reshape(-1)
+            sums.append(torch.dot(flat, other) / len(r))
         return torch.stack(sums)
+
+    def _mean_squares_now(self) -> Tensor:
+        """Those of the present parameters."""
+        self.evaluations += 1
+        return self.mean_squares(*self._estimates(False))
 
     def _weight_vector(self, like: Tensor) -> Tensor:
         weights = tuple(self.weights[name] for name in self.names)
@@ -149,7 +210,7 @@ class Objective:
 
     def terms(self) -> Tensor:
         """Unweighted mean squares of the terms, ``(m,)``."""
-        return self.mean_squares(self.residuals())
+        return self._mean_squares_now()
 
     def loss_of(self, mean_squares: Tensor) -> Tensor:
         """½ Σ w_k mean square_k."""
@@ -157,6 +218,8 @@ class Objective:
 
     def loss(self, parameters: Mapping[str, Tensor] | None = None) -> Tensor:
         """The scalar loss."""
+        if parameters is None:
+            return self.loss_of(self._mean_squares_now())
         return self.loss_of(self.mean_squares(self.residuals(parameters)))
 
     def loss_and_gradient(self) -> tuple[Tensor, Tensor]:
@@ -167,7 +230,7 @@ class Objective:
         """
         for parameter in self.parameters:
             parameter.grad = None
-        squares = self.mean_squares(self.residuals())
+        squares = self._mean_squares_now()
         loss = self.loss_of(squares)
         loss.backward()
         return loss.detach(), squares.detach()
@@ -187,7 +250,7 @@ class Objective:
         Returns:
             Jacobian of the terms ``(m, p)`` and their unweighted mean squares ``(m,)``.
         """
-        squares = self.mean_squares(self.residuals())
+        squares = self._mean_squares_now()
         halves = 0.5 * self._weight_vector(squares) * squares
         parameters = self.parameters
         rows = []
@@ -280,6 +343,11 @@ class Objective:
         """Inner products of the term gradients, ``(m, m)``, in float64."""
         rows = self.gradients()[0].double()
         return rows @ rows.T
+
+
+def _mixed(seed: int, number: int) -> int:
+    """One seed of two numbers, so that neighbouring pairs have nothing in common."""
+    return int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0] >> 1)
 
 
 class _Call(nn.Module):

@@ -10,6 +10,7 @@ from pinnlab.optim.lbfgs import LBFGS as LBFGS
 from pinnlab.optim.least_squares import LeastSquares as LeastSquares
 from pinnlab.optim.schedules import Cosine as Cosine
 from pinnlab.optim.schedules import Exponential as Exponential
+from pinnlab.optim.schedules import Linear as Linear
 from pinnlab.optim.schedules import Step as Step
 
 __all__ = [

@@ -138,3 +138,18 @@ def all_finite(loss: Tensor, gradients: list[Tensor]) -> bool:
     """Whether the loss and every gradient are finite; one transfer from the device."""
     norms = torch._foreach_norm(gradients) if gradients else []
     return math.isfinite(torch.stack([loss, *norms]).sum().item())
+
+
+def refuse_estimates(name: str, objective: Objective) -> None:
+    """Refuse a loss that changes between evaluations at the same parameters.
+
+    Raises:
+        DeclarationError: If derivatives are estimated along random directions.
+    """
+    if objective.random:
+        raise DeclarationError(
+            f"{name} compares losses of different steps, which estimated derivatives change",
+            expected="exact derivatives for this phase",
+            got="derivatives along random directions",
+            do="use Adam, or leave `derivatives` out",
+        )

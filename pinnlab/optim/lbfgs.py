@@ -17,6 +17,7 @@ from pinnlab.optim.base import (
     StepReport,
     check_count,
     check_positive,
+    refuse_estimates,
 )
 from pinnlab.optim.first_order import non_finite_message
 from pinnlab.optim.line_search import Trial, strong_wolfe
@@ -75,6 +76,7 @@ class LBFGS(Phase):
                 got=type(aggregator).__name__,
                 do="use a first-order phase with it, or drop `gradients`",
             )
+        refuse_estimates("LBFGS", objective)
         return LBFGSStepper(self)
 
 

@@ -10,7 +10,14 @@ from pinnlab.aggregation.base import Aggregator
 from pinnlab.aggregation.sum import Sum
 from pinnlab.errors import DeclarationError
 from pinnlab.objective.objective import Objective
-from pinnlab.optim.base import Phase, Status, Stepper, StepReport, check_positive
+from pinnlab.optim.base import (
+    Phase,
+    Status,
+    Stepper,
+    StepReport,
+    check_positive,
+    refuse_estimates,
+)
 from pinnlab.optim.first_order import non_finite_message
 
 
@@ -48,6 +55,7 @@ class LeastSquares(Phase):
                 got=type(aggregator).__name__,
                 do="drop `gradients`",
             )
+        refuse_estimates("LeastSquares", objective)
         return _LeastSquaresStepper(self)
 
 

@@ -51,6 +51,34 @@ class Cosine:
 
 
 @dataclass(frozen=True)
+class Linear:
+    """A rate that falls evenly to a share of itself at the end of the phase.
+
+    Args:
+        end: Share at the end.
+
+    Example:
+        >>> Linear().factor(50, 100)
+        0.5
+    """
+
+    end: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.end <= 1:
+            raise DeclarationError(
+                f"A linear schedule cannot end at {self.end!r} of the rate",
+                expected="a share between 0 and 1",
+                got=self.end,
+                do="use e.g. end=0.0",
+            )
+
+    def factor(self, step: int, steps: int) -> float:
+        """See :class:`Schedule`."""
+        return 1.0 - (1.0 - self.end) * step / steps
+
+
+@dataclass(frozen=True)
 class Exponential:
     """Multiply the rate by ``rate`` every ``every`` steps, continuously, after a linear warm-up.
 

@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from pinnlab.calculus.directions import Directions
+from pinnlab.calculus.estimators import Estimator, Exact
 from pinnlab.calculus.table import Demand, collapse
 from pinnlab.conditions.data import Data, DataPoints
 from pinnlab.conditions.placement import Placement, draw_all
-from pinnlab.conditions.recording import second_order_ratios
+from pinnlab.conditions.recording import leading_ratios
 from pinnlab.errors import DeclarationError, nearest
 from pinnlab.objective.objective import Objective
 from pinnlab.objective.state import State
@@ -141,8 +143,19 @@ class Assembly:
         self.objective.set_points(fresh)
 
 
-def demands_of(problem: Problem) -> dict[Placement, Demand]:
-    """What every point set of the problem needs, second derivatives collapsed where possible."""
+def demands_of(
+    problem: Problem, directions: Directions, estimator: Estimator | None = None
+) -> dict[Placement, Demand]:
+    """What every point set of the problem needs, sums of derivatives collapsed where possible.
+
+    Args:
+        problem: The declaration.
+        directions: Gives further directions of differentiation their numbers.
+        estimator: How derivatives over vector coordinates are obtained.
+
+    Raises:
+        DeclarationError: If an estimator has nothing to estimate.
+    """
     by_placement: dict[Placement, list] = {}
     for term in problem.terms:
         for placement, plan in zip(term.placements, term.plans, strict=True):
@@ -152,10 +165,24 @@ def demands_of(problem: Problem) -> dict[Placement, Demand]:
         plan = readers[0][1]
         for _, other in readers[1:]:
             plan = plan | other
-        ratios = None
-        if sum(len(index) == 2 for _, index in plan.derivatives) >= 2:
-            ratios = second_order_ratios([term for term, _ in readers], placement, problem.declared)
-        demands[placement] = Demand.of(plan, problem.coordinates, collapse(plan, ratios))
+        sums = None
+        if sum(len(index) == plan.highest > 1 for _, index in plan.derivatives) >= 2:
+            terms = [term for term, _ in readers]
+            sums = collapse(plan, leading_ratios(terms, placement, problem.declared))
+        demands[placement] = Demand.of(plan, directions, estimator, sums)
+    if not isinstance(estimator, Exact | None) and not any(d.random for d in demands.values()):
+        vectors = [
+            name
+            for name, size in zip(problem.coordinates.names, problem.coordinates.sizes, strict=True)
+            if size > 1
+        ]
+        raise DeclarationError(
+            f"{estimator} has nothing to estimate",
+            expected="an operator over a vector coordinate, such as laplacian(u) over "
+            "Hypercube('x', dim=100)",
+            got=f"equations that read single derivatives by {', '.join(vectors) or 'scalars'}",
+            do="leave `derivatives` out: exact derivatives by scalar coordinates are cheaper",
+        )
     return demands
 
 
@@ -230,6 +257,7 @@ def assemble(
     *,
     budget: PointBudget,
     weights: Mapping[str, float] | None = None,
+    derivatives: Estimator | None = None,
     scales: Mapping[str, float] | str | None = "auto",
     seed: int = 0,
     dtype: torch.dtype = torch.float32,
@@ -242,8 +270,9 @@ def assemble(
         surrogate: A specification such as ``MLP()``, or a module ``(n, d) -> (n, c)``.
         budget: Numbers of points.
         weights: Factor on the mean square of terms by name.
+        derivatives: How derivatives over vector coordinates are obtained; exactly by default.
         scales: Size of every field by name, ``"auto"`` to read it off the data, None for 1.
-        seed: Determines weights and points.
+        seed: Determines weights, points and random directions.
         dtype: Precision of everything.
         device: Where everything lives.
 
@@ -265,7 +294,8 @@ def assemble(
         dtype=dtype,
         device=device,
     )
-    demands = demands_of(problem)
+    directions = Directions(problem.coordinates)
+    demands = demands_of(problem, directions, derivatives)
     wanted = [p for term in problem.terms for p in term.placements]
     placements = tuple(dict.fromkeys(wanted))
     if not placements:
@@ -287,7 +317,9 @@ def assemble(
         device=device,
     )
     ordered = {placement: demands[placement] for placement in placements}
-    objective = Objective(problem.terms, state, ordered, points, weights)
+    objective = Objective(
+        problem.terms, state, ordered, points, weights, directions=directions, seed=seed
+    )
     return Assembly(problem, objective, budget, rng, dtype, device, placements)
 
 

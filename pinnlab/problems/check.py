@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 import torch
 
+from pinnlab.calculus.directions import Directions
 from pinnlab.calculus.engine import propagate
+from pinnlab.calculus.estimators import Estimator, estimator_of
 from pinnlab.calculus.formula import Formula
 from pinnlab.calculus.layout import Layout, closure
+from pinnlab.calculus.table import Demand
 from pinnlab.conditions.dirichlet import Dirichlet
 from pinnlab.conditions.initial import Initial
 from pinnlab.conditions.periodic import Periodic
 from pinnlab.conditions.placement import Placement
-from pinnlab.conditions.recording import record_term
+from pinnlab.conditions.recording import nonlinear_functionals, record_term
 from pinnlab.errors import GeometryError
 from pinnlab.geometry.base import Geometry
 from pinnlab.problems.assemble import Assembly, PointBudget, assemble, demands_of
@@ -81,6 +84,7 @@ def check(
     surrogate: Specification | None = None,
     points: PointBudget | Mapping[str, Any] | None = None,
     weights: Mapping[str, float] | None = None,
+    derivatives: Estimator | Mapping[str, Estimator] | None = None,
     seed: int = 0,
     quick: bool = False,
 ) -> CheckReport:
@@ -91,6 +95,7 @@ def check(
         surrogate: The network whose derivatives are compared with finite differences.
         points: Numbers of points.
         weights: As in :func:`pinnlab.solve`.
+        derivatives: As in :func:`pinnlab.solve`.
         seed: Of points and weights.
         quick: Leave out what evaluates the surrogate.
 
@@ -99,12 +104,13 @@ def check(
     """
     began = time.perf_counter()
     budget = points if isinstance(points, PointBudget) else PointBudget(**(points or {}))
+    estimator = estimator_of(derivatives)
     findings = [
         *_declaration(problem),
         *_coverage(problem),
         *_initial_order(problem),
         *_point_counts(problem, budget),
-        *_plans(problem),
+        *_plans(problem, estimator),
     ]
     if not quick and all(f.level != "error" for f in findings):
         assembly = assemble(
@@ -112,6 +118,7 @@ def check(
             surrogate or MLP(),
             budget=_small(budget, problem),
             weights=weights,
+            derivatives=estimator,
             seed=seed,
             dtype=torch.float64,
         )
@@ -332,24 +339,47 @@ def _point_counts(problem: Problem, budget: PointBudget) -> list[Finding]:
     return out
 
 
-def _plans(problem: Problem) -> list[Finding]:
+def _plans(problem: Problem, estimator: Estimator) -> list[Finding]:
     """The derivatives that are read, and what carrying them costs."""
     out = []
-    demands = demands_of(problem)
+    directions = Directions(problem.coordinates)
+    demands = demands_of(problem, directions, estimator)
     for term in problem.terms:
         for placement, plan in zip(term.placements[:1], term.plans[:1], strict=True):
-            slots = closure(demands[placement].slots)
-            collapsed = (
-                " (second derivatives carried as one sum)" if demands[placement].shares else ""
-            )
-            out.append(
+            demand = demands[placement]
+            estimated = [f for f, reading in demand.readings.items() if reading.family is not None]
+            bent = nonlinear_functionals(term, problem.declared) if estimated else ()
+            cost = f"{len(closure(demand.slots))} numbers per neuron and point"
+            out.append(Finding("ok", f"reads {plan}; {cost}{_how(demand)}", term.name))
+            out += [
                 Finding(
-                    "ok",
-                    f"reads {plan}; {len(slots)} numbers per neuron and point{collapsed}",
+                    "warning",
+                    f"{functional} is estimated, and the residual is not linear in it: the "
+                    "estimate of the residual is biased",
                     term.name,
+                    f"use derivatives={{'{functional.kind}': Exact()}}, or many samples",
                 )
-            )
+                for functional in estimated
+                if functional in bent
+            ]
     return out
+
+
+def _how(demand: Demand) -> str:
+    """In brackets, how sums of derivatives are carried."""
+    said = [
+        f"{functional}: {reading.text}"
+        for functional, reading in demand.readings.items()
+        if reading.family is not None
+    ]
+    if demand.shares:
+        ((read, (collapsed, _)),) = demand.shares.items()
+        along = any(max(index) > max(read) for index, _ in collapsed.terms)
+        said.append(
+            f"derivatives of order {collapsed.order} carried as one sum"
+            + (f" along {len(collapsed.terms)} lines" if along else "")
+        )
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def _hard_conditions(assembly: Assembly) -> list[Finding]:

@@ -8,7 +8,7 @@ import torch
 from pinnlab.calculus.engine import propagate
 from pinnlab.calculus.formula import Formula
 from pinnlab.calculus.layout import Layout, closure
-from pinnlab.calculus.table import Batches, Demand, FieldTable
+from pinnlab.calculus.table import FieldTable, exact_batches
 from pinnlab.calculus.taylor import TaylorTensor, seed
 from pinnlab.conditions.context import Context
 from pinnlab.conditions.dirichlet import Dirichlet
@@ -41,10 +41,9 @@ def worst_violation(assembly: Assembly, term: Term) -> tuple[float, float]:
         device="cpu",
     )
     sets = [points[p] for p in term.placements]
-    demands = [Demand.of(plan, problem.coordinates, None) for plan in term.plans]
-    batches = Batches(sets, demands)
-    prepared = state.ansatz.prepare(batches.x, batches.layout)
-    jets = state.ansatz.apply(propagate(state.surrogate, batches.x, batches.layout), prepared)
+    batches = exact_batches(sets, term.plans)
+    network = propagate(state.surrogate, batches.x, batches.layout, batches.start)
+    jets = state.ansatz.apply(network, state.ansatz.prepare(batches.start))
     table = FieldTable(jets, [*batches.starts, batches.layout.n])
     contexts = [
         Context(batches.window(k, table), state.fields, state.values(), sets[k])

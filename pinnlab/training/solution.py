@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pinnlab.calculus.engine import propagate
 from pinnlab.calculus.recording import Plan
-from pinnlab.calculus.table import Batches, Demand, FieldTable
+from pinnlab.calculus.table import FieldTable, exact_batches
 from pinnlab.conditions.context import Context
 from pinnlab.errors import DeclarationError, nearest
 from pinnlab.io.exact_reference import ExactReference
@@ -198,11 +198,11 @@ class Solution:
         return tensor.to(device=self.device, dtype=self.dtype)
 
     def _window(self, points: Points, plan: Plan):
-        demand = Demand.of(plan, self.problem.coordinates, None)
-        batches = Batches([points], [demand])
+        batches = exact_batches([points], [plan])
         with torch.no_grad():
-            prepared = self.state.ansatz.prepare(batches.x, batches.layout)
-            network = propagate(self.state.surrogate, batches.x, batches.layout)
+            start = batches.start
+            prepared = self.state.ansatz.prepare(start)
+            network = propagate(self.state.surrogate, batches.x, batches.layout, start)
             jets = self.state.ansatz.apply(network, prepared)
         return batches.window(0, FieldTable(jets, [0, len(points)]))
 

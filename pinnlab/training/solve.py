@@ -15,13 +15,14 @@ from torch import nn
 from pinnlab._version import __version__
 from pinnlab.aggregation.base import Aggregator
 from pinnlab.aggregation.sum import Sum
+from pinnlab.calculus.estimators import Estimator, Exact, estimator_of
 from pinnlab.errors import CheckpointError, DeclarationError, nearest
 from pinnlab.io._json import to_json
 from pinnlab.optim.base import Phase
 from pinnlab.optim.first_order import Adam
 from pinnlab.optim.lbfgs import LBFGS
 from pinnlab.optim.least_squares import LeastSquares
-from pinnlab.optim.schedules import Exponential
+from pinnlab.optim.schedules import Exponential, Linear
 from pinnlab.problems.assemble import PointBudget, assemble
 from pinnlab.problems.problem import Problem
 from pinnlab.surrogates import MLP
@@ -40,6 +41,7 @@ def solve(
     points: PointBudget | Mapping[str, Any] | None = None,
     gradients: Aggregator | None = None,
     weights: Mapping[str, float] | None = None,
+    derivatives: Estimator | Mapping[str, Estimator] | None = None,
     phases: Sequence[Phase] | Phase | None = None,
     callbacks: Sequence[Callback] | Callback | None = None,
     scales: Mapping[str, float] | str | None = "auto",
@@ -63,6 +65,9 @@ def solve(
         points: Numbers of points: ``PointBudget(interior=4000, boundary=400, sampler="sobol")``.
         gradients: How the gradients of the terms become one direction: ``Sum()`` or ``ConFIG()``.
         weights: Factor on the mean square of terms by name.
+        derivatives: How operators over a vector coordinate are obtained: ``Exact()`` by default,
+            ``STDE(samples=16)`` from random directions, or one for each operator:
+            ``{"laplacian": STDE(16), "squared_gradient": Exact()}``.
         phases: Stretches of training: by default Adam with a decaying rate, then L-BFGS; one
             least-squares solve where surrogate and equations are linear.
         callbacks: Called between steps; by default errors are evaluated if there is a reference.
@@ -95,10 +100,11 @@ def solve(
         callbacks=callbacks,
         seed=seed,
     )
+    estimator = estimator_of(derivatives)
     surrogate = surrogate if surrogate is not None else MLP()
     linear = isinstance(surrogate, Specification) and surrogate.linear
     if phases is None:
-        phases = [LeastSquares()] if linear else default_phases()
+        phases = [LeastSquares()] if linear else default_phases(estimator)
     phases = [phases] if isinstance(phases, Phase) else list(phases)
     budgeted = points if isinstance(points, PointBudget) else PointBudget(**(points or {}))
     precision = _dtype(dtype, phases)
@@ -112,6 +118,7 @@ def solve(
         surrogate,
         budget=budgeted,
         weights=weights,
+        derivatives=estimator,
         scales=scales,
         seed=seed,
         dtype=precision,
@@ -129,6 +136,7 @@ def solve(
         },
         "gradients": repr(gradients or Sum()),
         "weights": dict(assembly.objective.weights),
+        "derivatives": repr(derivatives or estimator),
         "phases": [repr(phase) for phase in phases],
         "scales": scales if isinstance(scales, (str, type(None))) else dict(scales),
         "seed": seed,
@@ -254,8 +262,13 @@ def _check_all(name: str, given: Any, kind: type, expected: str) -> None:
             )
 
 
-def default_phases() -> list[Phase]:
-    """Adam with a decaying rate to find the basin, L-BFGS to go down in it."""
+def default_phases(estimator: Estimator | None = None) -> list[Phase]:
+    """Adam with a decaying rate to find the basin, L-BFGS to go down in it.
+
+    With estimated derivatives Adam alone, on new points in every step.
+    """
+    if not isinstance(estimator, Exact | None):
+        return [Adam(10_000, lr=1e-3, schedule=Linear(), resample=1)]
     return [
         Adam(4000, lr=2e-3, schedule=Exponential(rate=0.5, every=1000), resample=1000),
         LBFGS(2000, resample=500),

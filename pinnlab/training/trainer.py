@@ -180,6 +180,8 @@ class Trainer:
                 self.resample()
             if phase.batch:
                 self._take_batch(phase.batch)
+            if self.objective.random:
+                self.objective.redraw()
             report = self.stepper.step(self.objective)
             self.step += 1
             self.phase_step += 1
@@ -287,6 +289,7 @@ class Trainer:
             "stepper": self.stepper.state_dict() if self.stepper else None,
             "points": [_pack(points[p]) for p in self.assembly.placements],
             "batch_number": self.objective.batch_number,
+            "draws": self.objective.draws,
             "points_rng": self.assembly.rng.bit_generator.state,
             "batch_rng": self.rng.bit_generator.state,
             "weights": dict(self.objective.weights),
@@ -337,6 +340,7 @@ class Trainer:
             }
         )
         self.objective.batch_number = state["batch_number"]
+        self.objective.redraw(state["draws"])
         self.objective.weights.update(state["weights"])
         if state["stepper"] is not None and self.phase_index < len(self.phases):
             stepper = self.phases[self.phase_index].start(self.objective, self.aggregator)

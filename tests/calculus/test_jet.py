@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from pinnlab.calculus import functions as f
+from pinnlab.calculus.functionals import GradientRows, Laplacian
 from pinnlab.calculus.jet import (
     Constant,
     Jet,
@@ -149,8 +150,8 @@ def test_a_partly_substituted_source_leaves_the_other_fields_alone():
     source = SubstitutedSource(base, {"w": (x**2).sum()})
     jet = field_jets(source, ["w", "u"])
     close(jet["u"].value, base.derivative("u", ()))
-    close(source.laplacian("u", "x"), base.laplacian("u", "x"))
-    close(source.gradient("u", "x"), base.gradient("u", "x"))
+    close(source.functional("u", Laplacian("x")), base.functional("u", Laplacian("x")))
+    close(source.functional("u", GradientRows("x")), base.functional("u", GradientRows("x")))
     close(source.normal(), base.normal())
     close(laplacian(jet["w"]).value, torch.full((5,), 8.0, dtype=torch.float64))
     close(grad(jet["w"]).value, 2 * base.coordinate("x"))
@@ -449,8 +450,8 @@ def test_points_without_normals_and_fields_are_refused_clearly():
         _ = (x * x).n.value
     for read in (
         lambda: points.derivative("u", ()),
-        lambda: points.laplacian("u", "x"),
-        lambda: points.gradient("u", "x"),
+        lambda: points.functional("u", Laplacian("x")),
+        lambda: points.functional("u", GradientRows("x")),
     ):
         with pytest.raises(DeclarationError, match="no field 'u'"):
             read()
@@ -537,8 +538,8 @@ def test_fields_over_a_vector_coordinate_use_the_laplacian_and_gradient_of_the_s
     u, x = field_jets(s, ["u"])["u"], coordinate_jets(s)["x"]
     value, first, second = (
         s.derivative("u", ()),
-        s.gradient("u", "x"),
-        s.laplacian("u", "x"),
+        s.functional("u", GradientRows("x")),
+        s.functional("u", Laplacian("x")),
     )
     close(laplacian(u).value, second)
     close(laplacian(u**2).value, 2 * value * second + 2 * (first**2).sum(1))
@@ -549,8 +550,8 @@ def test_fields_over_a_vector_coordinate_use_the_laplacian_and_gradient_of_the_s
     close(div(x).value.expand(6), torch.full((6,), 4.0, dtype=torch.float64))
     close(div(f.sin(x)).value, torch.cos(s.coordinate("x")).sum(1))
     close((x * grad(u)).sum(-1).value, (s.coordinate("x") * first).sum(1))
-    laplacians = [read for read in counting.reads if read[0] == "laplacian"]
-    assert laplacians == [("laplacian", "u", "x")]
+    laplacians = [read for read in counting.reads if read[-1] == Laplacian("x")]
+    assert laplacians == [("functional", "u", Laplacian("x"))]
 
 
 def test_what_a_vector_coordinate_cannot_give_is_refused():
@@ -561,7 +562,7 @@ def test_what_a_vector_coordinate_cannot_give_is_refused():
         lambda: grad(u).t,
         lambda: grad(u.t),
         lambda: laplacian(u.t),
-        lambda: laplacian(laplacian(u)),
+        lambda: laplacian(laplacian(laplacian(u))),
         lambda: laplacian(u).t,
         lambda: grad(laplacian(u)),
         lambda: (grad(u) ** 2).sum().t,

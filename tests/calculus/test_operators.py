@@ -3,6 +3,7 @@ import sympy
 import torch
 
 from pinnlab.calculus import functions as f
+from pinnlab.calculus.functionals import Laplacian
 from pinnlab.calculus.jet import Constant, coordinate_jets, field_jets
 from pinnlab.calculus.operators import (
     Vector,
@@ -138,7 +139,7 @@ def test_vector_coordinates_use_rows():
     close(advect(grad(v), u), dot(grad(v), grad(u)))
     close(div(grad(u)), laplacian(u))
     mixed, _, _ = fields(MIXED)
-    close(laplacian(mixed), mixed.yy + mixed.source.laplacian("u", "x"))
+    close(laplacian(mixed), mixed.yy + mixed.source.functional("u", Laplacian("x")))
 
 
 @pytest.mark.parametrize(

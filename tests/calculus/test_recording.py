@@ -3,6 +3,7 @@ import torch
 
 from pinnlab.calculus import functions as f
 from pinnlab.calculus.formula import Formula
+from pinnlab.calculus.functionals import GradientRows, Laplacian, SquaredGradient
 from pinnlab.calculus.jet import Constant, field_jets
 from pinnlab.calculus.operators import div, dot, grad, laplacian
 from pinnlab.calculus.recording import (
@@ -32,8 +33,7 @@ def test_the_plan_lists_what_is_read():
     plan, count = record(Formula(burgers), XT, ["u"], {"nu": 0.1})
     assert count == 1
     assert plan.derivatives == {("u", ()), ("u", (0,)), ("u", (1,)), ("u", (0, 0))}
-    assert not plan.laplacians
-    assert not plan.gradients
+    assert not plan.functionals
     assert plan.order == 2
     assert plan.fields == ("u",)
     assert str(plan) == "u: 1, x, t, xx"
@@ -55,23 +55,22 @@ def test_vector_coordinates_record_laplacians_and_gradients():
         return u.t - laplacian(u) + dot(grad(u), grad(u))
 
     plan, _ = record(Formula(heat), HYPER, ["u"])
-    assert plan.laplacians == {("u", "x")}
-    assert plan.gradients == {("u", "x")}
-    assert str(plan) == "u: t, grad(x), laplacian(x)"
+    assert plan.functionals == {("u", Laplacian("x")), ("u", SquaredGradient("x"))}
+    assert str(plan) == "u: t, dot(grad(u), grad(u)), laplacian(u)"
     assert plan.order == 2
 
 
 def test_plans_unite_and_compare():
     a = Plan(frozenset({("u", (0,))}), coordinates=XT)
-    b = Plan(frozenset({("u", ())}), gradients=frozenset({("v", "x")}))
+    b = Plan(frozenset({("u", ())}), functionals=frozenset({("v", GradientRows("x"))}))
     both = a | b
-    assert both == Plan(frozenset({("u", ()), ("u", (0,))}), frozenset(), frozenset({("v", "x")}))
+    assert both == Plan(frozenset({("u", ()), ("u", (0,))}), frozenset({("v", GradientRows("x"))}))
     assert hash(both) == hash(b | a)
     assert both.coordinates is XT
     assert not Plan()
     assert Plan().order == 0
     assert str(Plan()) == "nothing"
-    assert str(b) == "u: 1; v: grad(x)"
+    assert str(b) == "u: 1; v: grad(v)"
     assert str(Plan(frozenset({("u", (0, 1))}))) == "u: (0, 1)"
     assert a != "plan"
 
@@ -165,9 +164,9 @@ def test_random_fields_are_functions(coordinates):
             torch.testing.assert_close(slope, exact, rtol=1e-6, atol=1e-6)  # O(h²) = 1e-8, /h
     size = coordinates.size("x")
     columns = [base.derivative("u", (k,)) for k in range(size)]
-    torch.testing.assert_close(base.gradient("u", "x"), torch.stack(columns, 1))
+    torch.testing.assert_close(base.functional("u", GradientRows("x")), torch.stack(columns, 1))
     twice = sum(base.derivative("u", (k, k)) for k in range(size))
-    torch.testing.assert_close(base.laplacian("u", "x"), twice)
+    torch.testing.assert_close(base.functional("u", Laplacian("x")), twice)
     assert torch.allclose(base.normal().norm(dim=1), torch.ones(4).double())
     assert not torch.allclose(base.derivative("u", ()), base.derivative("v", ()))
 
@@ -238,10 +237,16 @@ def test_dependence_gives_the_newton_step_of_a_residual():
 
 
 def test_dependence_of_laplacians_and_gradients():
+    def equation(u):
+        return u * laplacian(u) - 2.0 * dot(grad(u), grad(u))
+
     source = FreeSource(HYPER, 5, requires_grad=True)
-    (found,) = dependence(Formula("u*laplacian(u) - dot(x, grad(u))"), source, ["u"])
-    torch.testing.assert_close(found.laplacians["u", "x"], source.slots["u", ()].detach())
-    torch.testing.assert_close(found.gradients["u", "x"], -source.coordinate("x"))
+    (found,) = dependence(Formula(equation), source, ["u"])
+    torch.testing.assert_close(
+        found.functionals["u", Laplacian("x")], source.slots["u", ()].detach()
+    )
+    gradient = source.slots["u", GradientRows("x")].detach()
+    torch.testing.assert_close(found.functionals["u", GradientRows("x")], -4.0 * gradient)
     (nothing,) = dependence(Formula("t + 0*u"), source, ["u"])
     assert nothing.derivatives == {}
 

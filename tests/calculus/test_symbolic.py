@@ -101,7 +101,7 @@ def test_latex_of_vector_coordinates():
     def equation(u, x):
         return u.t - laplacian(u) + (x * grad(u)).sum() + x[0]
 
-    assert latex(equation, HYPER, ["u"]) == (r"u_{t} - \Delta u + \sum_i x\,\nabla u + {x}_{0} = 0")
+    assert latex(equation, HYPER, ["u"]) == (r"u_{t} - \Delta u + x \cdot \nabla u + {x}_{0} = 0")
 
 
 def test_what_cannot_be_traced_is_printed_as_text():

@@ -4,11 +4,13 @@ from cases import build
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pinnlab.calculus.directions import Directions
 from pinnlab.calculus.engine import propagate, reference_jet
+from pinnlab.calculus.functionals import GradientRows, Laplacian
 from pinnlab.calculus.layout import Collapsed, Layout, closure
 from pinnlab.calculus.recording import Plan
 from pinnlab.calculus.sources import JetSource
-from pinnlab.calculus.table import Batches, Demand, FieldTable, collapse, vector_laplacian
+from pinnlab.calculus.table import Batches, Demand, FieldTable, collapse
 from pinnlab.errors import DeclarationError
 from pinnlab.sampling.points import Points
 from pinnlab.surrogates import MLP
@@ -38,7 +40,7 @@ def table_of(batches, module):
 def test_each_set_reads_its_own_points(sets):
     module = build(MLP(width=4, depth=1))
     clouds = [points(n, seed=k) for k, (_, n) in enumerate(sets)]
-    demands = [Demand.of(plan, XY, None) for plan, _ in sets]
+    demands = [Demand.of(plan, Directions(XY)) for plan, _ in sets]
     batches = Batches(clouds, demands)
     table = table_of(batches, module)
     for k, (plan, n) in enumerate(sets):
@@ -56,7 +58,7 @@ def test_each_set_reads_its_own_points(sets):
 
 def test_sets_that_read_values_pay_for_values():
     clouds = [points(100), points(7, seed=1), points(5, seed=2)]
-    demands = [Demand.of(Plan(frozenset({("u", i)})), XY, None) for i in ((), (0, 0), (1,))]
+    demands = [Demand.of(Plan(frozenset({("u", i)})), Directions(XY)) for i in ((), (0, 0), (1,))]
     layout = Batches(clouds, demands).layout
     rows = dict(zip(layout.slots, layout.counts, strict=True))
     assert rows == {(): 112, (0,): 7, (1,): 12, (0, 0): 7}
@@ -64,7 +66,7 @@ def test_sets_that_read_values_pay_for_values():
 
 def test_a_window_is_a_source():
     cloud = points(3)
-    batches = Batches([cloud], [Demand.of(Plan(frozenset({("u", ())})), XY, None)])
+    batches = Batches([cloud], [Demand.of(Plan(frozenset({("u", ())})), Directions(XY))])
     window = batches.window(0, table_of(batches, build(MLP(width=4, depth=1))))
     assert isinstance(window, JetSource)
     torch.testing.assert_close(window.coordinate("y"), cloud.x[:, 1])
@@ -74,14 +76,14 @@ def test_a_window_is_a_source():
 def test_normals_are_those_of_the_points():
     normals = torch.tensor([[1.0, 0.0]] * 3, dtype=torch.float64)
     cloud = Points(points(3).x, XY, normals=normals)
-    batches = Batches([cloud], [Demand.of(Plan(frozenset({("u", ())})), XY, None)])
+    batches = Batches([cloud], [Demand.of(Plan(frozenset({("u", ())})), Directions(XY))])
     window = batches.window(0, table_of(batches, build(MLP(width=4, depth=1))))
     assert window.normal() is normals
 
 
 def test_a_collapsed_set_gives_the_sum_to_its_first_member():
     plan = Plan(frozenset({("u", (0, 0)), ("u", (1, 1)), ("u", (0,)), ("v", (0, 0))}))
-    demand = Demand.of(plan, XY, LAPLACE)
+    demand = Demand.of(plan, Directions(XY), sums=dict(LAPLACE.terms))
     assert demand.slots == {(), (0,), LAPLACE}
     module, cloud = build(MLP(width=4, depth=1)), points(4)
     batches = Batches([cloud], [demand])
@@ -95,22 +97,24 @@ def test_a_collapsed_set_gives_the_sum_to_its_first_member():
 
 
 def test_vector_coordinates():
-    plan = Plan(laplacians=frozenset({("u", "x")}), gradients=frozenset({("v", "x")}))
-    demand = Demand.of(plan, HYPER, None)
-    assert demand.slots == {(), (0,), (1,), (2,), vector_laplacian(HYPER, "x")}
+    laplacian, gradient = Laplacian("x"), GradientRows("x")
+    plan = Plan(functionals=frozenset({("u", laplacian), ("v", gradient)}))
+    demand = Demand.of(plan, Directions(HYPER))
+    sum_ = Collapsed(tuple(((k, k), 1.0) for k in range(3)))
+    assert demand.slots == {(), (0,), (1,), (2,), sum_}
     module, cloud = build(MLP(width=4, depth=1), dim=4), points(4, HYPER)
     batches = Batches([cloud], [demand])
     window = batches.window(0, table_of(batches, module))
     exact = reference_jet(module, cloud.x, Layout(closure([(0, 0), (1, 1), (2, 2)]), (4,) * 7))
     second = sum(exact.slot((k, k))[:, 0] for k in range(3))
-    torch.testing.assert_close(window.laplacian("u", "x"), second)
+    torch.testing.assert_close(window.functional("u", laplacian), second)
     first = torch.stack([exact.slot((k,))[:, 1] for k in range(3)], -1)
-    torch.testing.assert_close(window.gradient("v", "x"), first)
+    torch.testing.assert_close(window.functional("v", gradient), first)
     torch.testing.assert_close(window.coordinate("x"), cloud.x[:, :3])
 
 
 def test_an_undeclared_field_is_refused():
-    batches = Batches([points(3)], [Demand.of(Plan(frozenset({("u", ())})), XY, None)])
+    batches = Batches([points(3)], [Demand.of(Plan(frozenset({("u", ())})), Directions(XY))])
     table = table_of(batches, build(MLP(width=4, depth=1)))
     with pytest.raises(DeclarationError, match=r"no field 'w'") as caught:
         batches.window(0, table).derivative("w", ())
@@ -124,7 +128,7 @@ def plan_of(*pairs):
 def test_collapse_joins_equal_sums_of_all_fields():
     plan = plan_of(("u", (0, 0)), ("u", (1, 1)), ("v", (0, 0)), ("v", (1, 1)))
     ratios = {("u", (0, 0)): 1.0, ("u", (1, 1)): 3.0, ("v", (0, 0)): 1.0, ("v", (1, 1)): 3.0}
-    assert collapse(plan, ratios) == Collapsed((((0, 0), 1.0), ((1, 1), 3.0)))
+    assert collapse(plan, ratios) == {(0, 0): 1.0, (1, 1): 3.0}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ import torch
 
 from pinnlab.calculus.engine import propagate, reference_jet
 from pinnlab.calculus.layout import Collapsed, Layout, closure
+from pinnlab.calculus.taylor import seed
 from pinnlab.objective.ansatz import Ansatz, HardField
 from pinnlab.typing import Coordinates
 
@@ -42,7 +43,7 @@ def test_the_jet_is_that_of_the_written_function():
     for slots in ([], [(0, 1), (1, 1)], [LAPLACE], [(0, 0, 1)]):
         layout = Layout(closure(slots), (5,) * len(closure(slots)))
         ansatz = Ansatz(XY, ("u", "v"), {"u": HARD})
-        fields = ansatz.apply(propagate(network, x, layout), ansatz.prepare(x, layout))
+        fields = ansatz.apply(propagate(network, x, layout), ansatz.prepare(seed(x, layout)))
         expected = reference_jet(Written(network), x, layout).data.detach()
         u, column = fields["u"]
         assert column == 0
@@ -54,7 +55,7 @@ def test_the_jet_is_that_of_the_written_function():
 def test_numbers_stand_for_constants():
     layout, x = Layout(closure([(0,)]), (3, 3)), torch.rand(3, 2, dtype=torch.float64)
     ansatz = Ansatz(XY, ("u",), {"u": HardField(lambda c: 2.0, lambda c: 3)})
-    factor, lift = ansatz.prepare(x, layout)["u"]
+    factor, lift = ansatz.prepare(seed(x, layout))["u"]
     assert factor.data.tolist() == [2.0] * 3 + [0.0] * 3
     assert lift.data.tolist() == [3.0] * 3 + [0.0] * 3
 
@@ -62,6 +63,6 @@ def test_numbers_stand_for_constants():
 def test_without_hard_conditions_nothing_is_prepared():
     layout, x = Layout(closure([]), (3,)), torch.rand(3, 2, dtype=torch.float64)
     ansatz = Ansatz(XY, ("u", "v"))
-    assert ansatz.prepare(x, layout) == {}
+    assert ansatz.prepare(seed(x, layout)) == {}
     network = propagate(Network(), x, layout)
     assert ansatz.apply(network, {}) == {"u": (network, 0), "v": (network, 1)}

@@ -24,6 +24,7 @@ class Function:
         self.state = SimpleNamespace(unknowns={})
         self.batch_number = 1
         self.evaluations = 0
+        self.random = False
 
     def loss(self):
         return self.residual(self.theta).square().sum() / 2

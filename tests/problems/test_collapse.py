@@ -5,6 +5,7 @@ import torch
 from cases import SMALL, assembly
 
 import pinnlab as pl
+from pinnlab.calculus.directions import Directions
 from pinnlab.calculus.table import Demand
 from pinnlab.objective import Objective
 from pinnlab.problems.assemble import demands_of
@@ -31,7 +32,10 @@ def spread(objective, declared):
 
 
 def collapsed(declared):
-    return [bool(demand.shares) for demand in demands_of(declared).values()]
+    return [
+        bool(demand.shares)
+        for demand in demands_of(declared, Directions(declared.coordinates)).values()
+    ]
 
 
 def power(u):
@@ -157,7 +161,7 @@ def test_sets_are_decided_one_by_one():
 def test_fewer_rows_are_carried():
     declared = JOINED["laplacian"]
     objective = assembly(declared).objective
-    rows = objective._batches[False].layout.rows
-    apart = spread(objective, declared)._batches[False].layout.rows
+    rows = objective._batch(False).layout.rows
+    apart = spread(objective, declared)._batch(False).layout.rows
     assert rows == 4 * SMALL.interior
     assert apart == 5 * SMALL.interior

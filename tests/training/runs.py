@@ -27,10 +27,10 @@ class Kill(pl.Callback):
             return
         evaluate = trainer.objective.mean_squares
 
-        def deadly(blocks):
+        def deadly(*blocks):
             if trainer.step >= self.step:
                 os.kill(os.getpid(), signal.SIGKILL)
-            return evaluate(blocks)
+            return evaluate(*blocks)
 
         trainer.objective.mean_squares = deadly
 

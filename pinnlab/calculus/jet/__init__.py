@@ -22,8 +22,8 @@ gradient over one. Constants may be numbers or 0-d tensors. A tensor of any othe
 at once, so that ``(n,)`` against ``(n, 1)`` can never become ``(n, n)``.
 
 The modules build on one another: :mod:`base`, the jet; :mod:`constants` and :mod:`leaves`;
-:mod:`operations` and :mod:`elementary`, the inner nodes; :mod:`rows` and :mod:`derivations` over
-vector coordinates; :mod:`overloads`, the operators of Python.
+:mod:`operations` and :mod:`elementary`, the inner nodes; :mod:`rows`, :mod:`derivations` and
+:mod:`contractions` over vector coordinates; :mod:`overloads`, the operators of Python.
 """
 
 from pinnlab.calculus.jet import overloads as overloads
@@ -33,15 +33,17 @@ from pinnlab.calculus.jet.constants import ZERO as ZERO
 from pinnlab.calculus.jet.constants import Constant as Constant
 from pinnlab.calculus.jet.constants import as_jet as as_jet
 from pinnlab.calculus.jet.constants import number_text as number_text
+from pinnlab.calculus.jet.contractions import contracted as contracted
+from pinnlab.calculus.jet.contractions import power_sum_over as power_sum_over
+from pinnlab.calculus.jet.contractions import weighted_trace_over as weighted_trace_over
 from pinnlab.calculus.jet.derivations import divergence_over as divergence_over
 from pinnlab.calculus.jet.derivations import gradient_over as gradient_over
 from pinnlab.calculus.jet.derivations import laplacian_over as laplacian_over
 from pinnlab.calculus.jet.derivations import normal_derivative as normal_derivative
 from pinnlab.calculus.jet.elementary import FUNCTIONS as FUNCTIONS
+from pinnlab.calculus.jet.leaves import Contraction as Contraction
 from pinnlab.calculus.jet.leaves import Coordinate as Coordinate
 from pinnlab.calculus.jet.leaves import Field as Field
-from pinnlab.calculus.jet.leaves import Gradient as Gradient
-from pinnlab.calculus.jet.leaves import Laplacian as Laplacian
 from pinnlab.calculus.jet.leaves import Normal as Normal
 from pinnlab.calculus.jet.leaves import NormalRows as NormalRows
 from pinnlab.calculus.jet.leaves import Symbol as Symbol

@@ -1,15 +1,16 @@
 """Gradient, Laplacian, divergence and normal derivative of any jet, by the chain rule."""
 
+from pinnlab.calculus.functionals import Laplacian
 from pinnlab.calculus.jet.base import Derivation, Jet
 from pinnlab.calculus.jet.constants import ZERO, Constant
 from pinnlab.calculus.jet.elementary import pick
 from pinnlab.calculus.jet.leaves import (
+    Contraction,
     Coordinate,
-    Gradient,
-    Laplacian,
     Normal,
     NormalRows,
     fill,
+    is_gradient,
 )
 from pinnlab.calculus.jet.operations import (
     SPREAD,
@@ -112,8 +113,8 @@ def divergence_over(rows: Jet, name: str) -> Jet:
     """
     if rows._number is not None:
         return ZERO
-    if isinstance(rows, Gradient) and rows.name == name:
-        return Laplacian(rows._reader, rows.field, name)  # type: ignore[arg-type]
+    if is_gradient(rows, name):
+        return Contraction(rows._reader, rows.field, Laplacian(name))  # type: ignore
     if isinstance(rows, Coordinate):
         return Constant(rows._width if rows.name == name else 0)
     if not isinstance(rows, Operation):

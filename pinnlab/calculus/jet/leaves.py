@@ -6,6 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pinnlab.calculus.functionals import (
+    Biharmonic,
+    Functional,
+    GradientRows,
+    Laplacian,
+    size_of,
+)
 from pinnlab.calculus.jet.base import Jet
 from pinnlab.calculus.jet.constants import ONE, ZERO, Constant
 from pinnlab.calculus.jet.operations import NO_SLOPE, Operation, Rule
@@ -43,12 +50,12 @@ class Field(Jet):
     def _gradient(self, name: str) -> Jet:
         if self.index:
             raise unsupported(f"The gradient of '{self}' over the vector coordinate '{name}'")
-        return Gradient(self._reader, self.field, name)  # type: ignore[arg-type]
+        return Contraction(self._reader, self.field, GradientRows(name))  # type: ignore[arg-type]
 
     def _laplacian(self, name: str) -> Jet:
         if self.index:
             raise unsupported(f"The Laplacian of '{self}' over the vector coordinate '{name}'")
-        return Laplacian(self._reader, self.field, name)  # type: ignore[arg-type]
+        return Contraction(self._reader, self.field, Laplacian(name))  # type: ignore[arg-type]
 
     def _text(self) -> tuple[str, float]:
         if not self.index:
@@ -56,18 +63,18 @@ class Field(Jet):
         return f"{self.field}.{self._reader.coordinates.suffix(self.index)}", 10  # type: ignore
 
 
-class Gradient(Jet):
-    """The gradient of a field over a vector coordinate, rows ``(n, size)``."""
+class Contraction(Jet):
+    """A contraction of a field's derivatives over a vector coordinate, such as its Laplacian."""
 
-    __slots__ = ("field", "name")
+    __slots__ = ("field", "what")
 
-    def __init__(self, source: Reader, field: str, name: str) -> None:
+    def __init__(self, source: Reader, field: str, what: Functional) -> None:
         self._reader, self._value = source, None
-        self._width = source.coordinates.size(name)
-        self.field, self.name = field, name
+        self._width = size_of(what, source.coordinates)
+        self.field, self.what = field, what
 
     def _compute(self) -> Tensor:
-        return self._reader.gradient(self.field, self.name)  # type: ignore[union-attr]
+        return self._reader.functional(self.field, self.what)  # type: ignore[union-attr]
 
     def _along(self, column: int) -> Jet:
         raise unsupported(f"A derivative of {self}")
@@ -76,35 +83,17 @@ class Gradient(Jet):
         raise unsupported(f"A derivative of {self}")
 
     def _laplacian(self, name: str) -> Jet:
+        if self.what == Laplacian(name):
+            return Contraction(self._reader, self.field, Biharmonic(name))  # type: ignore[arg-type]
         raise unsupported(f"A derivative of {self}")
 
     def _text(self) -> tuple[str, float]:
-        return f"grad({self.field})", 10
+        return self.what.text(self.field), 10
 
 
-class Laplacian(Jet):
-    """The Laplacian of a field over a vector coordinate."""
-
-    __slots__ = ("field", "name")
-
-    def __init__(self, source: Reader, field: str, name: str) -> None:
-        self._reader, self._width, self._value = source, 0, None
-        self.field, self.name = field, name
-
-    def _compute(self) -> Tensor:
-        return self._reader.laplacian(self.field, self.name)  # type: ignore[union-attr]
-
-    def _along(self, column: int) -> Jet:
-        raise unsupported(f"A derivative of {self}")
-
-    def _gradient(self, name: str) -> Jet:
-        raise unsupported(f"A derivative of {self}")
-
-    def _laplacian(self, name: str) -> Jet:
-        raise unsupported(f"A derivative of {self}")
-
-    def _text(self) -> tuple[str, float]:
-        return f"laplacian({self.field})", 10
+def is_gradient(jet: Jet, name: str) -> bool:
+    """Whether the jet is the gradient of a field over a coordinate."""
+    return isinstance(jet, Contraction) and jet.what == GradientRows(name)
 
 
 class Coordinate(Jet):

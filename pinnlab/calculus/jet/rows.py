@@ -4,6 +4,7 @@ from typing import Any
 
 from pinnlab.calculus.jet.base import Derivation, Jet
 from pinnlab.calculus.jet.constants import ONE, ZERO, Constant
+from pinnlab.calculus.jet.known import contracted_gradient
 from pinnlab.calculus.jet.leaves import Coordinate, one_hot
 from pinnlab.calculus.jet.operations import (
     SPREAD,
@@ -61,7 +62,8 @@ def _check_columns(jet: Jet, dim: int, name: str) -> None:
 
 def column_sum(jet: Jet) -> Jet:
     """The sum over the columns of rows."""
-    return Operation(COLUMN_SUM, (jet,), jet._reader)
+    contracted = contracted_gradient(jet)
+    return Operation(COLUMN_SUM, (jet,), jet._reader) if contracted is None else contracted
 
 
 def summed(jet: Jet, width: int) -> Jet:

@@ -1,0 +1,188 @@
+"""Directions of differentiation beside the coordinates, by number.
+
+The numbers 0 … d-1 stand for the columns of the points. A :class:`Family` is a group of further
+directions: random ones, constant ones, or such as depend on the point. :class:`Directions` gives
+each family its numbers, which the slots of a layout then use, and draws the directions of a batch.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from pinnlab.calculus.distributions import draw
+from pinnlab.calculus.factor import Factor
+from pinnlab.calculus.known import Known
+from pinnlab.calculus.layout import Layout
+from pinnlab.calculus.slopes import Part, Rows, Slopes, Units
+from pinnlab.typing import Coordinates
+
+
+@dataclass(frozen=True)
+class Family(ABC):
+    """Directions over one coordinate that come together.
+
+    Args:
+        name: The coordinate.
+        count: How many there are.
+    """
+
+    name: str
+    count: int
+
+    @abstractmethod
+    def part(self, x: Tensor, coordinates: Coordinates, generator: torch.Generator) -> Part:
+        """The directions at points ``(n, d)``, over the columns of the coordinate."""
+
+    def __len__(self) -> int:
+        return self.count
+
+
+@dataclass(frozen=True)
+class Sampled(Family):
+    """Random directions, the same at all points.
+
+    Args:
+        distribution: See :func:`~pinnlab.calculus.distributions.draw`.
+        replica: Families that differ in it are independent.
+    """
+
+    distribution: str
+    replica: int = 0
+
+    def part(self, x: Tensor, coordinates: Coordinates, generator: torch.Generator) -> Part:
+        """See :meth:`Family.part`."""
+        return draw(self.distribution, self.count, coordinates.size(self.name), generator, x)
+
+
+@dataclass(frozen=True)
+class Fixed(Family):
+    """Constant directions.
+
+    Args:
+        rows: Per direction its components that are not zero, as (column, component).
+    """
+
+    rows: tuple[tuple[tuple[int, float], ...], ...]
+
+    def part(self, x: Tensor, coordinates: Coordinates, generator: torch.Generator) -> Part:
+        """See :meth:`Family.part`; here over all columns."""
+        out = x.new_zeros(self.count, x.shape[1])
+        for row, components in zip(out, self.rows, strict=True):
+            for column, component in components:
+                row[column] = component
+        return Rows(out)
+
+
+@dataclass(frozen=True)
+class Along(Family):
+    """One direction that is an expression of the coordinates.
+
+    Args:
+        direction: Its components at every point, ``(n, size)``.
+    """
+
+    direction: Known
+
+    def part(self, x: Tensor, coordinates: Coordinates, generator: torch.Generator) -> Part:
+        """See :meth:`Family.part`."""
+        value = self.direction(coordinates.columns(x))
+        return Rows(value.expand(len(x), coordinates.size(self.name))[None])
+
+
+@dataclass(frozen=True)
+class Mapped(Family):
+    """Directions σ v, with σ constant or depending on the point.
+
+    Args:
+        factor: σ.
+        base: What draws v; None for all unit vectors.
+    """
+
+    factor: Factor
+    base: Sampled | None
+
+    def part(self, x: Tensor, coordinates: Coordinates, generator: torch.Generator) -> Part:
+        """See :meth:`Family.part`."""
+        if self.base is None:
+            everything = torch.arange(self.count, device=x.device)
+            inner: Part = Units(everything, x.new_ones(self.count))
+        else:
+            inner = draw(self.base.distribution, self.count, self.factor.rank, generator, x)
+        return self.factor.apply(inner, coordinates.columns(x))
+
+
+class Directions:
+    """Which number stands for which direction.
+
+    Args:
+        coordinates: Names of the columns, which have the first numbers.
+    """
+
+    def __init__(self, coordinates: Coordinates) -> None:
+        self.coordinates = coordinates
+        self._ranges: dict[Family, range] = {}
+        self._next = coordinates.dim
+
+    def numbers(self, family: Family) -> range:
+        """The numbers of a family; it gets some if it has none."""
+        if family not in self._ranges:
+            self._ranges[family] = range(self._next, self._next + len(family))
+            self._next += len(family)
+        return self._ranges[family]
+
+    @property
+    def random(self) -> bool:
+        """Whether any direction is drawn at random."""
+        return any(
+            isinstance(family, Sampled) or (isinstance(family, Mapped) and family.base is not None)
+            for family in self._ranges
+        )
+
+    @torch.no_grad()
+    def draw(self, layout: Layout, x: Tensor, generator: torch.Generator) -> "Drawn":
+        """The directions of all first-order slots of a layout.
+
+        Args:
+            layout: Slots and points.
+            x: The points ``(n, d)``.
+            generator: Source of randomness; every family advances it, used or not.
+        """
+        used = set(layout.first_order)
+        columns = [k for k in layout.first_order if k < self.coordinates.dim]
+        where = torch.tensor(columns, dtype=torch.long, device=x.device)
+        parts: list[Part] = [Units(where, x.new_ones(len(columns)))]
+        families: dict[Family, Part] = {}
+        for family, numbers in self._ranges.items():
+            if numbers[0] not in used:
+                continue
+            count = layout.counts[layout.position[numbers[0],]]
+            part = family.part(x[:count], self.coordinates, generator)
+            families[family] = part
+            parts.append(self._embedded(family, part))
+        return Drawn(Slopes(parts, self.coordinates.dim), families)
+
+    def _embedded(self, family: Family, part: Part) -> Part:
+        """Directions over one coordinate as directions over all columns."""
+        if isinstance(family, Fixed):
+            return part
+        span = self.coordinates.slice(family.name)
+        if isinstance(part, Units):
+            return Units(part.columns + span.start, part.scale) if span.start else part
+        rest = self.coordinates.dim - span.stop
+        return Rows(F.pad(part.rows, (span.start, rest))) if span.start or rest else part
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """The directions of one batch.
+
+    Args:
+        slopes: All of them, in the order of the first-order slots.
+        families: Each family over the columns of its coordinate.
+    """
+
+    slopes: Slopes
+    families: dict[Family, Part]

@@ -1,0 +1,262 @@
+r"""Estimators: which derivatives over a vector coordinate are exact, and which are sampled.
+
+Every estimator answers the same question, from which slots a
+:class:`~pinnlab.calculus.functionals.Functional` follows. The random ones differ in the directions
+they draw. With H the Hessian of u, the estimate of the Laplacian of K directions has the variance
+
+==============  ============================================================
+sparse          :math:`\frac{d^2}{K}\left(1 - \frac{K}{d}\right) S^2`, with S² the variance of H_ii
+rademacher      :math:`\frac{2}{K} \sum_{i \neq j} H_{ij}^2`
+gaussian        :math:`\frac{2}{K} \|H\|_F^2`
+skewed          :math:`\frac{2}{K} \sum_{i \neq j} H_{ij}^2 + \frac1K \sum_i H_{ii}^2`
+sphere          :math:`\frac{2}{K}\frac{d}{d + 2}\left(\|H\|_F^2 - (\operatorname{tr} H)^2/d\right)`
+==============  ============================================================
+
+Sources: Shi et al. (2024), arXiv 2412.00088; Hutchinson (1990); Hu et al. (2024) for sampled
+dimensions (SDGD) and for Hutchinson's estimator in residuals, arXiv 2312.14499; Baydin et al.
+(2022), arXiv 2202.08587, for forward gradients.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from pinnlab.calculus.directions import Directions, Sampled
+from pinnlab.calculus.distributions import DENSE, SPARSE
+from pinnlab.calculus.functionals import Functional, GradientRows, Reading, SquaredGradient
+from pinnlab.errors import DeclarationError, nearest
+
+__all__ = ["SDGD", "STDE", "Estimator", "Exact", "ForwardGradient", "Hutchinson"]
+
+
+class Estimator(ABC):
+    """How derivatives over a vector coordinate are obtained."""
+
+    unbiased: bool = False
+
+    @abstractmethod
+    def reading(self, functional: Functional, directions: Directions, replica: int = 0) -> Reading:
+        """The slots from which a functional follows.
+
+        Args:
+            functional: What is wanted.
+            directions: Gives directions their numbers.
+            replica: Readings that differ in it draw independent directions.
+        """
+
+
+@dataclass(frozen=True)
+class Exact(Estimator):
+    """All derivatives, collapsed into as few slots as there are.
+
+    A Laplacian over d components carries d + 2 slots.
+    """
+
+    def reading(self, functional: Functional, directions: Directions, replica: int = 0) -> Reading:
+        """See :meth:`Estimator.reading`."""
+        return functional.exact(directions)
+
+
+@dataclass(frozen=True)
+class Stochastic(Estimator):
+    """Random directions, drawn anew in every step and shared by all points of a batch.
+
+    Args:
+        samples: Number of directions K.
+        directions: ``sparse`` for K distinct coordinates; ``rademacher``, ``gaussian``, ``sphere``
+            or ``skewed`` for dense directions.
+        unbiased: Multiply two independent estimates of a residual in the loss instead of squaring
+            one. The square of an estimate has the mean r² + Var, which favours solutions of small
+            variance; the product has the mean r², for twice the slots.
+
+    Raises:
+        DeclarationError: If the number or the kind of directions makes no sense.
+    """
+
+    samples: int = 16
+    directions: str = SPARSE
+    unbiased: bool = False
+    kinds: ClassVar[tuple[str, ...]] = (SPARSE, *DENSE)
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        if not isinstance(self.samples, int) or isinstance(self.samples, bool) or self.samples < 1:
+            raise DeclarationError(
+                f"{name} got samples={self.samples!r}",
+                expected="a whole number of at least 1",
+                got=repr(self.samples),
+                do="use e.g. samples=16",
+            )
+        if self.directions not in self.kinds:
+            raise DeclarationError(
+                f"{name} has no directions '{self.directions}'",
+                expected=", ".join(self.kinds),
+                got=repr(self.directions),
+                do=nearest(str(self.directions), self.kinds) or "choose one of them",
+            )
+
+    @property
+    def distribution(self) -> str:
+        """How directions are drawn."""
+        return self.directions
+
+    def family(self, name: str, dim: int, replica: int) -> Sampled:
+        """Directions in ``dim`` dimensions.
+
+        Raises:
+            DeclarationError: If more distinct coordinates are wanted than there are.
+        """
+        if self.distribution == SPARSE and self.samples > dim:
+            raise DeclarationError(
+                f"{self} samples more coordinates than '{name}' has",
+                expected=f"at most {dim} samples",
+                got=self.samples,
+                do=f"use samples={dim} or fewer, or Exact(), which costs no more",
+            )
+        return Sampled(name, self.samples, self.distribution, replica)
+
+    def reading(self, functional: Functional, directions: Directions, replica: int = 0) -> Reading:
+        """See :meth:`Estimator.reading`."""
+        return functional.sampled(self, directions, replica)
+
+    def variance(self, hessian: Tensor) -> Tensor:
+        """The variance of its estimate of the Laplacian.
+
+        Args:
+            hessian: H ``(..., d, d)``.
+
+        Returns:
+            ``(...)``.
+        """
+        d, k = hessian.shape[-1], self.samples
+        diagonal = hessian.diagonal(dim1=-2, dim2=-1)
+        if self.distribution == SPARSE:
+            return d * d / k * (1 - k / d) * diagonal.var(-1)
+        square = hessian.square().sum((-2, -1))
+        if self.distribution == "rademacher":
+            return 2 / k * (square - diagonal.square().sum(-1))
+        if self.distribution == "skewed":
+            return (2 * square - diagonal.square().sum(-1)) / k
+        if self.distribution == "gaussian":
+            return 2 / k * square
+        return 2 / k * d / (d + 2) * (square - diagonal.sum(-1).square() / d)
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__}({self.samples} {self.directions})"
+
+
+@dataclass(frozen=True)
+class STDE(Stochastic):
+    """Stochastic Taylor derivative estimator: sampled directions, propagated by Taylor mode.
+
+    Any contraction of derivatives of any order that is linear in them is estimated; arguments are
+    those of :class:`Stochastic`.
+
+    Example:
+        >>> STDE(samples=16)
+        STDE(samples=16, directions='sparse', unbiased=False)
+    """
+
+
+@dataclass(frozen=True)
+class Hutchinson(Stochastic):
+    """Hutchinson's trace estimator, with dense directions."""
+
+    directions: str = "rademacher"
+    kinds: ClassVar[tuple[str, ...]] = DENSE
+
+
+@dataclass(frozen=True)
+class SDGD(Stochastic):
+    """Sampled dimensions: the sum over all coordinates from K distinct ones."""
+
+    kinds: ClassVar[tuple[str, ...]] = (SPARSE,)
+
+
+@dataclass(frozen=True)
+class ForwardGradient(Stochastic):
+    """Gradients from random directional derivatives; everything else stays exact."""
+
+    directions: str = "gaussian"
+    kinds: ClassVar[tuple[str, ...]] = DENSE
+
+    def reading(self, functional: Functional, directions: Directions, replica: int = 0) -> Reading:
+        """See :meth:`Estimator.reading`."""
+        if isinstance(functional, GradientRows | SquaredGradient):
+            return functional.sampled(self, directions, replica)
+        return functional.exact(directions)
+
+
+@dataclass(frozen=True)
+class Choice(Estimator):
+    """An estimator for each kind of operator.
+
+    Args:
+        kinds: By name of the operator, such as ``laplacian``.
+        otherwise: For all others.
+    """
+
+    kinds: Mapping[str, Estimator]
+    otherwise: Estimator = Exact()
+
+    def of(self, functional: Functional) -> Estimator:
+        """The estimator of a functional."""
+        return self.kinds.get(functional.kind, self.otherwise)
+
+    def reading(self, functional: Functional, directions: Directions, replica: int = 0) -> Reading:
+        """See :meth:`Estimator.reading`."""
+        return self.of(functional).reading(functional, directions, replica)
+
+    @property
+    def unbiased(self) -> bool:  # type: ignore[override]
+        """Whether any of them multiplies two estimates."""
+        return any(estimator.unbiased for estimator in self.kinds.values())
+
+
+KINDS = (
+    "laplacian",
+    "biharmonic",
+    "power_sum",
+    "squared_gradient",
+    "weighted_trace",
+    "directional_derivative",
+    "gradient",
+)
+
+
+def estimator_of(given: Estimator | Mapping[str, Estimator] | None) -> Estimator:
+    """What a user gives for ``derivatives``, as one estimator.
+
+    Raises:
+        DeclarationError: If it is something else, or names an operator that does not exist.
+    """
+    if given is None:
+        return Exact()
+    if isinstance(given, Estimator):
+        return given
+    if not isinstance(given, Mapping):
+        raise DeclarationError(
+            "`derivatives` is no estimator",
+            expected="e.g. STDE(samples=16), Exact(), or {'laplacian': STDE(16)}",
+            got=repr(given),
+            do="make one: derivatives=STDE(samples=16)",
+        )
+    for name, estimator in given.items():
+        if name not in KINDS:
+            raise DeclarationError(
+                f"There is no operator '{name}' to estimate",
+                expected=", ".join(KINDS),
+                got=repr(name),
+                do=nearest(str(name), KINDS) or "use one of these names",
+            )
+        if not isinstance(estimator, Estimator):
+            raise DeclarationError(
+                f"The estimator of '{name}' is none",
+                expected="e.g. STDE(samples=16) or Exact()",
+                got=repr(estimator),
+                do="make one: STDE(samples=16)",
+            )
+    return Choice(dict(given))

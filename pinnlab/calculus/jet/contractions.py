@@ -1,0 +1,111 @@
+"""Operators over a vector coordinate, of fields and of expressions of the coordinates."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from pinnlab.calculus.factor import factor_of
+from pinnlab.calculus.functionals import (
+    Biharmonic,
+    DirectionalDerivative,
+    Functional,
+    GradientRows,
+    Laplacian,
+    PowerSum,
+    SquaredGradient,
+    WeightedTrace,
+)
+from pinnlab.calculus.jet.base import Jet
+from pinnlab.calculus.jet.constants import ZERO, Constant, as_jet
+from pinnlab.calculus.jet.derivations import gradient_over, laplacian_over
+from pinnlab.calculus.jet.known import known
+from pinnlab.calculus.jet.leaves import Contraction, Field
+from pinnlab.calculus.jet.operations import plus, source_of, times
+from pinnlab.calculus.jet.refusals import unsupported
+from pinnlab.calculus.jet.rows import column_sum
+from pinnlab.calculus.sources import Reader
+
+
+def power_sum_over(jet: Jet, name: str, power: int) -> Jet:
+    r""":math:`\sum_i \partial_i^m` of a jet over a vector coordinate."""
+    if isinstance(jet, Field) and not jet.index:
+        return Contraction(jet._reader, jet.field, PowerSum(name, power))  # type: ignore[arg-type]
+    if jet._number is not None:
+        return ZERO
+    total: Jet = ZERO
+    part = source_of(jet).coordinates.slice(name)
+    for column in range(part.start, part.stop):
+        one = jet
+        for _ in range(power):
+            one = one.along(column)
+        total = plus(total, one)
+    return total
+
+
+def weighted_trace_over(jet: Jet, name: str, sigma: Any) -> Jet:
+    r""":math:`\operatorname{tr}(\sigma\sigma^\top\nabla^2)` of a jet over a vector coordinate.
+
+    Args:
+        jet: A field, or an expression of the coordinates.
+        name: The vector coordinate.
+        sigma: A number, an expression, a tensor, or a function; see
+            :func:`~pinnlab.calculus.factor.factor_of`.
+    """
+    if isinstance(sigma, int | float):
+        return times(Constant(sigma**2), laplacian_over(jet, name))
+    dim = source_of(jet).coordinates.size(name)
+    if isinstance(sigma, Jet):
+        found = known(sigma)
+        if found is None:
+            raise unsupported(
+                f"A weighted trace with '{sigma._short()}', which is not known beforehand,"
+            )
+        sigma = found
+    trace = WeightedTrace(name, factor=factor_of(sigma, dim))
+    if isinstance(jet, Field) and not jet.index:
+        return Contraction(jet._reader, jet.field, trace)  # type: ignore[arg-type]
+    return contracted(jet, trace, source_of(jet))
+
+
+def contracted(jet: Jet, functional: Functional, source: Reader) -> Jet:
+    """A functional of an expression of the coordinates, by the rules of calculus."""
+    name = functional.name
+    if isinstance(functional, GradientRows):
+        return gradient_over(jet, name)
+    if isinstance(functional, Laplacian):
+        return laplacian_over(jet, name)
+    if isinstance(functional, Biharmonic):
+        return laplacian_over(laplacian_over(jet, name), name)
+    if isinstance(functional, PowerSum):
+        return power_sum_over(jet, name, functional.power)
+    gradient = gradient_over(jet, name)
+    if isinstance(functional, SquaredGradient):
+        return column_sum(times(gradient, gradient))
+    columns = {k: source.coordinate(k) for k in source.coordinates.names}
+    if isinstance(functional, DirectionalDerivative):
+        return column_sum(times(as_jet(functional.direction(columns), like=gradient), gradient))
+    assert isinstance(functional, WeightedTrace)
+    return _trace(jet, functional, columns, source)
+
+
+def _trace(jet: Jet, trace: WeightedTrace, columns: Mapping[str, Tensor], source: Reader) -> Jet:
+    """Σ_ij (σσᵀ)_ij ∂_i∂_j, diagonal or full."""
+    sigma, name = trace.factor.at(columns), trace.name
+    part = source.coordinates.slice(name)
+    diagonal = sigma.ndim == 1 or (sigma.ndim == 2 and not isinstance(trace.factor.value, Tensor))
+    if diagonal:
+        twice = [jet.along(k).along(k) for k in range(part.start, part.stop)]
+        square = sigma.square()
+        weights = [square[..., k] for k in range(len(twice))]
+        total: Jet = ZERO
+        for weight, second in zip(weights, twice, strict=True):
+            total = plus(total, times(as_jet(weight, source), second))
+        return total
+    square = sigma @ sigma.transpose(-1, -2)
+    total = ZERO
+    for i in range(trace.factor.dim):
+        for j in range(trace.factor.dim):
+            second = jet.along(part.start + i).along(part.start + j)
+            total = plus(total, times(as_jet(square[..., i, j], source), second))
+    return total

@@ -1,0 +1,83 @@
+"""What is known before the fields are, and the contractions of gradients that it allows.
+
+A gradient over a million components is never needed as such: its square and its product with a
+known vector are functionals of their own, of which the second costs a single direction.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from pinnlab.calculus.functionals import DirectionalDerivative, GradientRows, SquaredGradient
+from pinnlab.calculus.jet.base import Jet
+from pinnlab.calculus.jet.constants import Constant
+from pinnlab.calculus.jet.leaves import Contraction, Coordinate
+from pinnlab.calculus.jet.operations import MULTIPLY, POWER, Operation, Spread
+from pinnlab.calculus.known import Known
+
+
+def known(jet: Jet) -> Known | None:
+    """The jet as a known value; None if it reads a field, a normal or something trained."""
+    stack = [jet]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Operation):
+            stack.extend(node.args)
+        elif isinstance(node, Constant):
+            if isinstance(node._value, Tensor) and node._value.requires_grad:
+                return None
+        elif not isinstance(node, Coordinate):
+            return None
+    return Known(_key(jet), lambda columns: _evaluate(jet, columns, {}), str(jet))
+
+
+def _key(jet: Jet) -> Any:
+    if isinstance(jet, Operation):
+        return jet.rule.name, jet.rule.symbol, *map(_key, jet.args)
+    if isinstance(jet, Coordinate):
+        return jet.name
+    value = jet._value
+    if isinstance(value, Tensor):
+        return value.item() if value.ndim == 0 else id(value)
+    return value
+
+
+def _evaluate(jet: Jet, columns: Mapping[str, Tensor], memo: dict[int, Any]) -> Any:
+    if id(jet) not in memo:
+        if isinstance(jet, Coordinate):
+            value: Any = columns[jet.name]
+        elif isinstance(jet, Spread):
+            value = _evaluate(jet.args[0], columns, memo)
+            value = value.unsqueeze(-1) if isinstance(value, Tensor) else value
+        elif isinstance(jet, Operation):
+            value = jet.rule.forward(*[_evaluate(arg, columns, memo) for arg in jet.args])
+        else:
+            value = jet._value
+            if isinstance(value, Tensor):
+                value = value.to(next(iter(columns.values())))
+        memo[id(jet)] = value
+    return memo[id(jet)]
+
+
+def contracted_gradient(rows: Jet) -> Jet | None:
+    """The sum of rows as one functional, for ∇u·∇u and for b·∇u with b known; None otherwise."""
+    if not isinstance(rows, Operation):
+        return None
+    if rows.rule is POWER and rows.args[1]._number == 2:
+        a = b = rows.args[0]
+    elif rows.rule is MULTIPLY:
+        a, b = rows.args
+    else:
+        return None
+    for gradient, other in ((a, b), (b, a)):
+        if not (isinstance(gradient, Contraction) and isinstance(gradient.what, GradientRows)):
+            continue
+        reader, field, name = gradient._reader, gradient.field, gradient.what.name
+        if isinstance(other, Contraction):
+            same = (other.field, other.what) == (field, gradient.what)
+            return Contraction(reader, field, SquaredGradient(name)) if same else None  # type: ignore[arg-type]
+        direction = known(other) if other._width else None
+        if direction is not None:
+            return Contraction(reader, field, DirectionalDerivative(name, direction=direction))  # type: ignore[arg-type]
+    return None

@@ -1,0 +1,40 @@
+"""Values that are known before any field is: expressions of coordinates and numbers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Known:
+    """An expression of coordinates, numbers and constant tensors, at any points.
+
+    The direction of a directional derivative and the diagonal of a diffusion must be at hand before
+    the derivatives are propagated, whatever the points. Two are equal if they are written alike.
+
+    Args:
+        key: What expressions that are written alike share.
+        evaluate: The value from the coordinates by name.
+        text: How it is written.
+    """
+
+    key: Any
+    evaluate: Callable[[Mapping[str, Tensor]], Any]
+    text: str
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Known) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def __call__(self, columns: Mapping[str, Tensor]) -> Tensor:
+        """Its value at points given by their coordinates, ``(n,)`` or ``(n, size)``."""
+        like = next(iter(columns.values()))
+        value = self.evaluate(columns)
+        return value.to(like) if isinstance(value, Tensor) else like.new_tensor(value)
