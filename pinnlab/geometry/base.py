@@ -13,7 +13,7 @@ boundary piece keeps its name, and ``space * Time("t", 0, 1)`` is a space-time d
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from torch import Tensor
@@ -93,6 +93,14 @@ class Geometry(ABC):
     def regions(self) -> tuple[str, ...]:
         """Names of the volume parts, such as the physical groups of a mesh."""
         return ()
+
+    def spread(self, x: Any, t: Any) -> None:  # noqa: B027, most regions do not ask for it
+        """Rescale points in place for the times at which they are used; here nothing changes.
+
+        Args:
+            x: Points ``(n, d)``, an array or a tensor.
+            t: Their times ``(n,)``.
+        """
 
     @abstractmethod
     def bounds(self) -> np.ndarray:

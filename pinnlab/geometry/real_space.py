@@ -25,15 +25,21 @@ class RealSpace(HighDimensional):
     There is no boundary; ``bounds``, to which surrogates scale their inputs, are three standard
     deviations from the centre.
 
+    Where Brownian motion matters, points that are equally wide at all times miss what is asked: in
+    many dimensions all of them are far from the centre. With a ``growth`` g the variance at time t
+    is :math:`scale^2 + g t` (none, where that is negative): g = 2 follows the paths of
+    :math:`\sqrt 2\, W_t` forwards, g = -2 those that end in the centre.
+
     Args:
         coordinate: Name of the vector coordinate.
         dim: Number of its components.
         center: Mean of the points: one number for all components, or ``(dim,)``.
-        scale: Their standard deviation in every component.
+        scale: Their standard deviation in every component, at time 0 if there is time.
+        growth: Change of their variance in every component in unit time.
 
     Raises:
-        GeometryError: If ``scale`` is not positive, ``dim`` is below 2, or the centre is not finite
-            or of the wrong length.
+        GeometryError: If ``scale`` is not positive, ``growth`` is not finite, ``dim`` is below 2,
+            or the centre is not finite or of the wrong length.
 
     Example:
         >>> from pinnlab.geometry import Time
@@ -47,13 +53,23 @@ class RealSpace(HighDimensional):
         dim: int,
         center: float | Sequence[float] = 0.0,
         scale: float = 1.0,
+        growth: float = 0.0,
     ) -> None:
         self._declare(coordinate, dim, None)
         self.center = check_center(center, self.dim)
         self.scale = check_radius(scale, "The scale")
+        self.growth = float(growth)
+        if not math.isfinite(self.growth):
+            raise GeometryError(
+                "The growth cannot be used",
+                expected="a finite change of variance in unit time, such as 2",
+                got=repr(growth),
+                do="leave it out for points that are equally wide at all times",
+            )
 
     def __repr__(self) -> str:
-        return f"RealSpace('{self.coordinate}', dim={self.dim}, scale={self.scale:g})"
+        growth = f", growth={self.growth:g}" if self.growth else ""
+        return f"RealSpace('{self.coordinate}', dim={self.dim}, scale={self.scale:g}{growth})"
 
     @property
     def pieces(self) -> tuple[str, ...]:
@@ -92,6 +108,18 @@ class RealSpace(HighDimensional):
         x *= self.scale
         x += self.center
         return x, further
+
+    def spread(self, x: Any, t: Any) -> None:
+        """Scale points ``(n, dim)`` about the centre to the variance at their times ``(n,)``."""
+        if not self.growth:
+            return
+        factor = (1.0 + self.growth / self.scale**2 * t).clip(min=0.0) ** 0.5
+        center = torch.as_tensor(self.center).to(x) if isinstance(x, Tensor) else self.center
+        if self.center.any():
+            x -= center
+        x *= factor[:, None]
+        if self.center.any():
+            x += center
 
     def _surface(self, n: int, extra: int, sampler: str, rng: np.random.Generator) -> NoReturn:
         self._expand("boundary")

@@ -302,8 +302,10 @@ class SpaceTime(Geometry):
         t = space.x[:, -1]
         if instant is not None:
             t.fill_(self.time.instant(instant))
+            self.space.spread(space.x[:, :-1], t)
             return space
         t.mul_(self.time.duration).add_(self.time.start)
+        self.space.spread(space.x[:, :-1], t)
         return replace(space, weights=space.weights * self.time.duration)
 
     def _walls(
@@ -315,10 +317,12 @@ class SpaceTime(Geometry):
     def _instant(self, n: int, piece: str, sampler: str, rng: np.random.Generator) -> Sample:
         space = self.space.sample(n, sampler=sampler, rng=rng)
         t = np.full((len(space.x), 1), self.time.instant(piece))
+        self.space.spread(space.x, t[:, 0])
         return Sample(np.hstack([space.x, t]), space.weights)
 
     def _extend(self, space: Sample, u: np.ndarray) -> Sample:
         t = self.time.start + self.time.duration * u
+        self.space.spread(space.x, t[:, 0])
         return Sample(np.hstack([space.x, t]), space.weights * self.time.duration, space.normals)
 
     def distance(self, columns: Mapping[str, Any], pieces: Sequence[str]) -> Any:

@@ -74,7 +74,12 @@ def run_data(trainer: Trainer, solution: Solution, figures: dict[str, Any]) -> R
         metrics={
             f: {k: v for k, v in e.items() if k != "best_constant"} for f, e in errors.items()
         },
-        baseline={f: {"relative_l2": e["best_constant"]} for f, e in errors.items()},
+        # A constant is always right about a single value: that is nothing to compare with.
+        baseline={
+            f: {"relative_l2": e["best_constant"]}
+            for f, e in errors.items()
+            if e["best_constant"] > 0
+        },
         reference=problem.reference.source if problem.reference is not None else "",
         unknowns={
             name: UnknownValue(entry["value"], None, entry["true"])

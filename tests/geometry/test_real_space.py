@@ -57,6 +57,28 @@ def test_product_with_time():
     assert domain.on_piece(np.array([[9.0, 9.0, 9.0, 2.0]]), "final").all()
 
 
+@pytest.mark.parametrize("sampler", ["uniform", "sobol"])
+@pytest.mark.parametrize("growth", [2.0, -2.0])
+def test_variance_grows_in_time(sampler, growth):
+    space = RealSpace("x", dim=50, center=1.5, scale=0.6**0.5, growth=growth)
+    domain = space * Time("t", 0, 0.5)
+    everywhere = draw(domain, 4000, sampler=sampler, generator=rng())
+    ends = draw(domain, 400, on="final", sampler=sampler, generator=rng())
+    start = draw(domain, 400, on="initial", sampler=sampler, generator=rng())
+    for p in (everywhere, ends, start):
+        variance = (0.6 + growth * p.columns["t"]).clamp(min=0)
+        mean_square = ((p.columns["x"] - 1.5) ** 2).mean(1)
+        # The mean of 50 squares has the relative deviation sqrt(2/50); six of them.
+        assert bool(((mean_square - variance).abs() <= 6 * 0.2 * variance + 1e-12).all())
+    assert float((ends.columns["x"] - 1.5).abs().max() == 0) == (growth < 0)
+    assert "growth" in repr(space)
+
+
+def test_refuses_an_endless_growth():
+    with pytest.raises(GeometryError, match="growth cannot be used"):
+        RealSpace("x", dim=3, growth=math.inf)
+
+
 def test_there_is_no_boundary():
     space = RealSpace("x", dim=3)
     assert space.pieces == ()

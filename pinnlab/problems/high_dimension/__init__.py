@@ -4,8 +4,18 @@ Each is a function that returns a :class:`~pinnlab.Problem`, and a ``kind`` of t
 ``problem`` of a configuration file.
 """
 
+from pinnlab.problems.high_dimension.semilinear import allen_cahn_in_time as allen_cahn_in_time
+from pinnlab.problems.high_dimension.semilinear import semilinear_heat as semilinear_heat
+from pinnlab.problems.high_dimension.semilinear import sine_gordon_in_time as sine_gordon_in_time
 from pinnlab.problems.high_dimension.unit_ball import allen_cahn as allen_cahn
 from pinnlab.problems.high_dimension.unit_ball import poisson as poisson
 from pinnlab.problems.high_dimension.unit_ball import sine_gordon as sine_gordon
 
-__all__ = ["allen_cahn", "poisson", "sine_gordon"]
+__all__ = [
+    "allen_cahn",
+    "allen_cahn_in_time",
+    "poisson",
+    "semilinear_heat",
+    "sine_gordon",
+    "sine_gordon_in_time",
+]

@@ -28,12 +28,12 @@ import torch
 from torch import Tensor
 
 from pinnlab import equations
-from pinnlab.calculus.jet import Jet
 from pinnlab.conditions.dirichlet import Dirichlet
 from pinnlab.conditions.equation import Equation
 from pinnlab.errors import DeclarationError
 from pinnlab.geometry import HyperBall
 from pinnlab.io.exact_reference import ExactReference
+from pinnlab.problems.high_dimension.rows import rows
 from pinnlab.problems.high_dimension.sums import Interaction
 from pinnlab.problems.high_dimension.three_body import ThreeBody
 from pinnlab.problems.high_dimension.two_body import TwoBody
@@ -55,12 +55,12 @@ class BallSolution:
 
     def __call__(self, x: Any) -> Tensor:
         """Its values at points ``(n, d)``, ``(n,)``."""
-        return self.value_and_laplacian(x)[0].to(_rows(x).dtype)
+        return self.value_and_laplacian(x)[0].to(rows(x).dtype)
 
     def value_and_laplacian(self, x: Any) -> tuple[Tensor, Tensor]:
         """u* and Δu* at points ``(n, d)``, each ``(n,)`` in float64."""
         with torch.no_grad():
-            sums = self.interaction.sums(_rows(x))
+            sums = self.interaction.sums(rows(x))
         inside = 1 - sums.square
         laplacian = inside * sums.laplacian - 4 * sums.radial
         return inside * sums.value, laplacian - (2 * self.interaction.dim) * sums.value
@@ -80,7 +80,7 @@ class BallSource:
 
     def __call__(self, x: Any) -> Tensor:
         """The right side at points ``(n, d)``, ``(n,)``."""
-        return self.reaction(*self.solution.value_and_laplacian(x)).to(_rows(x).dtype)
+        return self.reaction(*self.solution.value_and_laplacian(x)).to(rows(x).dtype)
 
 
 @ready_made
@@ -190,7 +190,3 @@ def _allen_cahn(u: Tensor, laplacian: Tensor) -> Tensor:
 
 def _sine_gordon(u: Tensor, laplacian: Tensor) -> Tensor:
     return laplacian + torch.sin(u)
-
-
-def _rows(x: Any) -> Tensor:
-    return x.value if isinstance(x, Jet) else x
