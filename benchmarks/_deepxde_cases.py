@@ -1,4 +1,4 @@
-"""The three problems of the step benchmark, written as DeepXDE's own examples write them.
+"""The problems of the step benchmark, written as DeepXDE's own examples write them.
 
 With ``rows="declared"`` the conditions are functions on the geometry, so that the equations are
 also evaluated on the rows of the conditions, which are appended to all points. With
@@ -129,7 +129,109 @@ def cavity(rows: str) -> Case:
     return _case(data, [2] + [100] * 5 + [3], 3, {"lid": 1, "walls": 1})
 
 
-CASES: dict[str, Callable[[str], Case]] = {"burgers": burgers, "poisson": poisson, "cavity": cavity}
+def korteweg_de_vries(rows: str) -> Case:
+    """Korteweg and de Vries: u_t + 6 u u_x + u_xxx = 0."""
+
+    def pde(x: Any, y: Any) -> Any:
+        dy_x = dde.grad.jacobian(y, x, i=0, j=0)
+        dy_t = dde.grad.jacobian(y, x, i=0, j=1)
+        dy_xx = dde.grad.hessian(y, x, i=0, j=0)
+        dy_xxx = dde.grad.jacobian(dy_xx, x, i=0, j=0)
+        return dy_t + 6 * y * dy_x + dy_xxx
+
+    return _evolution(rows, pde)
+
+
+def kuramoto_sivashinsky(rows: str) -> Case:
+    """Kuramoto and Sivashinsky: u_t + u u_x + u_xx + u_xxxx = 0."""
+
+    def pde(x: Any, y: Any) -> Any:
+        dy_x = dde.grad.jacobian(y, x, i=0, j=0)
+        dy_t = dde.grad.jacobian(y, x, i=0, j=1)
+        dy_xx = dde.grad.hessian(y, x, i=0, j=0)
+        dy_xxxx = dde.grad.hessian(dy_xx, x, i=0, j=0)
+        return dy_t + y * dy_x + dy_xx + dy_xxxx
+
+    return _evolution(rows, pde)
+
+
+def _evolution(rows: str, pde: Callable[[Any, Any], Any]) -> Case:
+    """An equation in one dimension and time, 4 x 50, with values at the ends and at the start."""
+    space = dde.geometry.Interval(-1, 1)
+    domain = dde.geometry.GeometryXTime(space, dde.geometry.TimeDomain(0, 1))
+
+    def start(x: np.ndarray) -> np.ndarray:
+        return np.cos(np.pi * x[:, 0:1])
+
+    if rows == "declared":
+        conditions = [
+            dde.icbc.DirichletBC(domain, lambda x: -1, lambda _, on_boundary: on_boundary),
+            dde.icbc.IC(domain, start, lambda _, on_initial: on_initial),
+        ]
+        data = dde.data.TimePDE(
+            domain, pde, conditions, num_domain=5000, num_boundary=100, num_initial=200
+        )
+    else:
+        ends, begin = domain.random_boundary_points(100), domain.random_initial_points(200)
+        conditions = [
+            dde.icbc.PointSetBC(ends, -np.ones((100, 1))),
+            dde.icbc.PointSetBC(begin, start(begin)),
+        ]
+        data = dde.data.PDE(domain, pde, conditions, num_domain=5000)
+    return _case(data, [2] + [50] * 4 + [1], 1, {"ends": 1, "start": 1})
+
+
+def beam(rows: str) -> Case:
+    """A cantilever after Euler and Bernoulli: u_xxxx + 1 = 0, as Euler_beam.py."""
+    domain = dde.geometry.Interval(0, 1)
+
+    def slope(x: Any, y: Any, _: Any) -> Any:
+        return dde.grad.jacobian(y, x)
+
+    def moment(x: Any, y: Any, _: Any) -> Any:
+        return dde.grad.hessian(y, x)
+
+    def shear(x: Any, y: Any, _: Any) -> Any:
+        return dde.grad.jacobian(dde.grad.hessian(y, x), x)
+
+    def pde(x: Any, y: Any) -> Any:
+        return dde.grad.hessian(dde.grad.hessian(y, x), x) + 1
+
+    def left(x: np.ndarray, on_boundary: bool) -> bool:
+        return on_boundary and bool(np.isclose(x[0], 0))
+
+    def right(x: np.ndarray, on_boundary: bool) -> bool:
+        return on_boundary and bool(np.isclose(x[0], 1))
+
+    if rows == "declared":
+        conditions = [
+            dde.icbc.DirichletBC(domain, lambda x: 0, left),
+            dde.icbc.NeumannBC(domain, lambda x: 0, left),
+            dde.icbc.OperatorBC(domain, moment, right),
+            dde.icbc.OperatorBC(domain, shear, right),
+        ]
+        data = dde.data.PDE(domain, pde, conditions, num_domain=2000, num_boundary=2)
+    else:
+        zero, begin, end = np.zeros((1, 1)), np.zeros((1, 1)), np.ones((1, 1))
+        conditions = [
+            dde.icbc.PointSetBC(begin, zero),
+            dde.icbc.PointSetOperatorBC(begin, zero, slope),
+            dde.icbc.PointSetOperatorBC(end, zero, moment),
+            dde.icbc.PointSetOperatorBC(end, zero, shear),
+        ]
+        data = dde.data.PDE(domain, pde, conditions, num_domain=2000)
+    names = ("clamp", "slope", "moment", "shear")
+    return _case(data, [1] + [40] * 3 + [1], 1, dict.fromkeys(names, 1))
+
+
+CASES: dict[str, Callable[[str], Case]] = {
+    "burgers": burgers,
+    "poisson": poisson,
+    "cavity": cavity,
+    "kdv": korteweg_de_vries,
+    "ks": kuramoto_sivashinsky,
+    "beam": beam,
+}
 
 
 def _case(data: Any, widths: Sequence[int], equations: int, conditions: dict[str, int]) -> Case:

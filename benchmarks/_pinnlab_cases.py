@@ -1,4 +1,4 @@
-"""The three problems of the step benchmark, declared in pinnlab, on points given by a file."""
+"""The problems of the step benchmark, declared in pinnlab, on points given by a file."""
 
 from collections.abc import Callable
 
@@ -60,10 +60,49 @@ def cavity() -> tuple[pl.Problem, pl.MLP]:
     return problem, pl.MLP(width=100, depth=5, scale_inputs=False)
 
 
+def korteweg_de_vries() -> tuple[pl.Problem, pl.MLP]:
+    """Korteweg and de Vries."""
+    return _evolution("u.t + 6*u*u.x + u.xxx")
+
+
+def kuramoto_sivashinsky() -> tuple[pl.Problem, pl.MLP]:
+    """Kuramoto and Sivashinsky."""
+    return _evolution("u.t + u*u.x + u.xx + u.xxxx")
+
+
+def _evolution(equation: str) -> tuple[pl.Problem, pl.MLP]:
+    problem = pl.Problem(
+        domain=pl.Interval("x", -1, 1) * pl.Time("t", 0, 1),
+        fields=["u"],
+        equations={"equations": equation},
+        conditions={"ends": pl.Dirichlet(u=-1), "start": pl.Initial(u="cos(pi*x)")},
+    )
+    return problem, pl.MLP(width=50, depth=4, scale_inputs=False)
+
+
+def beam() -> tuple[pl.Problem, pl.MLP]:
+    """A cantilever after Euler and Bernoulli."""
+    problem = pl.Problem(
+        domain=pl.Interval("x", 0, 1),
+        fields=["u"],
+        equations={"equations": "u.xxxx + 1"},
+        conditions={
+            "clamp": pl.Dirichlet(on="left", u=0),
+            "slope": pl.Condition("u.x", on="left"),
+            "moment": pl.Condition("u.xx", on="right"),
+            "shear": pl.Condition("u.xxx", on="right"),
+        },
+    )
+    return problem, pl.MLP(width=40, depth=3, scale_inputs=False)
+
+
 CASES: dict[str, Callable[[], tuple[pl.Problem, pl.MLP]]] = {
     "burgers": burgers,
     "poisson": poisson,
     "cavity": cavity,
+    "kdv": korteweg_de_vries,
+    "ks": kuramoto_sivashinsky,
+    "beam": beam,
 }
 
 
