@@ -1,24 +1,25 @@
 """The first layer: a pointwise function of something affine in the points.
 
 Where z is affine, its first derivatives s_i are numbers per feature and its higher ones vanish, so
-that f(z)_S = f^{(|S|)}(z) P_S with the products of slopes P_S = Π s_i, or Σ c_ij s_i s_j for a
+that f(z)_S = f^{(k)}(z) P_S with the products of slopes P_S = Π s_i, k of them, or Σ c Π s_i for a
 collapsed sum. They do not depend on the point: a slot costs one multiplication.
 """
 
 import torch
 from torch import Tensor
 
+from pinnlab.calculus.blocks import Block
 from pinnlab.calculus.fast_tanh import tanh
-from pinnlab.calculus.layout import Block, Layout
+from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.pointwise import POINTWISE, Derivatives, tanh_derivatives
-from pinnlab.calculus.workspace import Loan, Slots
+from pinnlab.calculus.workspace import Slots
 
 
 def slope_products(slopes: Tensor, layout: Layout) -> Tensor:
-    """P_S for every slot but the value, ``(width, slots - 1)``, from slopes ``(width, k)``."""
-    out = slopes.new_zeros((len(slopes), len(layout.slots) - 1))
-    for column, terms in zip(out.unbind(1), layout.slope_terms, strict=True):
-        for coefficient, rows in terms:
+    """All products P of a layout, ``(width, products)``, from slopes ``(width, k)``."""
+    out = slopes.new_zeros((len(slopes), len(layout.slope_products)))
+    for column, product in zip(out.unbind(1), layout.slope_products, strict=True):
+        for coefficient, rows in product.terms:
             column.add_(_product(slopes, rows), alpha=coefficient)
     return out
 
@@ -26,8 +27,8 @@ def slope_products(slopes: Tensor, layout: Layout) -> Tensor:
 def slope_products_backward(slopes: Tensor, layout: Layout, g: Tensor) -> Tensor:
     """The cotangent of the slopes ``(width, k)`` from that of their products."""
     out = torch.zeros_like(slopes)
-    for column, terms in zip(g.unbind(1), layout.slope_terms, strict=True):
-        for coefficient, rows in terms:
+    for column, product in zip(g.unbind(1), layout.slope_products, strict=True):
+        for coefficient, rows in product.terms:
             for position, row in enumerate(rows):
                 others = rows[:position] + rows[position + 1 :]
                 if others:
@@ -49,50 +50,66 @@ class AffineKernel:
 
     Args:
         function: The derivatives of f.
-        width: Number of features.
         block: Which points and slots.
-        loan: Where arrays come from.
-        keep: Whether there may be a way back.
+        z: Where z is to be written before ``forward``, ``(width, points)``.
+        out: Where f(z) goes.
+        g: Where the cotangent of f(z) stands on the way back, or None if there is none.
+        room: An array like a slot of ``out``.
 
     Attributes:
-        argument: Where z is to be written before ``forward``, ``(width, points)``.
+        argument: The array ``z``; on the way back its cotangent.
     """
 
     def __init__(
-        self, function: Derivatives, width: int, block: Block, loan: Loan, *, keep: bool
+        self,
+        function: Derivatives,
+        block: Block,
+        z: Tensor,
+        out: Slots,
+        g: Slots | None,
+        room: Tensor,
     ) -> None:
-        self._function, self._block = function, block
-        self._order = block.layout.order + keep
-        self._out = loan.take(width, len(block.numbers), block.points)
-        self._f: list[Tensor] = []
-        self.argument = self._out.value
+        self._function, self.argument = function, z
+        self._order = block.layout.order + (g is not None)
+        self._out, self._g, self._room, self._inner = out, g, room, block.inner
+        self._products = block.layout.slope_products
+        self._slope = z
+        self._heads: list[Tensor] = []
 
-    def forward(self, products: Tensor) -> Slots:
-        """f(z) in all slots, from the products of slopes ``(width, slots - 1)`` of the block."""
-        f = self._f = self._derivatives(self.argument)
-        for k, slots in self._block.orders:
-            derivatives = products[:, slots.start - 1 : slots.stop - 1, None]
-            torch.mul(f[k][:, None], derivatives, out=self._out.array[:, slots])
-        self._out.value.copy_(f[0])  # over z, which nothing needs any more
-        return self._out
+    def forward(self, products: Tensor) -> None:
+        """Write f(z), from the products of slopes of the block's slots."""
+        heads = self._heads = [f[:, : self._inner] for f in self._derivatives()]
+        written: set[int] = set()
+        for k, product in enumerate(self._products):
+            part, slope = self._out.parts[product.slot], products[:, k, None]
+            derivative = heads[product.order]
+            if product.slot in written:
+                part.addcmul_(derivative, slope)
+            else:
+                torch.mul(derivative, slope, out=part)
+            written.add(product.slot)
+        if self._g is None:
+            self._heads = []
 
-    def _derivatives(self, z: Tensor) -> list[Tensor]:
-        if self._function is not POINTWISE[torch.tanh]:
-            return self._function(z, self._order)
-        return tanh_derivatives(tanh(z, out=torch.empty_like(z)), self._order)
+    def _derivatives(self) -> list[Tensor]:
+        z, value = self.argument, self._out.value
+        if self._function is POINTWISE[torch.tanh]:
+            f = tanh_derivatives(tanh(z, out=value), self._order)
+        else:
+            f = self._function(z, self._order)
+            value.copy_(f[0])
+        if self._order:
+            self._slope = f[1]
+        return f
 
-    def backward(self, g: Slots, products: Tensor) -> tuple[Tensor, Tensor]:
-        """The cotangents of z ``(width, points)`` and of the products, from that of f(z).
-
-        The first is written over that of the value.
-        """
-        f = self._f
+    def backward(self, products: Tensor) -> Tensor:
+        """Write the cotangent of z over z; the result is that of the products."""
+        heads, g = self._heads, self._g
+        assert g is not None
         grad_products = torch.empty_like(products)
-        g.value.mul_(f[1])
-        for k, slots in self._block.orders:
-            for slot in range(slots.start, slots.stop):
-                scaled = g.parts[slot] * products[:, slot - 1, None]
-                g.value.addcmul_(scaled, f[k + 1])
-            part = g.array[:, slots].mul_(f[k][:, None])
-            torch.sum(part, -1, out=grad_products[:, slots.start - 1 : slots.stop - 1])
-        return g.value, grad_products
+        grad = torch.mul(g.value, self._slope, out=self.argument)[:, : self._inner]
+        for k, product in enumerate(self._products):
+            part, lower, upper = g.parts[product.slot], *heads[product.order : product.order + 2]
+            grad.addcmul_(torch.mul(part, upper, out=self._room), products[:, k, None])
+            torch.sum(torch.mul(part, lower, out=self._room), 1, out=grad_products[:, k])
+        return grad_products

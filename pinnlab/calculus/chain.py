@@ -8,6 +8,7 @@ of all weights. One matrix product a layer serves all slots of a block; the bias
 values.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,14 +17,17 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from pinnlab.calculus.affine import AffineKernel, slope_products, slope_products_backward
-from pinnlab.calculus.kernels import Kernel, kernel
-from pinnlab.calculus.layout import Block, Layout
-from pinnlab.calculus.pointwise import Derivatives
+from pinnlab.calculus.blocks import Block, cut
+from pinnlab.calculus.kernels import Arrays, Kernel, kernel_of
+from pinnlab.calculus.layout import Layout
+from pinnlab.calculus.pointwise import ENTIRE, Derivatives
 from pinnlab.calculus.slopes import Slopes, Units
-from pinnlab.calculus.workspace import Loan, Slots
+from pinnlab.calculus.workspace import Scratch, Slots
 
 # Numbers in one slot of a block: enough to amortise the calls, few enough to stay in the cache.
 BLOCK_NUMBERS = 100_000
+# Numbers that are rather computed for nothing than cut off into a block of their own.
+SPARE_NUMBERS = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,12 +91,14 @@ class _Chain(torch.autograd.Function):
         *tensors: Tensor | None,
     ) -> Tensor:
         inputs = _Inputs(layout, start, units, slopes, tensors)
-        loan = Loan(layout.workspace, start)
+        linear = tuple(weight is not None for weight in inputs.weights)
+        shape = _Shape(functions, linear, inputs.widths, inputs.affine, keep)
+        key = (shape, start.dtype, start.device, BLOCK_NUMBERS)
+        ctx.lease = layout.workspace.lease(key, lambda: _passes(layout, shape, start))
         out = start.new_empty((inputs.widths[-1], layout.rows))
-        passes = [_BlockPass(block, functions, keep, loan) for block in inputs.blocks()]
-        for one in passes:
+        for one in ctx.lease.item:
             one.forward(inputs, out)
-        ctx.layout, ctx.passes, ctx.units = layout, passes, units
+        ctx.layout, ctx.units = layout, units
         ctx.save_for_backward(start, slopes, *tensors)
         return out.T
 
@@ -102,7 +108,7 @@ class _Chain(torch.autograd.Function):
         start, slopes, *tensors = ctx.saved_tensors
         inputs = _Inputs(ctx.layout, start, ctx.units, slopes, tensors)
         gradients = _Gradients(inputs, ctx.needs_input_grad[4:])
-        for one in ctx.passes:
+        for one in ctx.lease.item:
             one.backward(inputs, grad_outputs[0].T, gradients)
         return None, None, None, None, *gradients.finish()
 
@@ -112,7 +118,7 @@ class _Inputs:
 
     Attributes:
         slopes: First derivatives of an affine start by the first layer's argument, ``(width, k)``.
-        products: Their products, ``(width, slots - 1)``.
+        products: Their products, ``(width, number of products)``.
     """
 
     def __init__(
@@ -125,9 +131,10 @@ class _Inputs:
     ) -> None:
         self.layout, self.start, self.units, self.start_slopes = layout, start, units, slopes
         self.weights, self.biases = tensors[0::2], tensors[1::2]
-        self.widths = [start.shape[1]]
+        widths = [start.shape[1]]
         for weight in self.weights:
-            self.widths.append(self.widths[-1] if weight is None else len(weight))
+            widths.append(widths[-1] if weight is None else weight.shape[0])
+        self.widths = tuple(widths)
         first = self.weights[0]
         if units is not None:
             assert first is not None
@@ -142,17 +149,36 @@ class _Inputs:
         """Whether the chain starts from something affine in the points."""
         return self.units is not None or self.start_slopes is not None
 
-    def blocks(self) -> tuple[Block, ...]:
-        """The blocks of points that go through the chain one after the other."""
-        if self.start.device.type != "cpu":  # a GPU wants few large operations instead
-            return self.layout.blocks(max(self.layout.n, 1))
-        return self.layout.blocks(max(BLOCK_NUMBERS // max(self.widths), 1))
 
-    def products_of(self, block: Block) -> Tensor:
-        """The products of slopes in the slots of a block."""
-        if len(block.numbers) == len(self.layout.slots):
-            return self.products
-        return self.products[:, [k - 1 for k in block.numbers[1:]]]
+@dataclass(frozen=True)
+class _Shape:
+    """What the passes of a chain depend on, besides layout and type.
+
+    Args:
+        functions: Of the layers.
+        linear: Which layers have weights.
+        widths: Of the start and of every result.
+        affine: Whether the chain starts from something affine in the points.
+        keep: Whether there may be a way back.
+    """
+
+    functions: tuple[Derivatives | None, ...]
+    linear: tuple[bool, ...]
+    widths: tuple[int, ...]
+    affine: bool
+    keep: bool
+
+
+def _passes(layout: Layout, shape: _Shape, like: Tensor) -> list["_BlockPass"]:
+    """The blocks of points that go through the chain one after the other."""
+    width = max(shape.widths[shape.affine :])  # an affine start is never written out
+    entire = all(f is None or f in ENTIRE for f in shape.functions)
+    spare = SPARE_NUMBERS // width if entire else 0
+    # A GPU wants few large operations instead.
+    points = BLOCK_NUMBERS // width if like.device.type == "cpu" else layout.n
+    scratch = Scratch(like)
+    blocks = cut(layout, max(points, 1), spare)
+    return [_BlockPass(block, layout, shape, scratch, like) for block in blocks]
 
 
 class _BlockPass:
@@ -160,43 +186,114 @@ class _BlockPass:
 
     Args:
         block: Points and slots.
-        functions: Of the layers.
-        keep: Whether there may be a way back.
-        loan: Where arrays come from.
+        layout: Of all points.
+        shape: Of the chain.
+        scratch: Memory that all blocks share.
+        like: A tensor of the right type.
     """
 
     def __init__(
-        self, block: Block, functions: tuple[Derivatives | None, ...], keep: bool, loan: Loan
+        self, block: Block, layout: Layout, shape: _Shape, scratch: Scratch, like: Tensor
     ) -> None:
-        self._block, self._functions, self._keep, self._loan = block, functions, keep, loan
-        self._first: AffineKernel | None = None
-        self._kernels: list[Kernel | None] = [None] * len(functions)
-        self._inputs: list[Slots | None] = [None] * len(functions)
+        self._block, self._shape, self._scratch = block, shape, scratch
+        self._like = like.new_empty(0)
+        self._whole = block.size == layout.rows
+        present = set(block.numbers)
+        products = [k for k, p in enumerate(layout.slope_products) if p.slot in present]
+        self._columns = None if len(products) == len(layout.slope_products) else products
+        # The cotangents of the results of all layers, and of what their linear maps give.
+        count = len(shape.functions)
+        self._g: list[Slots | None] = [None] * (count + 1)
+        self._gz: list[Slots | None] = [None] * count
+        if shape.keep:
+            self._set_up_cotangents()
+        # The inputs of all layers, and what their linear maps give.
+        self._a: list[Slots] = []
+        self._z: list[Slots] = []
+        self._kernels: list[Kernel | None] = []
+        self._first = self._affine_kernel() if shape.affine else None
+        if self._first is None:
+            self._a.append(self._slots("even", shape.widths[0], kept=shape.keep))
+        for layer in range(shape.affine, count):
+            self._set_up(layer)
 
-    def _take(self, width: int) -> Slots:
-        return self._loan.take(width, len(self._block.numbers), self._block.points)
+    def _slots(self, name: str, width: int, *, kept: bool = False) -> Slots:
+        """An array of its own, or that of the name, which other blocks use as well."""
+        block = self._block
+        shape = (width, block.size)
+        flat = self._like.new_empty(shape) if kept else self._scratch.take(name, *shape)
+        return Slots(flat, len(block.numbers), block.points, block.inner)
+
+    def _set_up_cotangents(self) -> None:
+        names = itertools.cycle(("g", "h"))
+        shape = self._shape
+        g = self._slots(next(names), shape.widths[-1])
+        for layer in reversed(range(len(shape.functions))):
+            self._g[layer + 1] = g
+            if layer == 0 and shape.affine:
+                return
+            if shape.functions[layer] is not None:
+                g = self._slots(next(names), shape.widths[layer + 1])
+            self._gz[layer] = g
+            if shape.linear[layer]:
+                g = self._slots(next(names), shape.widths[layer])
+        self._g[0] = g
+
+    def _affine_kernel(self) -> AffineKernel:
+        block, width, function = self._block, self._shape.widths[1], self._shape.functions[0]
+        assert function is not None
+        out = self._slots("odd", width, kept=self._shape.keep)
+        z = self._scratch.take("z", width, block.points)
+        room = self._scratch.take("room", width, block.inner)
+        self._a += [out, out]  # the start itself is never written out
+        self._z.append(out)
+        self._kernels.append(None)
+        return AffineKernel(function, block, z, out, self._g[1], room)
+
+    def _set_up(self, layer: int) -> None:
+        shape = self._shape
+        function, width = shape.functions[layer], shape.widths[layer + 1]
+        name, last = ("odd", "even")[layer % 2], layer + 1 == len(shape.functions)
+        make = None if function is None else kernel_of(function)
+        if not shape.linear[layer]:
+            z = self._a[layer]
+        elif make is None and not last:
+            z = self._slots(name, width, kept=shape.keep)
+        else:
+            kept = make is not None and make.keeps_argument and shape.keep
+            z = self._slots("z", width, kept=kept)
+        self._z.append(z)
+        if make is None:
+            self._a.append(z)
+            self._kernels.append(None)
+            return
+        out = self._slots(name, width, kept=shape.keep)
+        slope = self._slots("slope", width)
+        arrays = Arrays(z, out, self._g[layer + 1], self._gz[layer], slope)
+        self._a.append(out)
+        assert function is not None
+        self._kernels.append(make(self._block, arrays, function))
 
     # --- forwards ----------------------------------------------------------------------------
     def forward(self, inputs: _Inputs, out: Tensor) -> None:
         """Write the jets of the block's points into ``out (width, rows)``."""
-        a = self._enter_affine(inputs) if inputs.affine else self._enter(inputs)
-        for layer in range(int(inputs.affine), len(self._functions)):
-            a = self._forward(layer, a, inputs.weights[layer], inputs.biases[layer])
-        for part, rows in zip(a.parts, self._block.rows, strict=True):
-            out[:, rows] = part
-        if not self._keep or self._functions[-1] is None:  # else a kernel needs it
-            self._loan.give(a)
+        if self._first is not None:
+            self._enter_affine(self._first, inputs)
+        else:
+            self._read(self._a[0], inputs.start.T)
+        for layer in range(self._shape.affine, len(self._kernels)):
+            weight, bias, z = inputs.weights[layer], inputs.biases[layer], self._z[layer]
+            if weight is not None:
+                torch.mm(weight, self._a[layer].flat, out=z.flat)
+                if bias is not None:
+                    z.value.add_(bias[:, None])
+            made = self._kernels[layer]
+            if made is not None:
+                made.forward()
+        self._write(self._a[-1], out)
 
-    def _enter(self, inputs: _Inputs) -> Slots:
-        a = self._take(inputs.widths[0])
-        for part, rows in zip(a.parts, self._block.rows, strict=True):
-            part.copy_(inputs.start[rows].T)
-        return a
-
-    def _enter_affine(self, inputs: _Inputs) -> Slots:
-        function, weight, bias = self._functions[0], inputs.weights[0], inputs.biases[0]
-        assert function is not None
-        first = AffineKernel(function, inputs.widths[1], self._block, self._loan, keep=self._keep)
+    def _enter_affine(self, first: AffineKernel, inputs: _Inputs) -> None:
+        weight, bias = inputs.weights[0], inputs.biases[0]
         x = inputs.start[self._block.start : self._block.stop].T
         if weight is None:
             first.argument.copy_(x)
@@ -204,75 +301,74 @@ class _BlockPass:
             torch.mm(weight, x, out=first.argument)
         else:
             torch.addmm(bias[:, None], weight, x, out=first.argument)
-        self._first = first if self._keep else None
-        return first.forward(inputs.products_of(self._block))
+        first.forward(self._products(inputs))
 
-    def _forward(self, layer: int, a: Slots, weight: Tensor | None, bias: Tensor | None) -> Slots:
-        z = self._copied(layer, a) if weight is None else self._linear(layer, a, weight, bias)
-        function = self._functions[layer]
-        if function is None:
-            return z
-        made = kernel(function, self._block, self._loan, keep=self._keep)
-        a = made.forward(z)
-        if self._keep:
-            self._kernels[layer] = made
-        else:
-            made.forget()
-        return a
+    def _products(self, inputs: _Inputs) -> Tensor:
+        """The products of slopes in the slots of the block."""
+        return inputs.products if self._columns is None else inputs.products[:, self._columns]
 
-    def _linear(self, layer: int, a: Slots, weight: Tensor, bias: Tensor | None) -> Slots:
-        z = self._take(len(weight))
-        torch.mm(weight, a.flat, out=z.flat)
-        if bias is not None:
-            z.value.add_(bias[:, None])
-        if self._keep:
-            self._inputs[layer] = a
-        else:
-            self._loan.give(a)
-        return z
+    def _read(self, a: Slots, stacked: Tensor) -> None:
+        """Copy the block's part of a stacked jet ``(width, rows)``, zeros where it has none."""
+        if self._whole:
+            a.flat.copy_(stacked)
+            return
+        rows = self._block.rows
+        a.value.copy_(stacked[:, rows[0]])
+        for part, own in zip(a.parts[1:], rows[1:], strict=True):
+            length = own.stop - own.start
+            part[:, :length] = stacked[:, own]
+            part[:, length:] = 0
 
-    def _copied(self, layer: int, a: Slots) -> Slots:
-        """An argument that a function may write over, though the function before needs it."""
-        if not self._keep or layer == 0:
-            return a
-        z = self._take(len(a.array))
-        z.array.copy_(a.array)
-        return z
+    def _write(self, a: Slots, stacked: Tensor) -> None:
+        """Copy to the block's part of a stacked jet ``(width, rows)``."""
+        if self._whole:
+            stacked.copy_(a.flat)
+            return
+        rows = self._block.rows
+        stacked[:, rows[0]] = a.value
+        for part, own in zip(a.parts[1:], rows[1:], strict=True):
+            stacked[:, own] = part[:, : own.stop - own.start]
 
     # --- backwards ---------------------------------------------------------------------------
     def backward(self, inputs: _Inputs, grad: Tensor, gradients: "_Gradients") -> None:
         """Add what the block's points contribute to the gradients; ``grad (width, rows)``."""
-        g = self._take(inputs.widths[-1])
-        for part, rows in zip(g.parts, self._block.rows, strict=True):
-            part.copy_(grad[:, rows])
-        for layer in reversed(range(int(inputs.affine), len(self._functions))):
-            made, weight, a = self._kernels[layer], inputs.weights[layer], self._inputs[layer]
+        top = self._g[-1]
+        assert top is not None
+        self._read(top, grad)
+        for layer in reversed(range(self._shape.affine, len(self._kernels))):
+            made, weight, gz, lower = (
+                self._kernels[layer],
+                inputs.weights[layer],
+                self._gz[layer],
+                self._g[layer],
+            )
             if made is not None:
-                g = made.backward(g)
-            if weight is not None and a is not None:
-                gradients.add(layer, g.flat, a.flat.T, g.value)
-                lower = self._take(weight.shape[1])
-                torch.mm(weight.T, g.flat, out=lower.flat)
-                self._loan.give(g)
-                g = lower
+                made.backward()
+            if weight is not None and gz is not None and lower is not None:
+                gradients.add(layer, gz.flat, self._a[layer].flat.T, gz.value)
+                if layer or gradients.start is not None:
+                    torch.mm(weight.T, gz.flat, out=lower.flat)
         if self._first is not None:
-            argument, products = self._first.backward(g, inputs.products_of(self._block))
-            gradients.add_affine(self._block, argument, products)
-        else:
-            gradients.add_start(self._block, g)
-        self._loan.give(g)
+            products = self._first.backward(self._products(inputs))
+            gradients.add_affine(self._block, self._first.argument, products, self._columns)
+        elif gradients.start is not None and self._g[0] is not None:
+            self._write(self._g[0], gradients.start.T)
 
 
 class _Gradients:
-    """The gradients of everything that a chain reads, summed over blocks."""
+    """The gradients of everything that a chain reads, summed over blocks.
+
+    Attributes:
+        start: That of the start, or None if nobody needs it.
+    """
 
     def __init__(self, inputs: _Inputs, needed: Sequence[bool]) -> None:
         self._inputs = inputs
-        self._start_needed, self._slopes_needed, *tensors = needed
+        start_needed, self._slopes_needed, *tensors = needed
         self._needed = list(zip(tensors[0::2], tensors[1::2], strict=True))
         self._weights: list[Tensor | None] = [None] * len(self._needed)
         self._biases: list[Tensor | None] = [None] * len(self._needed)
-        self._start = torch.empty_like(inputs.start) if self._start_needed else None
+        self.start = torch.empty_like(inputs.start) if start_needed else None
         self._products = torch.zeros_like(inputs.products) if inputs.affine else None
 
     def add(self, layer: int, g: Tensor, a: Tensor, value: Tensor) -> None:
@@ -292,22 +388,27 @@ class _Gradients:
             known, more = self._biases[layer], value.sum(1)
             self._biases[layer] = more if known is None else known.add_(more)
 
-    def add_start(self, block: Block, g: Slots) -> None:
-        """That of a stacked start."""
-        if self._start is not None:
-            for part, rows in zip(g.parts, block.rows, strict=True):
-                self._start[rows] = part.T
+    def add_affine(
+        self, block: Block, argument: Tensor, products: Tensor, columns: list[int] | None
+    ) -> None:
+        """Those of the first layer, from the cotangents of its argument and slope products.
 
-    def add_affine(self, block: Block, argument: Tensor, products: Tensor) -> None:
-        """Those of the first layer, from the cotangents of its argument and slope products."""
+        Args:
+            block: Which points.
+            argument: ``(width, points)``.
+            products: Of the block ``(width, number of products)``.
+            columns: Which of all products these are, or None for all.
+        """
         assert self._products is not None
         points = slice(block.start, block.stop)
         self.add(0, argument, self._inputs.start[points], argument)
-        for k, number in enumerate(block.numbers[1:]):
-            self._products[:, number - 1] += products[:, k]
+        if columns is None:
+            self._products.add_(products)
+        else:
+            self._products[:, columns] += products
         weight = self._inputs.weights[0]
-        if self._start is not None:
-            self._start[points] = argument.T if weight is None else argument.T @ weight
+        if self.start is not None:
+            self.start[points] = argument.T if weight is None else argument.T @ weight
 
     def finish(self) -> list[Tensor | None]:
         """Start, slopes, and every weight and bias in turn."""
@@ -323,4 +424,4 @@ class _Gradients:
             if self._slopes_needed:
                 grad_slopes = g.T if weight is None else g.T @ weight
         tensors = [t for pair in zip(self._weights, self._biases, strict=True) for t in pair]
-        return [self._start, grad_slopes, *tensors]
+        return [self.start, grad_slopes, *tensors]

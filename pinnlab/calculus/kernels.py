@@ -1,24 +1,29 @@
 """Pointwise functions on the jets of one block, forwards and backwards, written by hand.
 
-Autograd would record every factor of the chain rule; written by hand, a layer keeps one array, and
-multiplication and accumulation are one operation. With z the argument, q_S the quadratic part of a
-second-order slot S (z_i z_j for a mixed derivative, Σ c_ij z_i z_j for a collapsed sum) and g the
-cotangents of the result,
+Autograd would record every factor of the chain rule; written by hand, a layer keeps one array or
+two, and multiplication and accumulation are one operation. The way back needs no derivatives of
+Faà di Bruno's formula: a small change of z changes the jet of f(z) by the product of two jets,
 
-    f(z)_S = f'(z) z_S + f''(z) q_S + …    (Faà di Bruno),
+    δ f(z) = f'(z) δz,   so that the cotangent of z_V collects  Σ c f'(z)_U g_S
 
-and the cotangent of the value collects f^{(k+1)} wherever f^{(k)} stands.
+over the Leibniz terms (c, U, V) of all slots S. Only the jet of f'(z) is missing, the *slope*.
 """
 
 from abc import ABC, abstractmethod
+from collections import Counter
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from pinnlab.calculus.blocks import Block
 from pinnlab.calculus.fast_tanh import tanh
-from pinnlab.calculus.layout import Bell, Block, Layout
+from pinnlab.calculus.layout import Bell, Layout
 from pinnlab.calculus.pointwise import POINTWISE, Derivatives
-from pinnlab.calculus.workspace import Loan, Slots
+from pinnlab.calculus.workspace import Slots
+
+# tanh_backward(g, t) = g (1 − t²) in one pass.
+_times_slope_of_tanh = torch.ops.aten.tanh_backward.grad_input
 
 
 def compose_slot(f: list[Tensor], parts: list[Tensor], layout: Layout, slot: int) -> Tensor:
@@ -40,80 +45,191 @@ def compose_slot(f: list[Tensor], parts: list[Tensor], layout: Layout, slot: int
     return out
 
 
-class Kernel(ABC):
-    """One pointwise function on one block."""
-
-    @abstractmethod
-    def forward(self, z: Slots) -> Slots:
-        """f(z), which must stay untouched until ``backward``; z belongs to the kernel."""
-
-    @abstractmethod
-    def backward(self, g: Slots) -> Slots:
-        """The cotangent of z from that of f(z), which may be overwritten."""
-
-    @abstractmethod
-    def forget(self) -> None:
-        """Give back what only ``backward`` would need."""
-
-
-def kernel(function: Derivatives, block: Block, loan: Loan, *, keep: bool) -> Kernel:
-    """The fastest kernel that knows a function up to the order of a block.
+@dataclass
+class Arrays:
+    """What a kernel works on.
 
     Args:
-        function: The derivatives of f.
-        block: Slots and points.
-        loan: Where arrays come from.
-        keep: Whether there may be a way back.
+        z: The argument. It stays untouched until the way back if the kernel ``keeps_argument``.
+        out: The result, which stays untouched until the way back.
+        g: The cotangent of the result; None if there is no way back, as are the others.
+        pulled: Where that of the argument goes.
+        slope: Room for the jet of f'(z) at the points with derivatives.
     """
-    if function is POINTWISE[torch.tanh] and block.layout.order <= 2:
-        return TanhKernel(block, loan)
-    return BellKernel(function, block, loan, keep=keep)
+
+    z: Slots
+    out: Slots
+    g: Slots | None
+    pulled: Slots | None
+    slope: Slots
+
+
+class Kernel(ABC):
+    """One pointwise function on one block, bound to its arrays.
+
+    Args:
+        block: Slots and points.
+        arrays: Of that block.
+        function: The derivatives of f.
+    """
+
+    keeps_argument = False
+
+    def __init__(self, block: Block, arrays: Arrays, function: Derivatives) -> None:
+        self._layout, self._function = block.layout, function
+        self._derived = len(block.numbers) > 1
+        self._z, self._out, self._slope = arrays.z, arrays.out, arrays.slope
+        self._g, self._pulled = arrays.g, arrays.pulled
+        self._pulls = _pulls(block.layout)
+
+    @abstractmethod
+    def forward(self) -> None:
+        """Write f(z) into ``out``."""
+
+    @abstractmethod
+    def backward(self) -> None:
+        """Write the cotangent of z into ``pulled``, from that of f(z) in ``g``."""
+
+    def _pull(self, scale: float) -> None:
+        """Add to ``pulled`` all Leibniz terms of the cotangent that hold a derivative of f'(z).
+
+        Args:
+            scale: Of the derivatives, which are kept in ``slope`` up to this factor.
+        """
+        assert self._g is not None
+        assert self._pulled is not None
+        slope, g, pulled = self._slope.parts, self._g.parts, self._pulled.parts
+        for k in range(1, len(g)):
+            pulled[0].addcmul_(slope[k], g[k], value=scale)
+        for c, u, v, s in self._pulls:
+            pulled[v].addcmul_(slope[u], g[s], value=scale * c)
+
+
+def _pulls(layout: Layout) -> tuple[tuple[float, int, int, int], ...]:
+    """The Leibniz terms (c, U, V) of all slots S in which neither factor is a value."""
+    return tuple(
+        (c, u, v, s) for s, terms in enumerate(layout.products) for c, u, v in terms if u and v
+    )
+
+
+def kernel_of(function: Derivatives) -> type[Kernel]:
+    """The fastest kernel that knows a function."""
+    return TanhKernel if function is POINTWISE[torch.tanh] else BellKernel
+
+
+class TanhKernel(Kernel):
+    r"""The hyperbolic tangent, from whose result alone the way back follows.
+
+    With a = tanh z, the slope is the jet s = 1 − a². Leibniz' rule on ∂a = s ∂z and on a² gives
+
+        a_S = s_0 z_S + Σ c s_U z_V,    s_U = −2 (a_0 a_U + ½ Σ c a_i a_j),
+
+    where the sums hold lower derivatives only, so that the slots follow one after the other.
+    In ``slope`` stands −s/2.
+    """
+
+    def __init__(self, block: Block, arrays: Arrays, function: Derivatives) -> None:
+        super().__init__(block, arrays, function)
+        out, slope = self._out, self._slope
+        self._tangent = out.head[:, None]
+        self._squares = [_halves(terms) for terms in block.layout.products]
+        needed = {u for terms in block.layout.recurrence for _, u, _ in terms}
+        self._steps = []
+        for _, span in block.orders:
+            slots = range(span.start + 1, span.stop + 1)
+            wanted = [k for k in slots if k in needed]
+            few = slice(wanted[0] - 1, wanted[-1]) if wanted else slice(0)
+            self._steps.append((slots, wanted, out.derivatives[:, few], slope.derivatives[:, few]))
+
+    def forward(self) -> None:
+        """See :meth:`Kernel.forward`."""
+        z, out, slope = self._z, self._out, self._slope
+        tanh(z.value, out=out.value)
+        if not self._derived:
+            return
+        _times_slope_of_tanh(z.derivatives, self._tangent, grad_input=out.derivatives)
+        for slots, wanted, a, s in self._steps:
+            for k in slots:
+                for c, u, v in self._layout.recurrence[k]:
+                    out.parts[k].addcmul_(slope.parts[u], z.parts[v], value=-2 * c)
+            if wanted:
+                torch.mul(a, self._tangent, out=s)
+                self._add_squares(wanted)
+
+    def _add_squares(self, slots: list[int] | range) -> None:
+        a, slope = self._out.parts, self._slope.parts
+        for k in slots:
+            for c, i, j in self._squares[k]:
+                slope[k].addcmul_(a[i], a[j], value=c)
+
+    def backward(self) -> None:
+        """See :meth:`Kernel.backward`."""
+        g, pulled, out = self._g, self._pulled, self._out
+        assert g is not None
+        assert pulled is not None
+        _times_slope_of_tanh(g.value, out.value, grad_input=pulled.value)
+        if not self._derived:
+            return
+        _times_slope_of_tanh(g.derivatives, self._tangent, grad_input=pulled.derivatives)
+        torch.mul(out.derivatives, self._tangent, out=self._slope.derivatives)
+        self._add_squares(range(1, len(out.parts)))
+        self._pull(-2.0)
+
+
+def _halves(terms: tuple[tuple[float, int, int], ...]) -> list[tuple[float, int, int]]:
+    """½ Σ c a_i a_j over the terms of a square in which neither factor is the value."""
+    joined: Counter[tuple[int, int]] = Counter()
+    for c, i, j in terms:
+        if i and j:
+            joined[min(i, j), max(i, j)] += c / 2  # type: ignore[assignment]
+    return [(float(c), i, j) for (i, j), c in joined.items()]
 
 
 class BellKernel(Kernel):
-    """Any function given by its derivatives, any order, by Faà di Bruno's formula.
+    """Any function given by its derivatives, by Faà di Bruno's formula.
 
     It keeps the argument and the derivatives, one more than the result needs.
     """
 
-    def __init__(self, function: Derivatives, block: Block, loan: Loan, *, keep: bool) -> None:
-        self._function, self._layout, self._loan = function, block.layout, loan
-        self._order = block.layout.order + keep
-        self._z: Slots | None = None
+    keeps_argument = True
+
+    def __init__(self, block: Block, arrays: Arrays, function: Derivatives) -> None:
+        super().__init__(block, arrays, function)
+        self._order = block.layout.order + (arrays.g is not None)
+        self._inner = block.inner
         self._f: list[Tensor] = []
 
-    def forward(self, z: Slots) -> Slots:
+    def forward(self) -> None:
         """See :meth:`Kernel.forward`."""
-        self._z, self._f = z, self._function(z.value, self._order)
-        return self._compose(z, self._f)
+        self._f = self._function(self._z.value, self._order)
+        self._out.value.copy_(self._f[0])
+        self._compose(self._heads(), self._out)
+        if self._g is None:
+            self._f = []
 
-    def forget(self) -> None:
-        """See :meth:`Kernel.forget`."""
-        assert self._z is not None
-        self._loan.give(self._z)
+    def _heads(self) -> list[Tensor]:
+        return [f[:, : self._inner] for f in self._f]
 
-    def _compose(self, z: Slots, f: list[Tensor]) -> Slots:
-        out = self._loan.take(*z.array.shape)
-        out.value.copy_(f[0])
+    def _compose(self, f: list[Tensor], out: Slots) -> None:
+        """Write the derivatives of a function of z, given its derivatives ``f``."""
+        z = self._z.parts
         for slot, bells in enumerate(self._layout.bells[1:], start=1):
-            target = torch.mul(f[1], z.parts[slot], out=out.parts[slot])
-            for k, polynomial in _polynomials(z.parts, bells).items():
-                target.addcmul_(f[k], polynomial)
-        return out
-
-    def backward(self, g: Slots) -> Slots:
-        """See :meth:`Kernel.backward`."""
-        assert self._z is not None
-        z, f = self._z.parts, self._f
-        out = self._loan.take(*g.array.shape)
-        torch.mul(g.array, f[1][:, None], out=out.array)
-        for slot, bells in enumerate(self._layout.bells[1:], start=1):
-            out.value.addcmul_(g.parts[slot] * z[slot], f[2])
+            target = torch.mul(f[1], z[slot], out=out.parts[slot])
             for k, polynomial in _polynomials(z, bells).items():
-                out.value.addcmul_(polynomial.mul_(g.parts[slot]), f[k + 1])
-            _to_factors(out, g.parts[slot], f, z, bells)
-        self._loan.give(g)
-        return out
+                target.addcmul_(f[k], polynomial)
+
+    def backward(self) -> None:
+        """See :meth:`Kernel.backward`."""
+        g, pulled = self._g, self._pulled
+        assert g is not None
+        assert pulled is not None
+        torch.mul(g.value, self._f[1], out=pulled.value)
+        if not self._derived:
+            return
+        f = self._heads()
+        torch.mul(g.derivatives, f[1][:, None], out=pulled.derivatives)
+        self._compose(f[1:], self._slope)
+        self._pull(1.0)
 
 
 def _polynomials(z: tuple[Tensor, ...], bells: tuple[Bell, ...]) -> dict[int, Tensor]:
@@ -138,114 +254,3 @@ def _product(z: tuple[Tensor, ...], factors: list[int]) -> Tensor:
     for k in factors[1:]:
         out = out * z[k]
     return out
-
-
-def _to_factors(
-    out: Slots, g: Tensor, f: list[Tensor], z: tuple[Tensor, ...], bells: tuple[Bell, ...]
-) -> None:
-    """Add to the cotangent of every factor of a Bell term that of the term times the others."""
-    scaled: dict[int, Tensor] = {}
-    for bell in bells:
-        if bell.k == 1:
-            continue
-        if bell.k not in scaled:
-            scaled[bell.k] = g * f[bell.k]
-        for position, factor in enumerate(bell.factors):
-            others = [*bell.factors[:position], *bell.factors[position + 1 :]]
-            product = _product(z, others)
-            out.parts[factor].addcmul_(scaled[bell.k], product, value=bell.coefficient)
-
-
-class TanhKernel(Kernel):
-    r"""tanh up to second derivatives, in place and from the result alone.
-
-    With t the value, s = 1 − t² = f' and f'' = −2ts, the result is a_i = s z_i for first and
-    a_S = s z_S − 2t w_S with w_S = s q_S for second derivatives. Because f''z_i = −2t a_i and
-    f''z_S + f'''q_S = −2t a_S − 2s w_S, the cotangents of z follow from a and w without z:
-
-        s (g_0 − 2 Σ_S g_S w_S) − 2t Σ_k g_k a_k    for the value, k over all derivatives,
-        s g_i − 2t Σ_S g_S ∂q_S/∂z_i(a)             for a first derivative,
-        s g_S                                       for a second derivative.
-    """
-
-    def __init__(self, block: Block, loan: Loan) -> None:
-        self._quadratics, self._loan = block.layout.quadratics, loan
-        self._a: Slots | None = None
-        self._w: Slots | None = None
-
-    def forward(self, z: Slots) -> Slots:
-        """See :meth:`Kernel.forward`; the result is written over z."""
-        self._a = z
-        t = tanh(z.value, out=z.value)
-        if len(z.parts) == 1:
-            return z
-        s = self._slope(t)
-        w = self._w = self._temporary(t, len(self._quadratics))
-        for (_, terms), part in zip(self._quadratics, w.parts if w else (), strict=True):
-            _quadratic(z.parts, terms, part)
-        if w:
-            w.array.mul_(s.array)
-        z.derivatives.mul_(s.array)
-        for (slot, _), part in zip(self._quadratics, w.parts if w else (), strict=True):
-            z.parts[slot].addcmul_(t, part, value=-2)
-        self._loan.give(s)
-        return z
-
-    def forget(self) -> None:
-        """See :meth:`Kernel.forget`."""
-        if self._w:
-            self._loan.give(self._w)
-
-    def _temporary(self, like: Tensor, slots: int) -> Slots | None:
-        return self._loan.take(len(like), slots, like.shape[1]) if slots else None
-
-    def _slope(self, t: Tensor) -> Slots:
-        s = self._loan.take(len(t), 1, t.shape[1])
-        torch.mul(t, t, out=s.value)
-        torch.sub(1, s.value, out=s.value)
-        return s
-
-    def backward(self, g: Slots) -> Slots:
-        """See :meth:`Kernel.backward`; the cotangent is written over g."""
-        assert self._a is not None
-        a, t = self._a.parts, self._a.value
-        s = self._slope(t)
-        if len(a) == 1:
-            g.value.mul_(s.value)
-            self._loan.give(s)
-            return g
-        sums = self._loan.take(len(t), 1, t.shape[1])
-        torch.mul(g.parts[1], a[1], out=sums.value)
-        for slot in range(2, len(a)):
-            sums.value.addcmul_(g.parts[slot], a[slot])
-        scaled = self._scaled(g, t)
-        g.array.mul_(s.array)
-        g.value.addcmul_(t, sums.value, value=-2)
-        for (_, terms), tg in zip(self._quadratics, scaled.parts if scaled else (), strict=True):
-            for c, i, j in terms:
-                g.parts[i].addcmul_(tg, a[j], value=-4 * c if i == j else -2 * c)
-                if i != j:
-                    g.parts[j].addcmul_(tg, a[i], value=-2 * c)
-        self._loan.give(s, sums, *([scaled] if scaled else []))
-        return g
-
-    def _scaled(self, g: Slots, t: Tensor) -> Slots | None:
-        """The products t g_S; on the way g_0 becomes g_0 − 2 Σ g_S w_S."""
-        scaled = self._temporary(t, len(self._quadratics))
-        if scaled and self._w:
-            for k, (slot, _) in enumerate(self._quadratics):
-                g.value.addcmul_(g.parts[slot], self._w.parts[k], value=-2)
-                torch.mul(g.parts[slot], t, out=scaled.parts[k])
-        return scaled
-
-
-def _quadratic(
-    z: tuple[Tensor, ...], terms: tuple[tuple[float, int, int], ...], out: Tensor
-) -> None:
-    """Write Σ c z_i z_j."""
-    (c, i, j), *others = terms
-    torch.mul(z[i], z[j], out=out)
-    if c != 1.0:
-        out.mul_(c)
-    for c, i, j in others:
-        out.addcmul_(z[i], z[j], value=c)

@@ -19,7 +19,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from itertools import pairwise
 
 from pinnlab.calculus.workspace import Workspace
 from pinnlab.typing import MultiIndex
@@ -118,6 +117,13 @@ def product_terms(index: MultiIndex) -> tuple[tuple[float, MultiIndex, MultiInde
     return tuple((float(c), a, b) for (a, b), c in counted.items())
 
 
+@lru_cache(maxsize=4096)
+def recurrence_terms(index: MultiIndex) -> tuple[tuple[float, MultiIndex, MultiIndex], ...]:
+    """Leibniz terms of ∂_{index∖i} (f'(z) ∂_i z), i the first, that differentiate f'(z)."""
+    first, rest = index[:1], index[1:]
+    return tuple((c, left, (*first, *right)) for c, left, right in product_terms(rest) if left)
+
+
 @dataclass(frozen=True)
 class Bell:
     """One product Π z_{factors} with its coefficient, multiplied by f^{(k)} in a composition."""
@@ -125,6 +131,21 @@ class Bell:
     coefficient: float
     k: int
     factors: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class SlopeProduct:
+    """The sum Σ c Π_i s_i that stands beside f^{(order)} in a slot of f(z), for z affine.
+
+    Args:
+        slot: Number of the slot.
+        order: How many slopes are multiplied.
+        terms: Pairs of c and the numbers of first-order slots, counted among themselves.
+    """
+
+    slot: int
+    order: int
+    terms: tuple[tuple[float, tuple[int, ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -215,27 +236,29 @@ class Layout:
         return [Bell(float(c), order_, numbers) for (order_, numbers), c in joined.items()]
 
     @cached_property
-    def quadratics(self) -> tuple[tuple[int, tuple[tuple[float, int, int], ...]], ...]:
-        """Second-order slots and their terms (coefficient, first-order slot, first-order slot)."""
-        return tuple(
-            (k, tuple((b.coefficient, b.factors[0], b.factors[1]) for b in bells if b.k == 2))
-            for k, (slot, bells) in enumerate(zip(self.slots, self.bells, strict=True))
-            if order(slot) == 2
-        )
+    def recurrence(self) -> tuple[tuple[tuple[float, int, int], ...], ...]:
+        """For every slot S the terms of ∂_S f(z) = f'(z) z_S + Σ c f'(z)_U z_V, as (c, U, V)."""
+        table = []
+        for slot in self.slots:
+            joined: Counter[tuple[int, int]] = Counter()
+            for index, coefficient in slot.terms if isinstance(slot, Collapsed) else ((slot, 1.0),):
+                for c, left, right in recurrence_terms(index):
+                    pair = self.position[left], self.position[right]
+                    joined[pair] += c * coefficient  # type: ignore[assignment]
+            table.append(tuple((float(c), u, v) for (u, v), c in joined.items()))
+        return tuple(table)
 
     @cached_property
-    def slope_terms(self) -> tuple[tuple[tuple[float, tuple[int, ...]], ...], ...]:
-        """For every slot but the value, the products of slopes that an affine map's jet leaves.
-
-        Terms are (coefficient, numbers of first-order slots, counted among themselves).
-        """
+    def slope_products(self) -> tuple["SlopeProduct", ...]:
+        """The products of slopes in the jet of f(z) with z affine, by slot, then by order."""
         row = {column: k for k, column in enumerate(self.first_order)}
-        return tuple(
-            tuple((c, tuple(row[i] for i in index)) for index, c in slot.terms)
-            if isinstance(slot, Collapsed)
-            else ((1.0, tuple(row[i] for i in slot)),)
-            for slot in self.slots[1:]
-        )
+        out = []
+        for k, slot in enumerate(self.slots[1:], start=1):
+            terms = slot.terms if isinstance(slot, Collapsed) else ((slot, 1.0),)
+            for m in sorted({len(index) for index, _ in terms}):
+                factors = tuple((c, tuple(row[i] for i in x)) for x, c in terms if len(x) == m)
+                out.append(SlopeProduct(k, m, factors))
+        return tuple(out)
 
     @cached_property
     def products(self) -> tuple[tuple[tuple[float, int, int], ...], ...]:
@@ -261,60 +284,3 @@ class Layout:
                     pair = self.position[left], self.position[right]
                     joined[pair] += c * coefficient  # type: ignore[assignment]
         return [(float(c), a, b) for (a, b), c in joined.items()]
-
-    @cached_property
-    def _blocks(self) -> dict[int, tuple["Block", ...]]:
-        return {}
-
-    def blocks(self, points: int) -> tuple["Block", ...]:
-        """All points in blocks of at most so many, each with the same slots for all its points."""
-        if points not in self._blocks:
-            self._blocks[points] = tuple(_cut(self, points))
-        return self._blocks[points]
-
-
-@dataclass(frozen=True)
-class Block:
-    """The points ``start:stop`` of a jet, which all carry the slots of ``layout``.
-
-    Args:
-        layout: The slots, each for all points of the block.
-        numbers: Which slots of the whole jet these are.
-        rows: Where each of them lies among the rows of the whole jet.
-        start: First point.
-        stop: One after the last point.
-    """
-
-    layout: Layout
-    numbers: tuple[int, ...]
-    rows: tuple[slice, ...]
-    start: int
-    stop: int
-
-    @property
-    def points(self) -> int:
-        """Number of points."""
-        return self.stop - self.start
-
-    @cached_property
-    def orders(self) -> tuple[tuple[int, slice], ...]:
-        """Orders of differentiation from 1, and the slots of each, which stand side by side."""
-        orders = [order(slot) for slot in self.layout.slots]
-        return tuple(
-            (k, slice(orders.index(k), orders.index(k) + orders.count(k)))
-            for k in range(1, max(orders) + 1)
-        )
-
-
-def _cut(layout: Layout, points: int) -> Iterator[Block]:
-    """Cut where a slot ends, then into nearly equal pieces."""
-    ends = sorted({count for count in layout.counts if count})
-    for begin, end in zip([0, *ends[:-1]], ends, strict=True):
-        numbers = tuple(k for k, count in enumerate(layout.counts) if count >= end)
-        slots = tuple(layout.slots[k] for k in numbers)
-        pieces = -(-(end - begin) // points)
-        cuts = [begin + (end - begin) * k // pieces for k in range(pieces + 1)]
-        for start, stop in pairwise(cuts):
-            offsets = [layout.offsets[k] for k in numbers]
-            rows = tuple(slice(offset + start, offset + stop) for offset in offsets)
-            yield Block(Layout(slots, (stop - start,) * len(slots)), numbers, rows, start, stop)

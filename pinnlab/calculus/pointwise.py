@@ -7,6 +7,7 @@ Hermite polynomials times a Gaussian.
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -117,6 +118,7 @@ def _abs(z: Tensor, k: int) -> list[Tensor]:
     return [z.abs(), torch.sign(z), *([torch.zeros_like(z)] * (k - 1))][: k + 1]
 
 
+@lru_cache(maxsize=256)  # the same function each time, so that its passes are found again
 def power(exponent: float) -> Derivatives:
     """Derivatives of z^p; a polynomial for a natural number p, so that 0 is an ordinary point."""
 
@@ -179,6 +181,14 @@ POINTWISE: dict[Callable, Derivatives] = {
     F.gelu: _gelu,
     F.relu: _relu,
     torch.relu: _relu,
+}
+# Those of which every derivative is finite at every finite number.
+ENTIRE: set[Derivatives] = {
+    POINTWISE[f]
+    for f in (
+        *(torch.tanh, torch.sin, torch.cos, torch.atan, torch.exp, torch.sinh, torch.cosh),
+        *(torch.erf, torch.sigmoid, F.softplus, F.silu, F.gelu),
+    )
 }
 # Piecewise linear: under second derivatives they would train a network that cannot bend.
 KINKED: set[Callable] = {

@@ -1,72 +1,92 @@
 """Memory that the passes of one layout reuse.
 
 Memory that is allocated anew in every step is handed out by the system page by page, which can
-cost as much as the arithmetic of a small network. A pass borrows its arrays from a
-:class:`Workspace` through a :class:`Loan`, which gives them back once nothing needs them any more.
+cost as much as the arithmetic of a small network. So a :class:`Workspace` keeps what one pass has
+set up, its arrays and the views into them, for the next pass of the same kind. Arrays whose
+contents nothing needs any more when the next block of points arrives are views of one
+:class:`Scratch`.
 """
 
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+import torch
 from torch import Tensor
+
+T = TypeVar("T")
 
 
 class Slots:
     """The jet of some features on one block of points, and views of its parts.
 
     Features come first: a matrix product with many columns is faster than one with many rows, and
-    a number per feature, such as a bias, is then constant along the fast axis.
+    a number per feature, such as a bias, is then constant along the fast axis. The first
+    ``inner`` points carry derivatives, all ``points`` carry values.
+
+    Args:
+        flat: All of it, ``(width, points + (slots - 1) * inner)``.
+        slots: Number of slots.
+        points: Number of points.
+        inner: Number of points with derivatives.
 
     Attributes:
-        array: All of it, ``(width, slots, points)``.
-        flat: The same as a matrix, ``(width, slots * points)``.
-        parts: Each slot, ``(width, points)``.
-        value: The first of them.
-        derivatives: All others, ``(width, slots - 1, points)``.
+        value: The values, ``(width, points)``.
+        head: The values where there are derivatives, ``(width, inner)``.
+        derivatives: All other slots, ``(width, slots - 1, inner)``.
+        parts: The head and each of the derivatives, ``(width, inner)``.
     """
 
-    __slots__ = ("array", "derivatives", "flat", "parts", "value")
+    __slots__ = ("derivatives", "flat", "head", "parts", "value")
 
-    def __init__(self, array: Tensor) -> None:
-        self.array = array
-        self.flat = array.view(len(array), -1)
-        self.parts = array.unbind(1)
-        self.value = self.parts[0]
-        self.derivatives = array[:, 1:]
+    def __init__(self, flat: Tensor, slots: int, points: int, inner: int) -> None:
+        self.flat = flat
+        self.value, self.head = flat[:, :points], flat[:, :inner]
+        self.derivatives = flat[:, points:].unflatten(1, (slots - 1, inner))
+        self.parts = (self.head, *self.derivatives.unbind(1))
+
+
+class Scratch:
+    """Arrays by name that hold nothing from one use to the next.
+
+    Args:
+        like: A tensor of the right type.
+    """
+
+    def __init__(self, like: Tensor) -> None:
+        self._like = like.new_empty(0)
+        self._arrays: dict[str, Tensor] = {}
+
+    def take(self, name: str, *shape: int) -> Tensor:
+        """A view of the array of that name; one that grows leaves older views as they are."""
+        numbers = torch.Size(shape).numel()
+        array = self._arrays.get(name)
+        if array is None or array.numel() < numbers:
+            array = self._arrays[name] = self._like.new_empty(numbers)
+        return array[:numbers].view(shape)
+
+
+class Lease(Generic[T]):
+    """Something borrowed, which goes back when the lease is forgotten."""
+
+    def __init__(self, item: T, free: list[T]) -> None:
+        self.item, self._free = item, free
+
+    def __del__(self) -> None:
+        self._free.append(self.item)
 
 
 class Workspace:
-    """Arrays of past passes, ready for the next one."""
+    """What past passes have set up, ready for the next one."""
+
+    KINDS = 32  # kept; who evaluates in ever new ways would fill the memory otherwise
 
     def __init__(self) -> None:
-        self._free: dict[tuple, list[Slots]] = {}
+        self._free: dict[Hashable, list] = {}
 
-    def take(self, shape: tuple[int, int, int], like: Tensor) -> Slots:
-        """An array of that shape and the type of ``like``, its contents arbitrary."""
-        free = self._free.get((*shape, like.dtype, like.device))
-        return free.pop() if free else Slots(like.new_empty(shape))
-
-    def give(self, slots: Slots) -> None:
-        """Take an array back."""
-        array = slots.array
-        self._free.setdefault((*array.shape, array.dtype, array.device), []).append(slots)
-
-
-class Loan:
-    """What one pass has borrowed; all of it goes back when the loan is forgotten."""
-
-    def __init__(self, workspace: Workspace, like: Tensor) -> None:
-        self._workspace, self._like = workspace, like
-        self._taken: dict[int, Slots] = {}
-
-    def take(self, width: int, slots: int, points: int) -> Slots:
-        """Borrow an array."""
-        taken = self._workspace.take((width, slots, points), self._like)
-        self._taken[id(taken)] = taken
-        return taken
-
-    def give(self, *arrays: Slots) -> None:
-        """Give arrays back early."""
-        for slots in arrays:
-            self._workspace.give(self._taken.pop(id(slots)))
-
-    def __del__(self) -> None:
-        for slots in self._taken.values():
-            self._workspace.give(slots)
+    def lease(self, key: Hashable, make: Callable[[], T]) -> Lease[T]:
+        """Something of that kind that nobody uses now; made if there is none."""
+        free = self._free.pop(key, [])
+        self._free[key] = free  # the latest comes last
+        if len(self._free) > self.KINDS:
+            del self._free[next(iter(self._free))]
+        return Lease(free.pop() if free else make(), free)

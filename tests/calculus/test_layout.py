@@ -100,29 +100,3 @@ def test_bells_and_products_of_a_sum_follow_the_chain_and_product_rules():
 def test_position_finds_each_slot(slot):
     layout = Layout(closure([LAPLACE]), (3, 3, 3, 3))
     assert layout.slots[layout.position[slot]] == slot
-
-
-@pytest.mark.parametrize("points", [1, 2, 3, 100])
-def test_blocks_cover_every_row_once_and_have_the_same_slots_for_all_their_points(points):
-    layout = Layout(closure([LAPLACE]), (9, 7, 7, 3))
-    rows, at = [], 0
-    for block in layout.blocks(points):
-        assert block.start == at
-        assert 0 < block.points <= points
-        assert block.layout.counts == (block.points,) * len(block.numbers)
-        assert [layout.slots[k] for k in block.numbers] == list(block.layout.slots)
-        rows += [row for part in block.rows for row in range(part.start, part.stop)]
-        at = block.stop
-    assert at == layout.n
-    assert sorted(rows) == list(range(layout.rows))
-    assert layout.blocks(points) is layout.blocks(points)
-
-
-def test_orders_of_a_block_are_its_derivatives_side_by_side():
-    (block,) = Layout(closure([LAPLACE, (0, 0, 1)]), (3,) * 7).blocks(3)
-    slots = block.layout.slots
-    assert [(k, [order(s) for s in slots[span]]) for k, span in block.orders] == [
-        (1, [1, 1]),
-        (2, [2, 2, 2]),
-        (3, [3]),
-    ]
