@@ -40,6 +40,7 @@ from pinnlab.io._container import MAGIC
 
 FORMATS = (".vtu", ".vtk", ".pvd", ".xdmf", ".csv", ".npz")
 _DRAWN = (".vtu", ".vtk", ".pvd", ".xdmf")
+_MOST_CSV_COLUMNS = 1000
 _SERIES = (".pvd", ".xdmf", ".csv", ".npz")
 
 # Nodes of each kind of cell, by meshio's names and in its order of nodes.
@@ -187,13 +188,62 @@ def export_fields(
         target.parent.mkdir(parents=True, exist_ok=True)
         writers.get(suffix, _write_mesh)(target, data)
     except OSError as error:
-        raise DataError(
-            f"'{target}' cannot be written",
-            expected="a writable folder with enough space",
-            got=f"{type(error).__name__}: {error}",
-            do="free some space, or choose another folder",
-        ) from error
+        raise _unwritable(target, error) from error
     return target
+
+
+def export_points(
+    path: str | os.PathLike[str],
+    columns: Mapping[str, np.ndarray | torch.Tensor],
+    fields: Mapping[str, np.ndarray | torch.Tensor],
+) -> Path:
+    """Write fields at points of many dimensions to a table or to arrays.
+
+    Args:
+        path: A file ending in ``.csv``, with a column for every component, or ``.npz``, with an
+            array for every coordinate.
+        columns: Coordinates of the points by name, ``(n,)`` or ``(n, size)``.
+        fields: Values by name, ``(n,)``.
+
+    Returns:
+        The path written.
+
+    Raises:
+        DataError: If the ending is another one, a table would be too wide, an array does not fit,
+            or the file cannot be written.
+    """
+    target = Path(path)
+    suffix = target.suffix.lower()
+    flat = {name: _array(f"coordinate '{name}'", values) for name, values in columns.items()}
+    flat = {name: x if x.ndim == 2 else x[:, None] for name, x in flat.items()}
+    width = sum(x.shape[1] for x in flat.values())
+    if suffix == ".csv" and width <= _MOST_CSV_COLUMNS:
+        names = [n if x.shape[1] == 1 else f"{n}{k}" for n, x in flat.items()
+                 for k in range(x.shape[1])]  # fmt: skip
+        return export_fields(target, np.hstack([*flat.values()]), fields, coordinates=names)
+    if suffix != ".npz":
+        raise DataError(
+            f"'{target.name}' cannot hold points of {width} coordinates",
+            expected=f".npz, or .csv for at most {_MOST_CSV_COLUMNS} columns",
+            got=suffix or "no ending",
+            do="write .npz",
+        )
+    arrays = {name: _array(name, values) for name, values in {**columns, **fields}.items()}
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(target, allow_pickle=False, **arrays)
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    return target
+
+
+def _unwritable(target: Path, error: OSError) -> DataError:
+    return DataError(
+        f"'{target}' cannot be written",
+        expected="a writable folder with enough space",
+        got=f"{type(error).__name__}: {error}",
+        do="free some space, or choose another folder",
+    )
 
 
 @dataclass(frozen=True, eq=False)

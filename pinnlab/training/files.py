@@ -7,6 +7,7 @@ import numpy as np
 
 from pinnlab.io.solution_file import SolutionRecord, write_solution
 from pinnlab.report.data import History
+from pinnlab.sampling.draw import draw
 
 if TYPE_CHECKING:
     from pinnlab.training.solution import Solution
@@ -60,12 +61,15 @@ def export_solution(solution: "Solution", path: str | Path, *, points: int, time
     """Write the fields on the domain's mesh, or on a grid, for other programs.
 
     A format without time (``.vtu``, ``.vtk``) shows a problem in one or two space dimensions as a
-    block of space and time, and one in three at its last moment.
+    block of space and time, and one in three at its last moment. Of more than three dimensions in
+    space there is no grid: ``points`` points are drawn from the domain.
     """
     from pinnlab.io.export import export_fields
 
     domain, coordinates = solution.problem.domain, solution.problem.coordinates
     time = coordinates.time
+    if coordinates.space.dim > 3 or any(size > 1 for size in coordinates.sizes):
+        return _export_points(solution, path, points)
     single = Path(path).suffix in (".vtu", ".vtk")
     if time is None or len(coordinates.names) == 1 or (single and coordinates.space.dim < 3):
         nodes, cells, inside = _nodes(domain, points)
@@ -80,6 +84,21 @@ def export_solution(solution: "Solution", path: str | Path, *, points: int, time
         return export_fields(path, nodes, series[0], cells=cells)
     stacked = {name: np.stack([moment[name] for moment in series]) for name in series[0]}
     return export_fields(path, nodes, stacked, cells=cells, times=moments)
+
+
+def _export_points(solution: "Solution", path: str | Path, count: int) -> Path:
+    """Write the fields at points drawn from the domain."""
+    from pinnlab.io.export import export_points
+
+    sampled = draw(
+        solution.problem.domain,
+        count,
+        sampler="uniform",
+        generator=np.random.default_rng(0),
+        dtype=solution.dtype,
+    )
+    fields = {name: values.cpu() for name, values in solution(**sampled.columns).items()}
+    return export_points(path, sampled.columns, fields)
 
 
 def _masked(

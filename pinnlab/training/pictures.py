@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pinnlab.problems.comparison import as_points
+from pinnlab.training.many_dimensions import draw_many_dimensions
 
 if TYPE_CHECKING:
     from pinnlab.training.solution import Solution
@@ -57,9 +58,9 @@ def _history(solution: "Solution") -> dict[str, Any]:
 
 def _fields(solution: "Solution") -> dict[str, Any]:
     coordinates = solution.problem.coordinates
-    if any(size > 1 for size in coordinates.sizes):
-        return {}
     space = coordinates.space.dim
+    if space > 3 or any(size > 1 for size in coordinates.sizes):
+        return draw_many_dimensions(solution)
     if coordinates.dim == 1:
         return _line(solution)
     if coordinates.dim == 2:

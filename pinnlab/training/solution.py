@@ -330,7 +330,8 @@ class Solution:
 
         Args:
             path: File ending in .vtu, .vtk, .pvd, .xdmf, .csv or .npz.
-            points: Grid points a direction, where the domain is no mesh.
+            points: Grid points a direction, where the domain is no mesh; in more than three
+                dimensions, of which only .csv and .npz files can be written, all of the points.
             times: Moments, where there is time.
         """
         from pinnlab.training.files import export_solution

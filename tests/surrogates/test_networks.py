@@ -230,6 +230,30 @@ def test_inputs_are_scaled_to_the_unit_box():
     assert torch.equal(same, corners)
 
 
+@pytest.mark.parametrize(
+    "domain, factor",
+    [
+        (pl.HyperBall("x", dim=5), 1.0),
+        (pl.Hypercube("x", dim=5, low=-1, high=1), 1.0),
+        (pl.HyperBall("x", dim=5, radius=4), 0.25),
+        (pl.RealSpace("x", dim=5, scale=2.0), 1 / 6),
+    ],
+)
+def test_a_box_that_needs_no_scaling_is_not_copied(domain, factor):
+    frame = Frame(domain.coordinates, ("u",), *domain.bounds())
+    module = pl.MLP(width=3, depth=1).build(
+        frame,
+        generator=torch.Generator().manual_seed(0),
+        dtype=torch.float64,
+        device=torch.device("cpu"),
+    )
+    x = torch.rand(7, 5, dtype=torch.float64)
+    mapped = module.inputs(x)
+    assert (mapped is x) == (factor == 1)
+    torch.testing.assert_close(mapped, factor * x)
+    assert not list(module.inputs.named_buffers())[1:]  # one number for all columns
+
+
 @pytest.mark.parametrize("spec", NETWORKS.values(), ids=repr)
 def test_periodic_coordinates_close(spec):
     module, x = build(spec, periods={"y": 3.0}), points()
