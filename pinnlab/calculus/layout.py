@@ -275,6 +275,26 @@ class Layout:
             table.append(tuple(terms))
         return tuple(table)
 
+    @cached_property
+    def squares(self) -> tuple[int, tuple[float, ...]] | None:
+        """Where a jet carries a value, first derivatives and Σ c_k ∂_k² of them, at all points.
+
+        Their number and the coefficients c; None for any other jet. Such a jet is an array with an
+        axis of directions, over which one operation serves all.
+        """
+        first = [s for s in self.slots if not isinstance(s, Collapsed) and len(s) == 1]
+        last = self.slots[-1]
+        if len(set(self.counts)) != 1 or len(self.slots) != len(first) + 2:
+            return None
+        if not isinstance(last, Collapsed) or last.order != 2:
+            return None
+        coefficients = dict.fromkeys(first, 0.0)
+        for index, c in last.terms:
+            if index[0] != index[1]:
+                return None
+            coefficients[index[:1]] += c
+        return len(first), tuple(coefficients.values())
+
     def _collapsed_products(self, slot: Collapsed) -> list[tuple[float, int, int]]:
         """The Leibniz terms of a sum in which neither factor carries all derivatives."""
         joined: Counter[tuple[int, int]] = Counter()

@@ -624,37 +624,61 @@ def _sums_along(
     """All slots but the value of a sum of one function over all coordinates."""
     row = {direction: k for k, direction in enumerate(layout.first_order)}
     each = [(part, k) for part in directions.parts for k in range(len(part))]
+    units = directions.units
+    at = None if units is None else x.index_select(1, units.columns).T  # (k, n)
+    slopes = None if at is None or function is None else function(at, layout.order)
 
     def along(index: tuple[int, ...], count: int) -> Tensor:
-        m = len(index)
+        rows, m = [row[i] for i in index], len(index)
         if function is None and m > 1:
             return x.new_zeros(count)
-        chosen = [each[row[i]] for i in index]
-        units = [(part, k) for part, k in chosen if isinstance(part, Units)]
-        if units:  # the product of the directions lives on the column of one unit vector
-            part, k = units[0]
-            column = part.columns[k : k + 1]
-            at = x[:count].index_select(1, column)[:, 0]
-            factor = at.new_ones(()) if function is None else function(at, m)[m]
-            for part, k in chosen:
-                factor = factor * _component(part, k, column, count)
-            return factor.expand(count)
-        total = x.new_zeros(count)
-        for start in range(0, x.shape[1], SUM_COLUMNS):
-            some = slice(start, start + SUM_COLUMNS)
-            vectors = [_row(part, k, count)[..., some] for part, k in chosen]
-            weight = math.prod(vectors[1:], start=vectors[0])
-            slope = weight if function is None else function(x[:count, some], m)[m] * weight
-            total = total + slope.sum(-1)
-        return total
+        if units is not None and len(set(rows)) == 1:
+            k = rows[0]
+            power = units.scale[k] ** m
+            return power.expand(count) if slopes is None else slopes[m][k, :count] * power
+        return _sum_along(x[:count], function, [each[k] for k in rows])
+
+    def whole(slot: Collapsed, count: int) -> Tensor:
+        """A sum of powers of derivatives along unit vectors."""
+        assert units is not None
+        k = torch.tensor([row[index[0]] for index, _ in slot.terms], device=x.device)
+        c = torch.tensor([c for _, c in slot.terms], dtype=x.dtype, device=x.device)
+        weights = c * units.scale[k] ** slot.order
+        if slopes is None:
+            return x.new_zeros(count)
+        return weights @ slopes[slot.order][k, :count]
 
     out = []
     for slot, count in zip(layout.slots[1:], layout.counts[1:], strict=True):
-        if isinstance(slot, Collapsed):
-            out.append(sum(c * along(index, count) for index, c in slot.terms))
-        else:
+        if not isinstance(slot, Collapsed):
             out.append(along(slot, count))
+        elif units is not None and all(len(set(index)) == 1 for index, _ in slot.terms):
+            out.append(whole(slot, count))
+        else:
+            out.append(sum(c * along(index, count) for index, c in slot.terms))
     return out
+
+
+def _sum_along(x: Tensor, function: Derivatives | None, chosen: list[tuple[Part, int]]) -> Tensor:
+    r""":math:`\sum_i f^{(m)}(x_i) v_i w_i \cdots` for m directions v, w, …, ``(n,)``."""
+    count, m = len(x), len(chosen)
+    units = [(part, k) for part, k in chosen if isinstance(part, Units)]
+    if units:  # the product of the directions lives on the column of one unit vector
+        part, k = units[0]
+        column = part.columns[k : k + 1]
+        at = x.index_select(1, column)[:, 0]
+        factor = at.new_ones(()) if function is None else function(at, m)[m]
+        for part, k in chosen:
+            factor = factor * _component(part, k, column, count)
+        return factor.expand(count)
+    total = x.new_zeros(count)
+    for start in range(0, x.shape[1], SUM_COLUMNS):
+        some = slice(start, start + SUM_COLUMNS)
+        vectors = [_row(part, k, count)[..., some] for part, k in chosen]
+        weight = math.prod(vectors[1:], start=vectors[0])
+        slope = weight if function is None else function(x[:, some], m)[m] * weight
+        total = total + slope.sum(-1)
+    return total
 
 
 def _row(part: Part, k: int, count: int) -> Tensor:
