@@ -11,6 +11,7 @@ from pinnlab.equations.advection import advection_diffusion as advection_diffusi
 from pinnlab.equations.allen_cahn import allen_cahn as allen_cahn
 from pinnlab.equations.allen_cahn import allen_cahn_steady as allen_cahn_steady
 from pinnlab.equations.black_scholes import black_scholes as black_scholes
+from pinnlab.equations.black_scholes import black_scholes_barenblatt as black_scholes_barenblatt
 from pinnlab.equations.burgers import burgers as burgers
 from pinnlab.equations.burgers import burgers_2d as burgers_2d
 from pinnlab.equations.cahn_hilliard import cahn_hilliard as cahn_hilliard
@@ -27,7 +28,9 @@ from pinnlab.equations.euler_bernoulli import euler_bernoulli as euler_bernoulli
 from pinnlab.equations.euler_bernoulli import euler_bernoulli_dynamic as euler_bernoulli_dynamic
 from pinnlab.equations.euler_bernoulli import kirchhoff_plate as kirchhoff_plate
 from pinnlab.equations.fokker_planck import fokker_planck as fokker_planck
+from pinnlab.equations.fokker_planck import fokker_planck_log as fokker_planck_log
 from pinnlab.equations.gray_scott import gray_scott as gray_scott
+from pinnlab.equations.hamilton_jacobi_bellman import hjb_lqg as hjb_lqg
 from pinnlab.equations.heat import conduction as conduction
 from pinnlab.equations.heat import heat as heat
 from pinnlab.equations.helmholtz import helmholtz as helmholtz

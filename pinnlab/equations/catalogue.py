@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from pinnlab.equations.advection import advection, advection_diffusion
 from pinnlab.equations.allen_cahn import allen_cahn, allen_cahn_steady
-from pinnlab.equations.black_scholes import black_scholes
+from pinnlab.equations.black_scholes import black_scholes, black_scholes_barenblatt
 from pinnlab.equations.burgers import burgers, burgers_2d
 from pinnlab.equations.cahn_hilliard import cahn_hilliard, cahn_hilliard_mixed
 from pinnlab.equations.darcy import darcy
@@ -19,8 +19,9 @@ from pinnlab.equations.euler_bernoulli import (
     euler_bernoulli_dynamic,
     kirchhoff_plate,
 )
-from pinnlab.equations.fokker_planck import fokker_planck
+from pinnlab.equations.fokker_planck import fokker_planck, fokker_planck_log
 from pinnlab.equations.gray_scott import gray_scott
+from pinnlab.equations.hamilton_jacobi_bellman import hjb_lqg
 from pinnlab.equations.heat import conduction, heat
 from pinnlab.equations.helmholtz import helmholtz
 from pinnlab.equations.kdv import kdv
@@ -50,6 +51,7 @@ _EQUATIONS: tuple[Callable, ...] = (
     allen_cahn,
     allen_cahn_steady,
     black_scholes,
+    black_scholes_barenblatt,
     burgers,
     burgers_2d,
     cahn_hilliard,
@@ -64,9 +66,11 @@ _EQUATIONS: tuple[Callable, ...] = (
     euler_bernoulli_dynamic,
     fisher_kpp,
     fokker_planck,
+    fokker_planck_log,
     gray_scott,
     heat,
     helmholtz,
+    hjb_lqg,
     kdv,
     kirchhoff_plate,
     klein_gordon,

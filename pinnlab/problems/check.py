@@ -21,6 +21,7 @@ from pinnlab.conditions.placement import Placement
 from pinnlab.conditions.recording import nonlinear_functionals, record_term
 from pinnlab.errors import GeometryError
 from pinnlab.geometry.base import Geometry
+from pinnlab.io.exact_reference import ExactReference
 from pinnlab.problems.assemble import Assembly, PointBudget, assemble, demands_of
 from pinnlab.problems.hard_check import COUNT, contradictions, worst_violation
 from pinnlab.problems.problem import Problem
@@ -204,6 +205,8 @@ def _used_names(problem: Problem) -> set[str]:
     for item in (*problem.equations.values(), *problem.conditions.values()):
         visit(dict(vars(item)))
     visit(problem.parameters)
+    if isinstance(problem.reference, ExactReference):
+        visit({name: Formula(exact) for name, exact in problem.reference.exact.items()})
     return used
 
 
@@ -274,7 +277,7 @@ def _initial_order(problem: Problem) -> list[Finding]:
             if Initial.split(key, problem.declared)[0] == name
         }
         if any(
-            isinstance(c, Dirichlet) and _on_initial(c) and name in c.values
+            isinstance(c, Dirichlet) and _on_instant(c) and name in c.values
             for c in problem.conditions.values()
         ):
             given.add(0)
@@ -300,9 +303,11 @@ def _initial_order(problem: Problem) -> list[Finding]:
     return out
 
 
-def _on_initial(condition: Dirichlet) -> bool:
+def _on_instant(condition: Dirichlet) -> bool:
+    """Whether values are given at the start, or at the end of an equation that runs backwards."""
     on = condition.on
-    return on == "initial" or (isinstance(on, tuple) and "initial" in on)
+    pieces = (on,) if isinstance(on, str) else on
+    return isinstance(pieces, tuple) and bool({"initial", "final"} & set(pieces))
 
 
 def _point_counts(problem: Problem, budget: PointBudget) -> list[Finding]:

@@ -267,6 +267,23 @@ CASES: dict[str, Case] = {
         {"D": 0.3, "r": 2.0},
         linear=False,
     ),
+    "fokker_planck_log": Case(
+        "x y t",
+        {"q": "-x**2 - x*y*(1 + t) + sin(y)*t"},
+        lambda s: (
+            d(s["q"], s["t"])
+            + (d(s["b0"], s["x"]) + d(s["b1"], s["y"])) / s["m"]
+            + s["b0"] * d(s["q"], s["x"])
+            + s["b1"] * d(s["q"], s["y"])
+            - s["D"]
+            * (
+                lap(s["q"], s["x"], s["y"])
+                + s["m"] * (d(s["q"], s["x"]) ** 2 + d(s["q"], s["y"]) ** 2)
+            )
+        ),
+        {"b": ["-x + y", "x*y"], "D": 0.3, "m": 2.0},
+        linear=False,
+    ),
     "fokker_planck": Case(
         "x y t",
         {"p": WAVE_2D},
@@ -299,6 +316,17 @@ CASES: dict[str, Case] = {
         U2,
         lambda s: d(s["u"], s["t"]) - s["alpha"] * lap(s["u"], s["x"], s["y"]) - s["f"],
         {"alpha": 0.3, "f": "x*t"},
+    ),
+    "hjb_lqg": Case(
+        "x y t",
+        {"u": "sin(x)*y + exp(-t)*x*y"},
+        lambda s: (
+            d(s["u"], s["t"])
+            + lap(s["u"], s["x"], s["y"])
+            - s["mu"] * (d(s["u"], s["x"]) ** 2 + d(s["u"], s["y"]) ** 2)
+        ),
+        {"mu": 1.3},
+        linear=False,
     ),
     "helmholtz": Case(
         "x y",
@@ -481,6 +509,11 @@ CASES: dict[str, Case] = {
 def space_time(text):
     names = tuple(text.split())
     return Coordinates(names, (1,) * len(names), time="t" if "t" in names else None)
+
+
+# Over a vector coordinate only; tested where they are used, in tests/problems/high_dimension.
+OVER_VECTORS = {"black_scholes_barenblatt"}
+SCALAR = [name for name in equations.names() if name not in OVER_VECTORS]
 
 
 def as_formula(value):

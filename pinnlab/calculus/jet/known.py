@@ -13,7 +13,7 @@ from pinnlab.calculus.functionals import DirectionalDerivative, GradientRows, Sq
 from pinnlab.calculus.jet.base import Jet
 from pinnlab.calculus.jet.constants import Constant
 from pinnlab.calculus.jet.leaves import Contraction, Coordinate
-from pinnlab.calculus.jet.operations import MULTIPLY, POWER, Operation, Spread
+from pinnlab.calculus.jet.operations import MULTIPLY, NEGATE, POWER, Operation, Spread
 from pinnlab.calculus.known import Known
 
 
@@ -64,6 +64,9 @@ def contracted_gradient(rows: Jet) -> Jet | None:
     """The sum of rows as one functional, for ∇u·∇u and for b·∇u with b known; None otherwise."""
     if not isinstance(rows, Operation):
         return None
+    if rows.rule is NEGATE:
+        found = contracted_gradient(rows.args[0])
+        return None if found is None else -found
     if rows.rule is POWER and rows.args[1]._number == 2:
         a = b = rows.args[0]
     elif rows.rule is MULTIPLY:
