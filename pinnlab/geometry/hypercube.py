@@ -101,7 +101,7 @@ class Hypercube(HighDimensional):
         x = noise.uniform(n, self.dim + extra)
         inside = x[:, : self.dim]
         inside.mul_(self.high - self.low).add_(self.low)
-        # One in some million numbers is rounded to an end, where distance functions are singular.
+        # Some number out of millions may be rounded to an end, where distances are singular.
         ends = torch.tensor([self.low, self.high], dtype=x.dtype)
         first, last = torch.nextafter(ends, ends.flip(0)).tolist()
         inside.clamp_(first, last)

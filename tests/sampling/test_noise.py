@@ -3,15 +3,17 @@ import pytest
 import torch
 
 from pinnlab.sampling import Noise
+from pinnlab.sampling.noise import _normal_levels
 
 BLOCK = 2**20
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 @pytest.mark.parametrize("kind", ["normal", "uniform"])
-def test_moments(kind, dtype):
+@pytest.mark.parametrize("d", [8, 100])
+def test_moments(kind, dtype, d):
     n = 400_000
-    x = getattr(Noise(np.random.default_rng(0), dtype), kind)(n // 8, 8)
+    x = getattr(Noise(np.random.default_rng(0), dtype), kind)(n // d, d)
     assert x.dtype == dtype
     x = x.double()
     mean, variance, fourth = (0.0, 1.0, 3.0) if kind == "normal" else (0.5, 1 / 12, 1 / 80)
@@ -23,6 +25,45 @@ def test_moments(kind, dtype):
     assert abs(float(spread.square().mean()) - fourth) < 0.02 * fourth + 4 * rounding
     if kind == "uniform":
         assert 0 <= float(x.min()) < 1e-3
+
+
+@pytest.mark.parametrize("d", [8, 1000])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_normal_numbers_follow_the_law(d, dtype):
+    n = 1_000_000
+    x = Noise(np.random.default_rng(2), dtype).normal(n // d, d).double().view(-1)
+    law = torch.special.ndtr(x).sort().values
+    steps = torch.arange(n, dtype=torch.float64) / n
+    # Kolmogorov-Smirnov: above 1.95/sqrt(n) once in a thousand; 16 bits add less than 1e-5.
+    assert float((law - steps).abs().max()) < 1.95 / n**0.5
+    # Neighbours, in the row and in the column, are uncorrelated to five standard errors.
+    rows = x.view(n // d, d)
+    assert abs(float((rows[:, 1:] * rows[:, :-1]).mean())) < 5 / n**0.5
+    assert abs(float((rows[1:] * rows[:-1]).mean())) < 5 / n**0.5
+
+
+def test_levels_of_coarse_normal_numbers():
+    levels = _normal_levels().astype(float)
+    assert len(levels) == 2**16
+    assert np.array_equal(levels, -levels[::-1])
+    assert np.mean(levels**2) == pytest.approx(1, abs=1e-8)
+    assert np.mean(levels**4) == pytest.approx(3, rel=1e-4)
+    edges = torch.special.ndtr(torch.from_numpy(levels)).numpy()
+    assert np.abs(edges - (np.arange(2**16) + 0.5) / 2**16).max() < 1e-5
+    # A million components or more use the levels evenly.
+    x = Noise(np.random.default_rng(3), torch.float32).normal(4, 2**20).view(-1).numpy()
+    counts = np.bincount(np.searchsorted(levels, x - 1e-9), minlength=2**16)
+    chi2 = np.sum((counts - 64.0) ** 2) / 64
+    assert abs(chi2 - 2**16) < 5 * (2 * 2**16) ** 0.5
+
+
+def test_uniform_numbers_in_single_precision_are_never_at_the_ends():
+    x = Noise(np.random.default_rng(2), torch.float32).uniform(30, 2**20)
+    low, high = x.aminmax()
+    assert 0 < float(low) < 1e-6
+    assert 1 - 1e-6 < float(high) < 1
+    # Multiples of 2^-24: nothing was rounded.
+    assert bool((x[0].double() * 2**24 % 2 == 1).all())
 
 
 def test_the_state_of_the_numpy_generator_decides():
