@@ -18,6 +18,7 @@ from torch.autograd.function import once_differentiable
 
 from pinnlab.calculus.affine import AffineKernel, slope_products, slope_products_backward
 from pinnlab.calculus.blocks import Block, cut
+from pinnlab.calculus.direction_chain import DirectionChain, Structure, fits
 from pinnlab.calculus.kernels import Arrays, Kernel, kernel_of
 from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.pointwise import ENTIRE, Derivatives
@@ -75,6 +76,10 @@ def _apply(
     tensors = [t for layer in layers for t in (layer.weight, layer.bias)]
     functions = tuple(layer.function for layer in layers)
     keep = torch.is_grad_enabled()
+    if (units is not None or slopes is not None) and fits(tensors[0::2], functions):
+        lease = layout.workspace.lease(Structure, lambda: Structure.of(layout))
+        if lease.item is not None:
+            return DirectionChain.apply(lease, functions, keep, units, start, slopes, *tensors)  # type: ignore
     return _Chain.apply(layout, functions, keep, units, start, slopes, *tensors)  # type: ignore
 
 

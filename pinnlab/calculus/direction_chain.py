@@ -1,0 +1,412 @@
+r"""A chain of layers along many directions, whose second derivatives are sums of squares.
+
+A Laplacian over many coordinates, or its estimate along many directions, needs the first
+derivatives z_i along each direction and a sum c Σ_i ∂_i² of second ones. All directions are then
+treated alike,
+
+.. math:: f(z)_i = f'(z)\, z_i, \qquad f(z)_S = f'(z)\, z_S + f''(z)\, c \sum_{i \in S} z_i^2,
+
+so that one operation serves all of them, where :mod:`~pinnlab.calculus.chain` would call one for
+each. The arrays are ``(slots, points, width)``: what is common to all directions, such as f'(z), is
+then broadcast along the slowest axis, and a block of few points keeps hundreds of directions in the
+cache.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from pinnlab.calculus.fast_tanh import tanh
+from pinnlab.calculus.layout import Collapsed, Layout
+from pinnlab.calculus.pointwise import POINTWISE, Derivatives, tanh_derivatives
+from pinnlab.calculus.slopes import Units
+from pinnlab.calculus.workspace import Lease
+
+FEWEST = 4  # directions; of fewer each is treated for itself as fast
+BLOCK_NUMBERS = 1 << 18  # in an array: 1 MiB in float32
+
+
+@dataclass(frozen=True)
+class SquareSum:
+    """One slot of second order, c Σ ∂_i².
+
+    Args:
+        slot: Its number.
+        directions: The numbers of the first-order slots i.
+        coefficient: c.
+    """
+
+    slot: int
+    directions: slice
+    coefficient: float
+
+    @property
+    def rows(self) -> slice:
+        """The same, counted among the first-order slots."""
+        return slice(self.directions.start - 1, self.directions.stop - 1)
+
+
+class Arrays:
+    """Memory of past passes, ready for the next one."""
+
+    def __init__(self) -> None:
+        self._free: dict[tuple, list[Tensor]] = {}
+        self._taken: dict[int, Tensor] = {}
+
+    def take(self, like: Tensor, *shape: int) -> Tensor:
+        """An array of that shape, its contents arbitrary."""
+        free = self._free.get((shape, like.dtype, like.device))
+        array = free.pop() if free else like.new_empty(shape)
+        self._taken[id(array)] = array
+        return array
+
+    def give(self, *arrays: Tensor) -> None:
+        """Take arrays back that nothing needs any more."""
+        for array in arrays:
+            del self._taken[id(array)]
+            key = tuple(array.shape), array.dtype, array.device
+            self._free.setdefault(key, []).append(array)
+
+    def reclaim(self) -> None:
+        """Take everything back."""
+        self.give(*list(self._taken.values()))
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """What this module needs to know of a layout.
+
+    Args:
+        firsts: Number of first-order slots.
+        sums: The slots of second order, which stand behind them.
+        arrays: Memory that its passes reuse.
+    """
+
+    firsts: int
+    sums: tuple[SquareSum, ...]
+    arrays: Arrays
+
+    @property
+    def slots(self) -> int:
+        """Number of all slots."""
+        return 1 + self.firsts + len(self.sums)
+
+    @property
+    def directions(self) -> slice:
+        """All first-order slots."""
+        return slice(1, 1 + self.firsts)
+
+    def products(self, slopes: Tensor) -> list[Tensor]:
+        """Per sum c Σ s_i² of the slopes ``(k, width)`` of something affine."""
+        return [s.coefficient * slopes[s.rows].square().sum(0) for s in self.sums]
+
+    def pull(self, g: Tensor, slopes: Tensor) -> Tensor:
+        """The cotangent of slopes from that of themselves and of their products, in place."""
+        out = g[: self.firsts]
+        for s in self.sums:
+            out[s.rows].addcmul_(g[s.slot - 1], slopes[s.rows], value=2 * s.coefficient)
+        return out
+
+    @classmethod
+    def of(cls, layout: Layout) -> "Structure | None":
+        """The structure of a layout; None if it has another one."""
+        firsts = len(layout.first_order)
+        if layout.transparent or firsts < FEWEST or len(set(layout.counts)) != 1:
+            return None
+        sums = []
+        for number in range(1 + firsts, len(layout.slots)):
+            slot = layout.slots[number]
+            found = _square_sum(number, slot, layout) if isinstance(slot, Collapsed) else None
+            if found is None:
+                return None
+            sums.append(found)
+        return cls(firsts, tuple(sums), Arrays()) if sums else None
+
+
+def _square_sum(number: int, slot: Collapsed, layout: Layout) -> SquareSum | None:
+    if any(len(index) != 2 or index[0] != index[1] for index, _ in slot.terms):
+        return None
+    rows = sorted(layout.position[index[:1]] for index, _ in slot.terms)
+    coefficients = {coefficient for _, coefficient in slot.terms}
+    if len(coefficients) != 1 or rows != list(range(rows[0], rows[0] + len(rows))):
+        return None
+    return SquareSum(number, slice(rows[0], rows[-1] + 1), coefficients.pop())
+
+
+def fits(weights: Sequence[Tensor | None], functions: Sequence[Derivatives | None]) -> bool:
+    """Whether a chain is one of this kind: linear maps with functions between them."""
+    *inner, last = functions
+    return (
+        len(inner) > 0
+        and last is None
+        and all(weight is not None for weight in weights)
+        and all(function is not None for function in inner)
+    )
+
+
+class DirectionChain(torch.autograd.Function):
+    """The chain as one operation.
+
+    Its arguments are a lease of the structure, the functions, whether there may be a way back, unit
+    vectors as directions or None, the points ``(n, d)``, other directions ``(k, d)`` or None, and
+    every weight and bias in turn. The result is ``(rows, out)``, slot by slot.
+    """
+
+    @staticmethod
+    def forward(
+        ctx,
+        lease: Lease[Structure],
+        functions: tuple[Derivatives | None, ...],
+        keep: bool,
+        units: Units | None,
+        start: Tensor,
+        rows: Tensor | None,
+        *tensors: Tensor,
+    ) -> Tensor:
+        """All slots, block by block."""
+        structure = lease.item
+        structure.arrays.reclaim()  # nobody who used it before is left
+        weights, biases = tensors[0::2], tensors[1::2]
+        slopes = rows @ weights[0].T if units is None else units.linear(weights[0])  # type: ignore
+        z = torch.mm(start, weights[0].T)
+        if biases[0] is not None:
+            z.add_(biases[0])
+        out = start.new_empty((structure.slots, len(start), len(weights[-1])))
+        passes = []
+        for points in _blocks(len(start), structure, weights):
+            one = _Pass(structure, functions, weights, biases, points, keep=keep)
+            one.forward(z[points], slopes, out)
+            passes.append(one)
+        ctx.lease, ctx.units, ctx.passes = lease, units, passes
+        ctx.save_for_backward(start, rows, slopes, *tensors)
+        return out.view(-1, out.shape[-1])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, *grad_outputs: Tensor):
+        """The cotangents of points, directions, weights and biases."""
+        start, rows, slopes, *tensors = ctx.saved_tensors
+        structure, units = ctx.lease.item, ctx.units
+        weights, biases = tensors[0::2], tensors[1::2]
+        g = grad_outputs[0].reshape(structure.slots, len(start), -1)
+        gradients = _Gradients(weights, biases)
+        grad_z = start.new_empty((len(start), len(weights[0])))
+        grad_products = slopes.new_zeros((structure.slots - 1, slopes.shape[1]))
+        for one in ctx.passes:
+            one.backward(g, slopes, gradients, grad_z, grad_products)
+        grad_slopes = structure.pull(grad_products, slopes)
+        first = torch.mm(grad_z.T, start)
+        if units is None:
+            first.addmm_(grad_slopes.T, rows)
+        else:
+            first.index_add_(1, units.columns, (grad_slopes * units.scale[:, None]).T)
+        gradients.weights[0] = first
+        gradients.biases[0] = None if biases[0] is None else grad_z.sum(0)
+        grad_start = torch.mm(grad_z, weights[0]) if ctx.needs_input_grad[4] else None
+        grad_rows = grad_slopes @ weights[0] if ctx.needs_input_grad[5] else None
+        pairs = zip(gradients.weights, gradients.biases, strict=True)
+        return None, None, None, None, grad_start, grad_rows, *[t for pair in pairs for t in pair]
+
+
+def _blocks(n: int, structure: Structure, weights: Sequence[Tensor]) -> list[slice]:
+    """All points in blocks of nearly equal size, small enough for the cache of a processor."""
+    widest = max(len(weight) for weight in weights)
+    most = max(BLOCK_NUMBERS // (structure.slots * widest), 8)
+    count = -(-n // most) if weights[0].device.type == "cpu" else 1
+    cuts = [n * k // count for k in range(count + 1)]
+    return [slice(a, b) for a, b in pairwise(cuts)]
+
+
+class _Gradients:
+    """Those of the weights and biases behind the first, summed over blocks."""
+
+    def __init__(self, weights: Sequence[Tensor], biases: Sequence[Tensor | None]) -> None:
+        self.weights: list[Tensor | None] = [None] * len(weights)
+        self.biases: list[Tensor | None] = [None] * len(weights)
+        self._with_bias = [bias is not None for bias in biases]
+
+    def add(self, layer: int, g: Tensor, a: Tensor) -> None:
+        """A linear layer's, from the cotangent of its result and its input, both stacked."""
+        left, right = g.view(-1, g.shape[-1]).T, a.view(-1, a.shape[-1])
+        known = self.weights[layer]
+        self.weights[layer] = left @ right if known is None else known.addmm_(left, right)
+        if self._with_bias[layer]:
+            bias, more = self.biases[layer], g[0].sum(0)
+            self.biases[layer] = more if bias is None else bias.add_(more)
+
+
+class _Pass:
+    """One block of points on its way through the chain and back."""
+
+    def __init__(
+        self,
+        structure: Structure,
+        functions: Sequence[Derivatives | None],
+        weights: Sequence[Tensor],
+        biases: Sequence[Tensor | None],
+        points: slice,
+        *,
+        keep: bool,
+    ) -> None:
+        self._structure, self._functions, self._points = structure, functions, points
+        self._weights, self._biases, self._keep = weights, biases, keep
+        self._first: list[Tensor] = []
+        self._inner: list[_Composition] = []
+        self._outputs: list[Tensor] = []
+
+    def _take(self, like: Tensor, width: int) -> Tensor:
+        return self._structure.arrays.take(like, self._structure.slots, len(like), width)
+
+    def forward(self, z: Tensor, slopes: Tensor, out: Tensor) -> None:
+        """Write the jets of the block's points into ``out (slots, n, c)``."""
+        structure = self._structure
+        f = self._first = _derivatives(self._functions[0], z, 2 + self._keep)
+        a = self._take(z, z.shape[1])
+        a[0] = f[0]
+        torch.mul(f[1], slopes[:, None], out=a[structure.directions])
+        for s, product in zip(structure.sums, structure.products(slopes), strict=True):
+            torch.mul(f[2], product, out=a[s.slot])
+        self._outputs.append(a)
+        inner = zip(self._functions[1:-1], self._weights[1:-1], self._biases[1:-1], strict=True)
+        for function, weight, bias in inner:
+            z = self._linear(a, weight, bias)
+            layer = _Composition(function, structure, keep=self._keep)
+            if not self._keep:
+                structure.arrays.give(a)
+            a = layer.forward(z)
+            self._inner.append(layer)
+            self._outputs.append(a)
+        result = a.view(-1, a.shape[-1]) @ self._weights[-1].T
+        out[:, self._points] = result.view(structure.slots, -1, result.shape[-1])
+        if self._biases[-1] is not None:
+            out[0, self._points].add_(self._biases[-1])
+        if not self._keep:
+            structure.arrays.give(a)
+
+    def _linear(self, a: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        z = self._take(a[0], len(weight))
+        torch.mm(a.view(-1, a.shape[-1]), weight.T, out=z.view(-1, len(weight)))
+        if bias is not None:
+            z[0].add_(bias)
+        return z
+
+    def backward(
+        self,
+        grad: Tensor,
+        slopes: Tensor,
+        gradients: _Gradients,
+        grad_z: Tensor,
+        grad_products: Tensor,
+    ) -> None:
+        """Add what the block's points contribute to the gradients.
+
+        Args:
+            grad: Cotangent of the result, ``(slots, n, c)``.
+            slopes: First derivatives of the first layer's argument, ``(k, width)``.
+            gradients: Of the layers behind the first.
+            grad_z: Cotangent of the first layer's argument, of which the block's rows are written.
+            grad_products: That of the products of slopes, which is added to.
+        """
+        arrays = self._structure.arrays
+        g = grad[:, self._points].contiguous()
+        for layer in reversed(range(1, len(self._weights))):
+            weight, a = self._weights[layer], self._outputs[layer - 1]
+            last = layer == len(self._weights) - 1
+            if not last:
+                self._inner[layer - 1].backward(g)
+            gradients.add(layer, g, a)
+            lower = self._take(a[0], weight.shape[1])
+            torch.mm(g.view(-1, len(weight)), weight, out=lower.view(-1, weight.shape[1]))
+            if not last:
+                arrays.give(g)
+            g = lower
+        self._leave(g, slopes, grad_z[self._points], grad_products)
+        arrays.give(g)
+
+    def _leave(self, g: Tensor, slopes: Tensor, grad_z: Tensor, grad_products: Tensor) -> None:
+        """Through the first layer, from the cotangent of its result."""
+        structure, f = self._structure, self._first
+        room = self._take(g[0], g.shape[-1])
+        directions = structure.directions
+        torch.mul(g[directions], slopes[:, None], out=room[directions])
+        along = torch.sum(room[directions], 0, out=room[0])
+        torch.mul(g[0], f[1], out=grad_z).addcmul_(along, f[2])
+        for s, product in zip(structure.sums, structure.products(slopes), strict=True):
+            grad_z.addcmul_(torch.mul(g[s.slot], product, out=room[1]), f[3])
+            g[s.slot].mul_(f[2])
+        g[directions].mul_(f[1])
+        grad_products.add_(g[1:].sum(1))
+        structure.arrays.give(room)
+
+
+class _Composition:
+    r"""A function between two linear layers.
+
+    With r = f'' and e the third derivative beside the argument b = z, or with r = f''/f' and
+    e smaller by f'' r beside the result b = f(z), the cotangent of z is
+
+        f' g_0 + r Σ_k g_k b_k + e Σ_S g_S q_S    for the value, k over all derivatives,
+        f' g_i + 2 c r g_S b_i                    for a first derivative,
+        f' g_S                                    for a sum of second ones, q_S = c Σ z_i².
+
+    For tanh, f''/f' = −2t and e = −2f'², so that the result may be written over the argument.
+    """
+
+    def __init__(self, function: Derivatives | None, structure: Structure, *, keep: bool) -> None:
+        self._function, self._structure, self._keep = function, structure, keep
+        self._in_place = function is POINTWISE[torch.tanh]
+        self._known: tuple[Tensor, ...] = ()
+        self._quadratics: list[Tensor] = []
+
+    def forward(self, z: Tensor) -> Tensor:
+        """f(z); z belongs to it."""
+        structure = self._structure
+        other = structure.arrays.take(z, *z.shape)
+        f = _derivatives(self._function, z[0], 2 + (self._keep and not self._in_place))
+        for s in structure.sums:
+            squares = torch.mul(z[s.directions], z[s.directions], out=other[s.directions])
+            q = squares.sum(0)
+            self._quadratics.append(q if s.coefficient == 1.0 else q.mul_(s.coefficient))
+        out, unused = (z, other) if self._in_place else (other, z)
+        torch.mul(z[1:], f[1], out=out[1:])
+        for s, q in zip(structure.sums, self._quadratics, strict=True):
+            out[s.slot].addcmul_(f[2], q)
+        out[0] = f[0]
+        if self._in_place or not self._keep:
+            structure.arrays.give(unused)
+        if self._keep:
+            self._known = (out, f[1], *f[:1]) if self._in_place else (z, *f[1:])
+        return out
+
+    def _rates(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The arrays b, f', r and e."""
+        if not self._in_place:
+            return self._known  # type: ignore[return-value]
+        out, slope, value = self._known
+        return out, slope, -2 * value, (slope * slope).mul_(-2)
+
+    def backward(self, g: Tensor) -> None:
+        """Turn the cotangent of f(z) into that of z."""
+        structure, (b, slope, r, e) = self._structure, self._rates()
+        room = structure.arrays.take(g, *g.shape)
+        torch.mul(g[1:], b[1:], out=room[1:])
+        value = torch.sum(room[1:], 0, out=room[0]).mul_(r)
+        for k, (s, q) in enumerate(zip(structure.sums, self._quadratics, strict=True), start=1):
+            value.addcmul_(e, torch.mul(g[s.slot], q, out=room[k]))
+            torch.mul(g[s.slot], r, out=room[k])
+        g.mul_(slope)
+        g[0].add_(value)
+        for k, s in enumerate(structure.sums, start=1):
+            g[s.directions].addcmul_(room[k], b[s.directions], value=2 * s.coefficient)
+        structure.arrays.give(room)
+
+
+def _derivatives(function: Derivatives | None, z: Tensor, order: int) -> list[Tensor]:
+    assert function is not None
+    if function is POINTWISE[torch.tanh]:
+        return tanh_derivatives(tanh(z, out=torch.empty_like(z)), order)
+    return function(z, order)
