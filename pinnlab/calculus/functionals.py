@@ -42,16 +42,30 @@ class Reading:
         slots: What it reads.
         combine: Its value from theirs and the random directions.
         text: What is carried, for reports.
-        samples: The single terms of which a random sum is the mean, as slots with a factor; empty
-            if nothing is random.
-        family: The random directions.
+        family: The random directions, if any.
+        samples: The single terms of which the value is the mean, as slots with a factor.
+        exponent: Power of the slots in these terms.
+        share: Which share of all terms there are is drawn, where none is drawn twice.
     """
 
     slots: tuple[Slot, ...]
     combine: Combine = _first
     text: str = "exact"
-    samples: tuple[tuple[Slot, float], ...] = ()
     family: Family | None = None
+    samples: tuple[tuple[Slot, float], ...] = ()
+    exponent: int = 1
+    share: float = 0.0
+
+    def relative_deviation(self, values: Sequence[Tensor]) -> float:
+        """Standard deviation of the estimate over its root mean square, from one draw.
+
+        Args:
+            values: The slots of ``samples`` at some points, each ``(n,)``.
+        """
+        factors = [factor for _, factor in self.samples]
+        terms = torch.stack([c * v**self.exponent for c, v in zip(factors, values, strict=True)])
+        variance = terms.var(0) / len(terms) * (1 - self.share)
+        return float((variance.mean() / terms.mean(0).square().mean()).sqrt())
 
 
 @dataclass(frozen=True)
@@ -143,9 +157,14 @@ def _sampled_powers(
     return Reading(
         (_powers(numbers, order, weight),),
         text=str(estimator),
-        samples=tuple(((k,) * order, weight * family.count) for k in numbers),
         family=family,
+        samples=tuple(((k,) * order, weight * family.count) for k in numbers),
+        share=_share(family, dim),
     )
+
+
+def _share(family: Sampled, dim: int) -> float:
+    return family.count / dim if family.distribution == SPARSE else 0.0
 
 
 @dataclass(frozen=True)
@@ -206,8 +225,8 @@ class Biharmonic(Functional):
         return Reading(
             (Collapsed(tuple((index, weight) for index in indices)),),
             text=str(estimator),
-            samples=tuple((index, float(dim * dim)) for index in indices),
             family=family,
+            samples=tuple((index, float(dim * dim)) for index in indices),
         )
 
     def text(self, field: str) -> str:
@@ -278,7 +297,15 @@ class SquaredGradient(Functional):
         family = estimator.family(self.name, dim, replica)
         weight = second_moment_weight(family.distribution, family.count, dim)
         found = self._reading(directions.numbers(family), weight)
-        return Reading(found.slots, found.combine, str(estimator), family=family)
+        return Reading(
+            found.slots,
+            found.combine,
+            str(estimator),
+            family,
+            samples=tuple((slot, weight * family.count) for slot in found.slots),
+            exponent=2,
+            share=_share(family, dim),
+        )
 
     def _reading(self, numbers: Sequence[int], weight: float) -> Reading:
         def combine(values: Sequence[Tensor], part: Part | None) -> Tensor:
@@ -354,8 +381,9 @@ class WeightedTrace(Functional):
         return Reading(
             (_powers(numbers, 2, weight),),
             text=str(estimator),
-            samples=tuple(((k, k), weight * base.count) for k in numbers),
             family=family,
+            samples=tuple(((k, k), weight * base.count) for k in numbers),
+            share=_share(base, self.factor.rank),
         )
 
     def text(self, field: str) -> str:

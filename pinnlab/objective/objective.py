@@ -31,6 +31,7 @@ from pinnlab.linalg.operators import LinearOperator
 from pinnlab.objective.state import State
 from pinnlab.sampling.points import Points
 
+DEVIATION_POINTS = 32  # at which the terms of estimates are evaluated one by one
 JACOBIAN_CHUNK = 64  # parameters differentiated side by side, so that memory stays bounded
 
 
@@ -338,6 +339,36 @@ class Objective:
         row = int(size.argmax())
         columns = {k: v[row] for k, v in points.columns.items() if v.ndim == 1}
         return " at " + ", ".join(f"{k} = {float(v):.6g}" for k, v in columns.items())
+
+    @torch.no_grad()
+    def estimate_deviations(self) -> dict[str, float]:
+        """Relative standard deviation of every estimated operator, at the present directions.
+
+        The terms of which an estimate is the mean are evaluated one by one at a few points; their
+        scatter tells how far the estimate may be off.
+        """
+        out: dict[str, float] = {}
+        for placement, demand in self._demands.items():
+            readings = {
+                functional: reading
+                for functional, reading in demand.readings.items()
+                if len(reading.samples) > 1
+            }
+            if not readings:
+                continue
+            some = torch.arange(min(DEVIATION_POINTS, len(self.points[placement])))
+            points = self.points[placement].take(some.to(self.points[placement].x.device))
+            slots = frozenset(slot for r in readings.values() for slot, _ in r.samples)
+            batches = Batches([points], [Demand(slots, {})], layouts=self._layouts)
+            self._draw(batches)
+            network = propagate(self.state.surrogate, batches.x, batches.layout, batches.start)
+            jets = self.state.ansatz.apply(network, self.state.ansatz.prepare(batches.start))
+            table = FieldTable(jets, [0, batches.layout.n])
+            for functional, reading in readings.items():
+                for field in self.state.fields:
+                    values = [table.read(field, s, 0, len(points)) for s, _ in reading.samples]
+                    out[functional.text(field)] = reading.relative_deviation(values)
+        return out
 
     def gramian(self) -> Tensor:
         """Inner products of the term gradients, ``(m, m)``, in float64."""

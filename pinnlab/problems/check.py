@@ -127,6 +127,7 @@ def check(
             *_hard_conditions(assembly),
             *_derivatives(assembly),
             *_sizes(assembly),
+            *_deviations(assembly),
         ]
     return CheckReport(tuple(findings), time.perf_counter() - began)
 
@@ -355,7 +356,7 @@ def _plans(problem: Problem, estimator: Estimator) -> list[Finding]:
             estimated = [f for f, reading in demand.readings.items() if reading.family is not None]
             bent = nonlinear_functionals(term, problem.declared) if estimated else ()
             cost = f"{len(closure(demand.slots))} numbers per neuron and point"
-            out.append(Finding("ok", f"reads {plan}; {cost}{_how(demand)}", term.name))
+            out.append(Finding("ok", f"reads {plan}; {cost}{_how(demand, problem)}", term.name))
             out += [
                 Finding(
                     "warning",
@@ -370,7 +371,7 @@ def _plans(problem: Problem, estimator: Estimator) -> list[Finding]:
     return out
 
 
-def _how(demand: Demand) -> str:
+def _how(demand: Demand, problem: Problem) -> str:
     """In brackets, how sums of derivatives are carried."""
     said = [
         f"{functional}: {reading.text}"
@@ -378,8 +379,8 @@ def _how(demand: Demand) -> str:
         if reading.family is not None
     ]
     if demand.shares:
-        ((read, (collapsed, _)),) = demand.shares.items()
-        along = any(max(index) > max(read) for index, _ in collapsed.terms)
+        ((collapsed, _),) = demand.shares.values()
+        along = max(collapsed.directions) >= problem.coordinates.dim
         said.append(
             f"derivatives of order {collapsed.order} carried as one sum"
             + (f" along {len(collapsed.terms)} lines" if along else "")
@@ -450,6 +451,14 @@ def _derivatives(assembly: Assembly) -> list[Finding]:
             "surrogate",
             "" if good else "the module must treat every point by itself",
         )
+    ]
+
+
+def _deviations(assembly: Assembly) -> list[Finding]:
+    """How much estimated operators scatter with the untrained network."""
+    return [
+        Finding("ok", f"{name} is estimated with a relative standard deviation of {found:.1%}", "")
+        for name, found in assembly.objective.estimate_deviations().items()
     ]
 
 

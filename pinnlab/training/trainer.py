@@ -77,6 +77,7 @@ class Trainer:
         self.checkpoint_every, self.budget = checkpoint_every, budget
         total = sum(phase.steps for phase in phases)
         self.log_every = log_every or max(1, total // 2000)
+        self.deviate_every = max(2, total // 50)  # as expensive as a step with many slots
         self.rng = np.random.default_rng([seed, 1])
         # Building every stepper now refuses impossible combinations before the first step.
         for phase in self.phases:
@@ -246,6 +247,8 @@ class Trainer:
         }
         if report.rate is not None:
             record["lr"] = report.rate
+        if objective.random and (self.last_step or self.step % self.deviate_every == 1):
+            record["deviations"] = objective.estimate_deviations()
         if len(objective.state.unknowns):
             record["unknowns"] = objective.state.unknown_values()
         if report.status is not Status.OK:
