@@ -84,8 +84,13 @@ class Assembly:
     device: torch.device
     placements: tuple[Placement, ...] = field(default=())
 
-    def draw(self) -> dict[Placement, Points]:
-        """New points for every placement; given points stay."""
+    def draw(self, replacing: Mapping[Placement, Points] | None = None) -> dict[Placement, Points]:
+        """New points for every placement; given points stay.
+
+        Args:
+            replacing: Points that nobody reads any more; see
+                :func:`~pinnlab.conditions.placement.draw_all`.
+        """
         return draw_all(
             self.placements,
             self.problem.domain,
@@ -95,11 +100,16 @@ class Assembly:
             rng=self.rng,
             dtype=self.dtype,
             device=self.device,
+            replacing=replacing,
         )
 
     def resample(self) -> None:
-        """Replace the points of the objective by new ones."""
-        self.objective.set_points(self.draw())
+        """Replace the points of the objective by new ones.
+
+        Points of very many dimensions are overwritten: to fetch memory for others takes a third of
+        the time that drawing them does.
+        """
+        self.objective.set_points(self.draw(self.objective.points))
 
     def resample_by_residual(self, share: float, k: float, c: float, candidates: int) -> None:
         """Redraw all points; of each equation's, a share where the residual is large.

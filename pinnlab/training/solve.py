@@ -408,7 +408,7 @@ def held_out(trainer: Trainer) -> dict[str, float]:
     state = assembly.rng.bit_generator.state
     before = dict(assembly.objective.points)
     number = assembly.objective.batch_number
-    assembly.resample()
+    assembly.objective.set_points(assembly.draw())  # the old points are put back below
     with torch.no_grad():
         squares = assembly.objective.terms().tolist()
     assembly.objective.set_points(before)
