@@ -57,6 +57,7 @@ from pinnlab.conditions import Condition as Condition
 from pinnlab.conditions import Data as Data
 from pinnlab.conditions import Dirichlet as Dirichlet
 from pinnlab.conditions import Equation as Equation
+from pinnlab.conditions import GradientEnhanced as GradientEnhanced
 from pinnlab.conditions import Initial as Initial
 from pinnlab.conditions import Integral as Integral
 from pinnlab.conditions import Interface as Interface

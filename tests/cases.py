@@ -292,6 +292,7 @@ CONDITIONS = {
     "Periodic": pl.Periodic("u"),
     "Data": pl.Data({"x": [0.5], "t": [0.5], "u": [1.0]}),
     "Integral": pl.Integral("u", 1),
+    "GradientEnhanced": pl.GradientEnhanced("equation"),
     "Interface": pl.Interface(on=("first", "second"), equal=[("u", 1)]),
     "Condition": pl.Condition("u.x - u"),
 }

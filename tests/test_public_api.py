@@ -23,6 +23,7 @@ NAMES = [
     "Data",
     "Integral",
     "Interface",
+    "GradientEnhanced",
     "Condition",
     "Interval",
     "Box",

@@ -6,6 +6,7 @@ from pinnlab.conditions.condition import Interface as Interface
 from pinnlab.conditions.data import Data as Data
 from pinnlab.conditions.dirichlet import Dirichlet as Dirichlet
 from pinnlab.conditions.equation import Equation as Equation
+from pinnlab.conditions.gradient_enhanced import GradientEnhanced as GradientEnhanced
 from pinnlab.conditions.initial import Initial as Initial
 from pinnlab.conditions.neumann import Neumann as Neumann
 from pinnlab.conditions.neumann import Robin as Robin
@@ -16,6 +17,7 @@ __all__ = [
     "Data",
     "Dirichlet",
     "Equation",
+    "GradientEnhanced",
     "Initial",
     "Integral",
     "Interface",

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ class Declared:
         parameters: Values for recording: numbers, first guesses of unknowns, formulas.
         regions: Named parts of the domain.
         unknowns: Names of the parameters that are to be found.
+        equations: The equations by name, for conditions that are made from them.
     """
 
     domain: Geometry
@@ -35,6 +36,7 @@ class Declared:
     parameters: Mapping[str, Any]
     regions: Mapping[str, Geometry]
     unknowns: tuple[str, ...] = ()
+    equations: Mapping[str, "Constraint"] = field(default_factory=dict)
 
     @property
     def coordinates(self) -> Coordinates:
@@ -83,6 +85,10 @@ class Constraint(ABC):
 
     def check(self, name: str, declared: Declared) -> None:  # noqa: B027
         """Refuse names that do not exist; by default there is nothing to refuse."""
+
+    def within(self, declared: Declared) -> "Constraint":
+        """The condition once its declaration is known: itself, unless it names other parts."""
+        return self
 
     @property
     def kind(self) -> str:

@@ -118,6 +118,7 @@ def record_term(name: str, constraint: Constraint, declared: Declared) -> Term:
             field, or is not finite.
     """
     constraint.check(name, declared)
+    constraint = constraint.within(declared)
     placements = constraint.placements(declared)
     what = f"{'Equation' if constraint.kind == 'equation' else 'Condition'} '{name}'"
 

@@ -138,7 +138,7 @@ class Assembly:
             size = sum(
                 blocks[term.name].square().sum(-1)
                 for term in self.problem.terms
-                if term.placements == (placement,)
+                if term.kind == "equation" and term.placements == (placement,)
             )
             density = torch.as_tensor(size).double().cpu().numpy() ** (k / 2)
             density = density / max(density.mean(), 1e-300) + c

@@ -145,7 +145,14 @@ class Problem:
             k: torch.tensor(v.initial, dtype=torch.float64) if isinstance(v, Unknown) else v
             for k, v in self.parameters.items()
         }
-        return Declared(self.domain, self.fields, guesses, self.regions, tuple(self.unknowns))
+        return Declared(
+            self.domain,
+            self.fields,
+            guesses,
+            self.regions,
+            tuple(self.unknowns),
+            self.equations,
+        )
 
     @cached_property
     def terms(self) -> tuple[Term, ...]:
@@ -220,7 +227,7 @@ class Problem:
                 raise DeclarationError(
                     f"Condition '{name}' is no condition",
                     expected="Dirichlet, Neumann, Robin, Periodic, Initial, Data, Integral, "
-                    "Interface or Condition",
+                    "Interface, GradientEnhanced or Condition",
                     got=type(condition).__name__,
                     do="wrap a function: Condition(fn, on='right')",
                 )

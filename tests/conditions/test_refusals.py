@@ -189,6 +189,7 @@ def test_a_condition_is_a_printable_value(name):
         (pl.Equation("u", region="core"), "u = 0 in core"),
         (pl.Interface(on=("a", "b"), equal=["u", ("v", "w")]), "u = 0, v = w between a and b"),
         (pl.Data({"x": [1, 2], "u": [3, 4]}), "u at 2 points"),
+        (pl.GradientEnhanced("heat", by="t"), "gradient of 'heat' by t = 0"),
     ],
     ids=lambda value: type(value).__name__,
 )

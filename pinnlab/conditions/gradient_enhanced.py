@@ -1,0 +1,184 @@
+r"""Gradient-enhanced residuals: where a residual vanishes, its derivatives vanish as well.
+
+A residual r that is small at the points of training may oscillate between them. Its gradient in
+the loss forbids that,
+
+.. math:: L = \frac1n \sum_i r(x_i)^2 + w\, \frac1n \sum_i |\nabla r(x_i)|^2 .
+
+An equation is an expression that differentiates itself, so that ∇r is known for every equation, and
+the derivatives of the fields in it, one order higher, travel in the same pass of the surrogate.
+"""
+
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pinnlab.calculus.jet import Jet
+from pinnlab.conditions.base import Constraint, Declared, check_weight, frozen_set
+from pinnlab.conditions.condition import as_components
+from pinnlab.conditions.context import Context
+from pinnlab.conditions.placement import On, Placement
+from pinnlab.errors import DeclarationError, nearest
+from pinnlab.typing import Coordinates
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class GradientEnhanced(Constraint):
+    r"""The gradient of an equation's residual vanishes as the residual does.
+
+    .. math:: \partial_i r = 0 \qquad \text{for every scalar coordinate } x_i
+
+    Args:
+        equation: Name of the equation.
+        by: Coordinates by which its residual is differentiated; all scalar ones by default.
+        weight: Factor of the mean of |∇r|² in the loss. A gradient counts as much as the residual
+            where it varies over a length of √weight.
+        points: Number of points of its own; those of the equation by default, on which everything
+            that both read is computed once.
+        sampler: Name of the sampler of these points.
+
+    Raises:
+        DeclarationError: In a problem without that equation or coordinate, or where the residual
+            holds something whose derivative is not known: a tensor of values, or a contraction
+            over a vector coordinate such as its Laplacian.
+
+    References:
+        Yu, Lu, Meng and Karniadakis (2022), Comput. Methods Appl. Mech. Eng. 393, 114823.
+
+    Example:
+        >>> GradientEnhanced("burgers", by=["x", "t"], weight=0.1)
+        GradientEnhanced(gradient of 'burgers' by x, t = 0)
+    """
+
+    equation: str
+    by: tuple[str, ...] | None
+    weight: float
+    points: int | None
+    sampler: str | None
+    on: On | None
+    of: Constraint | None
+
+    def __init__(
+        self,
+        equation: str,
+        by: Sequence[str] | str | None = None,
+        weight: float = 0.01,
+        points: int | None = None,
+        sampler: str | None = None,
+    ) -> None:
+        if not isinstance(equation, str):
+            raise DeclarationError(
+                "GradientEnhanced does not say of which equation",
+                expected="the name of an equation, such as 'burgers'",
+                got=repr(equation),
+                do="give the name that it has in `equations`",
+            )
+        frozen_set(
+            self,
+            equation=equation,
+            by=None if by is None else _names(by),
+            weight=check_weight("GradientEnhanced", weight),
+            points=points,
+            sampler=sampler,
+            on=None,
+            of=None,
+        )
+
+    def check(self, name: str, declared: Declared) -> None:
+        """See :meth:`Constraint.check`."""
+        if self.equation not in declared.equations:
+            raise DeclarationError(
+                f"'{name}' differentiates '{self.equation}', which is no equation",
+                expected=", ".join(declared.equations),
+                got=self.equation,
+                do=nearest(self.equation, declared.equations) or "use the name of an equation",
+            )
+        coordinates = declared.coordinates
+        scalars = _scalars(coordinates)
+        if not scalars and self.by is None:
+            raise DeclarationError(
+                f"The residual of '{self.equation}' cannot be differentiated: there is no scalar "
+                "coordinate",
+                expected="a coordinate of one column, such as those of Box(x=(0, 1), y=(0, 1))",
+                got="the vector coordinate " + ", ".join(f"'{n}'" for n in coordinates.names),
+                do="declare scalar coordinates; what is read over a vector coordinate is "
+                "contracted already, and has no further derivatives",
+            )
+        for wanted in self.by or ():
+            if wanted not in scalars:
+                vector = wanted in coordinates.names
+                raise DeclarationError(
+                    f"'{name}' differentiates by '{wanted}', which is "
+                    + ("a vector coordinate" if vector else "no coordinate"),
+                    expected=", ".join(scalars) or "scalar coordinates",
+                    got=wanted,
+                    do=nearest(wanted, scalars) or "name scalar coordinates of the domain",
+                )
+
+    def within(self, declared: Declared) -> "GradientEnhanced":
+        """See :meth:`Constraint.within`."""
+        found = copy(self)
+        by = self.by or _scalars(declared.coordinates)
+        frozen_set(found, by=by, of=declared.equations[self.equation])
+        return found
+
+    def placements(self, declared: Declared) -> tuple[Placement, ...]:
+        """See :meth:`Constraint.placements`."""
+        (place,) = declared.equations[self.equation].placements(declared)
+        own = replace(place, count=self.points or place.count)
+        return (replace(own, sampler=self.sampler or place.sampler),)
+
+    def components(self, name: str, contexts: Sequence[Context]) -> Sequence[Any]:
+        """See :meth:`Constraint.components`; by component of the residual, then by coordinate."""
+        (at,) = contexts
+        assert self.of is not None and self.by is not None
+        residual = as_components(self.of.components(name, contexts))
+        return [
+            self._differentiated(part, one, at.source.coordinates)
+            for part in residual
+            for one in self.by
+        ]
+
+    def _differentiated(self, residual: Any, by: str, coordinates: Coordinates) -> Jet:
+        if not isinstance(residual, Jet):
+            raise DeclarationError(
+                f"The residual of '{self.equation}' has values, but no derivatives",
+                expected="an expression of fields, coordinates and parameters",
+                got=type(residual).__name__,
+                do="return the expression itself, without .value",
+            )
+        try:
+            return residual.along(coordinates.slice(by).start)
+        except DeclarationError as reason:
+            raise DeclarationError(
+                f"The residual of '{self.equation}' cannot be differentiated by '{by}': "
+                f"{reason.what}",
+                expected=reason.expected,
+                got=reason.got,
+                do=reason.do,
+            ) from None
+
+    def describe(self) -> str:
+        """See :meth:`Constraint.describe`."""
+        by = f" by {', '.join(self.by)}" if self.by else ""
+        return f"gradient of '{self.equation}'{by} = 0"
+
+
+def _scalars(coordinates: Coordinates) -> tuple[str, ...]:
+    """The coordinates of one column."""
+    return tuple(
+        name for name, size in zip(coordinates.names, coordinates.sizes, strict=True) if size == 1
+    )
+
+
+def _names(by: Sequence[str] | str) -> tuple[str, ...]:
+    names = (by,) if isinstance(by, str) else tuple(by)
+    if not names or len(set(names)) != len(names) or not all(isinstance(n, str) for n in names):
+        raise DeclarationError(
+            "GradientEnhanced does not say by which coordinates",
+            expected="different names, such as by=['x', 't']",
+            got=repr(by),
+            do="name each coordinate once, or leave `by` out for all of them",
+        )
+    return names
