@@ -155,6 +155,7 @@ def test_single_objects() -> None:
     assert describe_object(MLP(8)) == {
         "kind": "MLP", "width": 8, "depth": 4, "activation": "tanh", "per_field": False,
         "weight_factorization": False, "adaptive_activation": False, "scale_inputs": True,
+        "share_inputs": 1,
     }  # fmt: skip
     assert describe_object(Unknown(1.0))["kind"] == "Unknown"
     assert describe_object(Robin(u=1, alpha="2*x"))["alpha"] == "2*x"
