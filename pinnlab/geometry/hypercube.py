@@ -98,13 +98,10 @@ class Hypercube(HighDimensional):
         return x, normals, further
 
     def _fill_interior(self, n: int, extra: int, sampler: str, noise: Noise) -> Tensor:
-        x = noise.uniform(n, self.dim + extra)
-        inside = x[:, : self.dim]
-        inside.mul_(self.high - self.low).add_(self.low)
-        # Some number out of millions may be rounded to an end, where distances are singular.
-        ends = torch.tensor([self.low, self.high], dtype=x.dtype)
-        first, last = torch.nextafter(ends, ends.flip(0)).tolist()
-        inside.clamp_(first, last)
+        # Without the ends, where distance functions are singular.
+        x = noise.uniform(n, self.dim + extra, self.low, self.high)
+        if extra:
+            x[:, self.dim :] = noise.uniform(n, extra)
         return x
 
     def _fill_surface(

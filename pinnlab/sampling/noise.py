@@ -56,9 +56,18 @@ class Noise:
         fill = _fill_normal if d <= _FEW_COLUMNS else _fill_coarse_normal
         return self._filled(n, d, fill, lambda x, g: x.normal_(generator=g))
 
-    def uniform(self, n: int, d: int) -> Tensor:
-        """Uniform numbers in [0, 1), in single precision in (0, 1), ``(n, d)``."""
-        return self._filled(n, d, _fill_uniform, lambda x, g: x.uniform_(generator=g))
+    def uniform(self, n: int, d: int, low: float = 0.0, high: float = 1.0) -> Tensor:
+        """Uniform numbers between two others, ``(n, d)``; never one of these, not by rounding."""
+        ends = torch.tensor([low, high], dtype=self.dtype)
+        first, last = torch.nextafter(ends, ends.flip(0)).tolist()
+
+        def on_device(x: Tensor, generator: torch.Generator) -> None:
+            x.uniform_(generator=generator).mul_(high - low).add_(low).clamp_(first, last)
+
+        def fill(block: Tensor, seed: int) -> None:
+            _fill_uniform(block, seed, high - low, low, (first, last))
+
+        return self._filled(n, d, fill, on_device)
 
     def constant(self, n: int, value: float) -> Tensor:
         """The same number ``n`` times, ``(n,)``."""
@@ -124,15 +133,19 @@ def _fill_coarse_normal(block: Tensor, seed: int) -> None:
         np.take(levels, bits, out=part.numpy(), mode="wrap")
 
 
-def _fill_uniform(block: Tensor, seed: int) -> None:
+def _fill_uniform(
+    block: Tensor, seed: int, width: float, low: float, ends: tuple[float, float]
+) -> None:
     stream = _stream(seed)
-    if block.dtype != torch.float32:
-        stream.random(out=block.numpy())
-        return
     for part in block.split(_CACHED):
-        bits = torch.from_numpy(_bits(stream, 4 * len(part)).view(np.int32)[: len(part)])
-        # (k + 1/2) 2^-23 for k from 0 to 2^23 - 1 is exact in single precision, and never 0 or 1.
-        part.copy_(bits.bitwise_right_shift_(9)).add_(2.0**22 + 0.5).mul_(2.0**-23)
+        if part.dtype == torch.float32:
+            bits = torch.from_numpy(_bits(stream, 4 * len(part)).view(np.int32)[: len(part)])
+            # k + 1/2 for k from 0 to 2^23 - 1 is exact in single precision.
+            part.copy_(bits.bitwise_right_shift_(9)).add_(2.0**22 + 0.5).mul_(2.0**-23 * width)
+        else:
+            stream.random(out=part.numpy())
+            part.mul_(width)
+        part.add_(low).clamp_(*ends)
 
 
 def _bits(stream: np.random.Generator, count: int) -> np.ndarray:

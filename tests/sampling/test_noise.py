@@ -24,7 +24,7 @@ def test_moments(kind, dtype, d):
     assert abs(float(spread.mean()) - variance) < 6 * (fourth / n) ** 0.5 + rounding
     assert abs(float(spread.square().mean()) - fourth) < 0.02 * fourth + 4 * rounding
     if kind == "uniform":
-        assert 0 <= float(x.min()) < 1e-3
+        assert 0 < float(x.min()) < 1e-2
 
 
 @pytest.mark.parametrize("d", [8, 1000])
@@ -64,6 +64,21 @@ def test_uniform_numbers_in_single_precision_are_never_at_the_ends():
     assert 1 - 1e-6 < float(high) < 1
     # Multiples of 2^-24: nothing was rounded.
     assert bool((x[0].double() * 2**24 % 2 == 1).all())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("ends", [(-1.0, 1.0), (2.0, 3.0), (0.1, 0.1001), (-1e4, 3e4)])
+def test_uniform_numbers_stay_between_their_ends(ends, dtype):
+    low, high = torch.tensor(ends, dtype=dtype).tolist()
+    if low == high:
+        pytest.skip("the ends are the same number in this precision")
+    x = Noise(np.random.default_rng(2), dtype).uniform(3, 2**20, low, high).double()
+    assert low < float(x.min())
+    assert float(x.max()) < high
+    # Six standard errors, and the rounding of the numbers.
+    spread = (high - low) / 12**0.5
+    slack = 6 * spread / x.numel() ** 0.5 + torch.finfo(dtype).eps * max(abs(low), abs(high))
+    assert abs(float(x.mean()) - (low + high) / 2) < slack
 
 
 def test_the_state_of_the_numpy_generator_decides():
