@@ -50,7 +50,7 @@ class Runner:
 
     def __init__(self, dim: int, seed: int) -> None:
         import torch
-        from _high_dimension import NETWORK
+        from _high_dimension import NETWORK, Run
 
         import pinnlab as pl
         from pinnlab.problems.assemble import PointBudget, assemble
@@ -67,13 +67,14 @@ class Runner:
             seed=seed,
             derivatives=pl.STDE(samples=SAMPLES),
         )
+        self._start = lambda: Run(self.assembly, resample=1)
+        self._run: Run | None = None
 
     def steps(self, count: int) -> None:
         """Steps by the trainer, each on new points and coordinates."""
-        import pinnlab as pl
-        from pinnlab.training.trainer import Trainer
-
-        Trainer(self.assembly, [pl.Adam(count, lr=1e-3, resample=1)], progress=False).run()
+        if self._run is None:
+            self._run = self._start()
+        self._run.steps(count)
 
     def check(self, path: str) -> dict[str, float]:
         """Relative differences to what the JAX code found on the same batch."""
