@@ -254,7 +254,11 @@ def trace(
         for name, value in (names or {}).items()
     }
     source = RandomSource(coordinates, _SIZES[0], normals=normals)
-    result = function(environment(source, tuple(fields), extra, normals))
+    env = environment(source, tuple(fields), extra, normals)
+    for name in extra:
+        if isinstance(env[name], Tensor) and env[name].ndim == 1:
+            env[name] = Constant(env[name], name=name)  # values of a function of the points
+    result = function(env)
     parts = list(result) if isinstance(result, Vector | list | tuple) else [result]
     if not all(isinstance(part, Jet) for part in parts):
         raise DeclarationError(

@@ -225,6 +225,8 @@ def _latex_operation(node: Operation) -> tuple[str, float]:
         return _latex(args[-1])
     if rule.name == "component":
         return f"{{{_latex(args[0])[0]}}}_{{{rule.symbol}}}", 10
+    if rule.name in ("column_sum", "sum"):
+        return _latex_row_sum(args[0])
     if rule is jets.DIVIDE:
         return rf"\frac{{{_latex(args[0])[0]}}}{{{_latex(args[1])[0]}}}", 3
     if rule is jets.POWER:
@@ -243,13 +245,25 @@ def _latex_operation(node: Operation) -> tuple[str, float]:
     return _latex_function(rule.name, [_latex(a)[0] for a in args])
 
 
+def _latex_row_sum(row: Jet) -> tuple[str, float]:
+    """A sum over the components of a vector: a scalar product, or a squared length."""
+    if isinstance(row, Operation) and row.rule is jets.MULTIPLY:
+        left, right = (_wrapped(factor, 2) for factor in row.args)
+        if left != right:
+            return rf"{left} \cdot {right}", 2
+        return rf"\left|{left}\right|^{{2}}", 4
+    if isinstance(row, Operation) and row.rule is jets.POWER and _latex(row.args[1])[0] == "2":
+        return rf"\left|{_latex(row.args[0])[0]}\right|^{{2}}", 4
+    text, precedence = _latex(row)
+    component = text if precedence >= 10 else rf"\left({text}\right)"
+    return rf"\sum_i {component}_i", 1
+
+
 def _latex_function(name: str, args: list[str]) -> tuple[str, float]:
     if name == "sqrt":
         return rf"\sqrt{{{args[0]}}}", 10
     if name == "abs":
         return rf"\left|{args[0]}\right|", 10
-    if name == "column_sum":
-        return rf"\sum_i {args[0]}", 3
     escaped = name.replace("_", r"\_")
     command = f"\\{name}" if name in _COMMANDS else rf"\operatorname{{{escaped}}}"
     return rf"{command}\left({', '.join(args)}\right)", 10

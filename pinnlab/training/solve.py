@@ -132,7 +132,7 @@ def solve(
         "points": {
             "interior": budgeted.interior,
             "boundary": budgeted.boundary,
-            "sampler": budgeted.sampler,
+            "sampler": problem.domain.sampler_for(budgeted.sampler),
         },
         "gradients": repr(gradients or Sum()),
         "weights": dict(assembly.objective.weights),

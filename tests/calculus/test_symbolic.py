@@ -8,7 +8,7 @@ import torch
 from pinnlab.calculus import functions as f
 from pinnlab.calculus.formula import Formula
 from pinnlab.calculus.jet import Constant, Symbol, coordinate_jets
-from pinnlab.calculus.operators import grad, laplacian
+from pinnlab.calculus.operators import dot, grad, laplacian
 from pinnlab.calculus.recording import RandomSource, trace
 from pinnlab.calculus.symbolic import jet_latex, latex, to_sympy
 from pinnlab.errors import DeclarationError
@@ -102,6 +102,28 @@ def test_latex_of_vector_coordinates():
         return u.t - laplacian(u) + (x * grad(u)).sum() + x[0]
 
     assert latex(equation, HYPER, ["u"]) == (r"u_{t} - \Delta u + x \cdot \nabla u + {x}_{0} = 0")
+
+
+@pytest.mark.parametrize(
+    "equation, expected",
+    [
+        (lambda u, x: laplacian(u) + dot(x, x) * u, r"\Delta u + \left|x\right|^{2}\,u = 0"),
+        (lambda u, x: u + torch.sum(x**2, -1), r"u + \left|x\right|^{2} = 0"),
+        (lambda u, x: u - dot(f.sin(x), x), r"u - \sin\left(x\right) \cdot x = 0"),
+        (lambda u, x: u * torch.sum(x, -1), r"u\,\left(\sum_i x_i\right) = 0"),
+        (
+            lambda u, x: u - torch.sum(f.sin(x), -1),
+            r"u - \left(\sum_i \sin\left(x\right)_i\right) = 0",
+        ),
+    ],
+)
+def test_latex_of_sums_over_components(equation, expected):
+    assert latex(equation, HYPER, ["u"]) == expected
+
+
+def test_values_of_a_function_are_printed_by_its_name():
+    source = Formula(lambda x: torch.cos(x.value).sum(-1))
+    assert latex("laplacian(u) - f", HYPER, ["u"], {"f": source}) == r"\Delta u - f = 0"
 
 
 def test_what_cannot_be_traced_is_printed_as_text():
