@@ -4,14 +4,15 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import FunctionType
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pinnlab.calculus.known import Known
+from pinnlab.calculus.known import Known, content
 from pinnlab.calculus.slopes import Part, Rows, Units
-from pinnlab.errors import DeclarationError
+from pinnlab.errors import DeclarationError, nearest
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,8 +35,8 @@ class Factor:
     def key(self) -> Any:
         """What equal factors share."""
         if isinstance(self.value, Tensor):
-            return tuple(self.value.shape), self.value.detach().cpu().numpy().tobytes()
-        return self.value.key if isinstance(self.value, Known) else id(self.value)
+            return content(self.value)
+        return self.value.key if isinstance(self.value, Known) else _origin(self.value)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Factor) and (self.dim, self.key) == (other.dim, other.key)
@@ -62,7 +63,7 @@ class Factor:
             diagonal = diagonal[:, None] if diagonal.ndim == 1 else diagonal
             return diagonal.expand(len(like), self.dim)
         names = inspect.signature(self.value).parameters
-        return self.value(**{name: columns[name] for name in names})
+        return self.value(**{name: columns[name] for name in names}).to(like)
 
     def apply(self, part: Part, columns: Mapping[str, Tensor]) -> Part:
         """σ v for directions v over its columns, at points given by their coordinates."""
@@ -85,27 +86,68 @@ class Factor:
         return value.square() @ wave.square()
 
 
-def factor_of(value: Any, dim: int) -> Factor:
+def _origin(function: Callable) -> Any:
+    """What a function shares with itself when an equation defines it anew."""
+    if not isinstance(function, FunctionType):
+        return id(function)
+    caught = [cell.cell_contents for cell in function.__closure__ or ()]
+    code = function.__code__
+    return code.co_firstlineno, code, *map(_share, [*caught, *(function.__defaults__ or ())])
+
+
+def _share(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return content(value)
+    return value if isinstance(value, int | float | str | None) else id(value)
+
+
+def factor_of(value: Any, columns: Mapping[str, Tensor], name: str) -> Factor:
     """A factor from what a user gives.
 
+    Args:
+        value: σ, see :class:`Factor`.
+        columns: Any points by coordinate, at which a function is tried.
+        name: The vector coordinate.
+
     Raises:
-        DeclarationError: If the shape does not fit.
+        DeclarationError: If the shape does not fit, or a function fails.
     """
+    dim = columns[name].shape[1]
     if isinstance(value, Known):
         return Factor(dim, value, dim)
     if callable(value):
-        probe = {name: torch.zeros(2, dim) for name in inspect.signature(value).parameters}
-        try:
-            shape = tuple(torch.as_tensor(value(**probe)).shape)
-        except (RuntimeError, IndexError, TypeError):
-            shape = ()
-        if len(shape) != 3 or shape[1] != dim:
-            raise _misshaped(dim, f"a function that returns shape {shape} for two points")
+        n = min(2, len(columns[name]))
+        shape = _shape(value, {k: column[:n] for k, column in columns.items()})
+        if len(shape) != 3 or shape[:2] != (n, dim):
+            raise _misshaped(dim, f"a function that returns shape {shape} for {n} points")
         return Factor(dim, value, shape[2])  # type: ignore[arg-type]
     tensor = torch.as_tensor(value)
     if tensor.ndim not in (1, 2) or tensor.shape[0] != dim:
         raise _misshaped(dim, f"shape {tuple(tensor.shape)}")
     return Factor(dim, tensor, tensor.shape[1] if tensor.ndim == 2 else dim)
+
+
+def _shape(function: Callable, columns: Mapping[str, Tensor]) -> tuple[int, ...]:
+    """The shape that a function returns."""
+    names = inspect.signature(function).parameters
+    for name in names:
+        if name not in columns:
+            raise DeclarationError(
+                f"The factor of a weighted trace asks for '{name}', which is no coordinate",
+                expected=", ".join(columns),
+                got=name,
+                do=nearest(name, columns) or "give it the coordinates by their names",
+            )
+    try:
+        found = function(**{name: columns[name] for name in names})
+    except (RuntimeError, IndexError, TypeError, ValueError) as reason:
+        raise DeclarationError(
+            "The factor of a weighted trace is a function that fails",
+            expected="a function of tensors " + ", ".join(columns),
+            got=(str(reason) or type(reason).__name__).splitlines()[0],
+            do="try it on tensors of a few points",
+        ) from reason
+    return tuple(torch.as_tensor(found).shape)
 
 
 def _misshaped(dim: int, got: str) -> DeclarationError:

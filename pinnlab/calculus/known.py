@@ -7,6 +7,12 @@ from typing import Any
 from torch import Tensor
 
 
+def content(tensor: Tensor) -> tuple:
+    """What equal tensors share, so that an equation may make them anew whenever it is evaluated."""
+    array = tensor.detach().cpu().numpy()
+    return array.dtype.str, array.shape, array.tobytes()
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Known:
     """An expression of coordinates, numbers and constant tensors, at any points.

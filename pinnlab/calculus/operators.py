@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from typing import Any, TypeVar
 
+from torch import Tensor
+
 from pinnlab.calculus import functions
 from pinnlab.calculus.jet import (
     ZERO,
@@ -168,6 +170,13 @@ def _vector(value: Any, what: str) -> Vector | Jet:
         got=f"'{value}'",
         do="put the components in brackets, such as [u, v]",
     )
+
+
+def _row(value: Any, beside: Any) -> Any:
+    """A constant vector ``(size,)`` beside rows over a vector coordinate, as a jet."""
+    if isinstance(value, Tensor) and isinstance(beside, Jet) and beside._width:
+        return as_jet(value, like=beside)
+    return value
 
 
 def _coordinates(value: Any, what: str) -> Coordinates | None:
@@ -413,7 +422,7 @@ def _vector_coordinate(u: Any, what: str) -> str:
 @_prints
 def dot(a: Any, b: Any) -> Jet:
     """The scalar product of two vectors."""
-    a, b = _vector(a, "dot"), _vector(b, "dot")
+    a, b = _vector(_row(a, beside=b), "dot"), _vector(_row(b, beside=a), "dot")
     if isinstance(a, Jet) and isinstance(b, Jet):
         return (a * b).sum(-1)
     if isinstance(a, Jet) or isinstance(b, Jet):

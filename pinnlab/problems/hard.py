@@ -6,12 +6,16 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+from pinnlab.calculus.engine import reference_jet
 from pinnlab.calculus.formula import Formula
 from pinnlab.calculus.jet import Jet
+from pinnlab.calculus.jet.known import evaluate
 from pinnlab.calculus.layout import Collapsed, Layout
+from pinnlab.calculus.slopes import Rows, Slopes
 from pinnlab.calculus.sources import tensor_source
-from pinnlab.calculus.taylor import TaylorTensor
+from pinnlab.calculus.taylor import TaylorTensor, UnsupportedOperation, constant
 from pinnlab.conditions.context import Context
 from pinnlab.conditions.dirichlet import Dirichlet
 from pinnlab.conditions.initial import Initial
@@ -186,7 +190,48 @@ def on_columns(
     jets = [part for part in parts if isinstance(part, TaylorTensor)]
     if not isinstance(result, Jet):
         return result
-    return _slots(result, jets[0].layout, x, still) if jets else result.value.expand(len(x))
+    if not jets:
+        return result.value.expand(len(x))
+    if max(jets[0].layout.first_order, default=0) >= coordinates.dim:
+        return _along_directions(result, coordinates, jets, x, still)
+    return _slots(result, jets[0].layout, x, still)
+
+
+def _along_directions(
+    jet: Jet, coordinates: Coordinates, parts: list[TaylorTensor], x: Tensor, still: int | None
+) -> TaylorTensor:
+    """The derivatives of an expression, some of them along other lines than the columns."""
+    layout = parts[0].layout
+    if still is not None:  # time is the last coordinate
+        parts = [*parts[:-1], constant(x[:, still], layout)]
+    try:
+        found = evaluate(jet, dict(zip(coordinates.names, parts, strict=True)))
+    except (UnsupportedOperation, TypeError, AttributeError):
+        found = _by_nesting(jet, coordinates, parts, x, still)
+    if isinstance(found, TaylorTensor):
+        return found
+    return constant(torch.as_tensor(found).to(x).expand(len(x)), layout)
+
+
+def _by_nesting(
+    jet: Jet, coordinates: Coordinates, parts: list[TaylorTensor], x: Tensor, still: int | None
+) -> TaylorTensor:
+    """The same by nested differentiation, where an operation has no Taylor rule."""
+    layout = parts[0].layout
+    columns = [part.unsqueeze(-1) if part.ndim == 1 else part for part in parts]
+    rows = [torch.cat([c.slot((k,)) for c in columns], 1) for k in layout.first_order]
+    rows = [F.pad(row, (0, 0, 0, len(x) - len(row))) for row in rows]
+    start = TaylorTensor(layout, value=x, slopes=Slopes([Rows(torch.stack(rows))], coordinates.dim))
+    frozen = torch.arange(coordinates.dim, device=x.device) == (-1 if still is None else still)
+
+    def value(points: Tensor) -> Tensor:
+        moving = torch.where(frozen, x, points)
+        result = torch.as_tensor(evaluate(jet, coordinates.columns(moving))).to(x)
+        return result.expand(len(x))[:, None]
+
+    with torch.no_grad():
+        found = reference_jet(value, x, layout, start).data  # type: ignore[arg-type]
+    return TaylorTensor(layout, found[:, 0])  # type: ignore[index]
 
 
 def _slots(jet: Jet, layout: Layout, x: Tensor, still: int | None) -> TaylorTensor:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from pinnlab.calculus.factor import factor_of
 from pinnlab.calculus.functionals import (
+    AlongRay,
     Biharmonic,
     DirectionalDerivative,
     Functional,
@@ -22,9 +23,9 @@ from pinnlab.calculus.jet.derivations import gradient_over, laplacian_over
 from pinnlab.calculus.jet.known import known
 from pinnlab.calculus.jet.leaves import Contraction, Field
 from pinnlab.calculus.jet.operations import plus, source_of, times
-from pinnlab.calculus.jet.refusals import unsupported
 from pinnlab.calculus.jet.rows import column_sum
 from pinnlab.calculus.sources import Reader
+from pinnlab.errors import DeclarationError
 
 
 def power_sum_over(jet: Jet, name: str, power: int) -> Jet:
@@ -52,25 +53,34 @@ def weighted_trace_over(jet: Jet, name: str, sigma: Any) -> Jet:
         sigma: A number, an expression, a tensor, or a function; see
             :func:`~pinnlab.calculus.factor.factor_of`.
     """
-    if isinstance(sigma, int | float):
+    if isinstance(sigma, int | float) or (isinstance(sigma, Tensor) and not sigma.ndim):
         return times(Constant(sigma**2), laplacian_over(jet, name))
-    dim = source_of(jet).coordinates.size(name)
+    source = source_of(jet)
     if isinstance(sigma, Jet):
         found = known(sigma)
         if found is None:
-            raise unsupported(
-                f"A weighted trace with '{sigma._short()}', which is not known beforehand,"
+            raise DeclarationError(
+                f"The factor '{sigma._short()}' of a weighted trace is not known beforehand",
+                expected="an expression of coordinates, numbers and row tensors alone",
+                got="one that reads a field, something trained, or a value at these points only",
+                do="write trained factors in front, k**2*weighted_trace(u, x), or write the "
+                "equation over scalar coordinates",
             )
         sigma = found
-    trace = WeightedTrace(name, factor=factor_of(sigma, dim))
+    columns = {k: source.coordinate(k) for k in source.coordinates.names}
+    trace = WeightedTrace(name, factor=factor_of(sigma, columns, name))
     if isinstance(jet, Field) and not jet.index:
         return Contraction(jet._reader, jet.field, trace)  # type: ignore[arg-type]
-    return contracted(jet, trace, source_of(jet))
+    return contracted(jet, trace, source)
 
 
 def contracted(jet: Jet, functional: Functional, source: Reader) -> Jet:
     """A functional of an expression of the coordinates, by the rules of calculus."""
     name = functional.name
+    if isinstance(functional, AlongRay):
+        for column in functional.index:
+            jet = jet.along(column)
+        return jet.toward(functional.ray)
     if isinstance(functional, GradientRows):
         return gradient_over(jet, name)
     if isinstance(functional, Laplacian):

@@ -14,7 +14,8 @@ from pinnlab.calculus.jet.base import Jet
 from pinnlab.calculus.jet.constants import Constant
 from pinnlab.calculus.jet.leaves import Contraction, Coordinate
 from pinnlab.calculus.jet.operations import MULTIPLY, NEGATE, POWER, Operation, Spread
-from pinnlab.calculus.known import Known
+from pinnlab.calculus.jet.refusals import opaque_derivative
+from pinnlab.calculus.known import Known, content
 
 
 def known(jet: Jet) -> Known | None:
@@ -23,13 +24,16 @@ def known(jet: Jet) -> Known | None:
     while stack:
         node = stack.pop()
         if isinstance(node, Operation):
+            if node.rule.partials is None and node.rule.derive is None:
+                return None  # a foreign function, of which only the value at these points is kept
             stack.extend(node.args)
         elif isinstance(node, Constant):
-            if isinstance(node._value, Tensor) and node._value.requires_grad:
+            # Unknowns are tensors without axes; one with an axis of points is for these points.
+            if isinstance(node._value, Tensor) and (node._value.ndim != 1 or not node._width):
                 return None
         elif not isinstance(node, Coordinate):
             return None
-    return Known(_key(jet), lambda columns: _evaluate(jet, columns, {}), str(jet))
+    return Known(_key(jet), lambda columns: evaluate(jet, columns), str(jet))
 
 
 def _key(jet: Jet) -> Any:
@@ -38,24 +42,35 @@ def _key(jet: Jet) -> Any:
     if isinstance(jet, Coordinate):
         return jet.name
     value = jet._value
-    if isinstance(value, Tensor):
-        return value.item() if value.ndim == 0 else id(value)
-    return value
+    return content(value) if isinstance(value, Tensor) else value
 
 
-def _evaluate(jet: Jet, columns: Mapping[str, Tensor], memo: dict[int, Any]) -> Any:
+def evaluate(jet: Jet, columns: Mapping[str, Any]) -> Any:
+    """An expression of coordinates and constants at other points, or on the jets of points.
+
+    Args:
+        jet: The expression.
+        columns: Tensors or Taylor tensors ``(n,)`` or ``(n, size)`` by coordinate.
+    """
+    return _evaluate(jet, columns, {})
+
+
+def _evaluate(jet: Jet, columns: Mapping[str, Any], memo: dict[int, Any]) -> Any:
     if id(jet) not in memo:
         if isinstance(jet, Coordinate):
             value: Any = columns[jet.name]
         elif isinstance(jet, Spread):
             value = _evaluate(jet.args[0], columns, memo)
-            value = value.unsqueeze(-1) if isinstance(value, Tensor) else value
+            value = value.unsqueeze(-1) if getattr(value, "ndim", 0) else value
         elif isinstance(jet, Operation):
+            if jet.rule.partials is None and jet.rule.derive is None:
+                raise opaque_derivative(jet.rule.name)
             value = jet.rule.forward(*[_evaluate(arg, columns, memo) for arg in jet.args])
         else:
             value = jet._value
             if isinstance(value, Tensor):
-                value = value.to(next(iter(columns.values())))
+                like = next(iter(columns.values()))
+                value = value.to(dtype=like.dtype, device=like.device)
         memo[id(jet)] = value
     return memo[id(jet)]
 

@@ -6,7 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pinnlab.calculus.directions import Ray
 from pinnlab.calculus.functionals import (
+    AlongRay,
     Biharmonic,
     Functional,
     GradientRows,
@@ -46,6 +48,13 @@ class Field(Jet):
     def _along(self, column: int) -> Jet:
         index = tuple(sorted((*self.index, column)))
         return Field(self._reader, self.field, index)  # type: ignore[arg-type]
+
+    def _toward(self, ray: Ray) -> Jet:
+        reader: Reader = self._reader  # type: ignore[assignment]
+        suffix = reader.coordinates.suffix(self.index) if self.index else ""
+        names = ", ".join(reader.coordinates.column_names[k] for k in ray.family.columns)
+        what = AlongRay(names, index=self.index, suffix=suffix, ray=ray)
+        return Contraction(reader, self.field, what)
 
     def _gradient(self, name: str) -> Jet:
         if self.index:
@@ -118,6 +127,10 @@ class Coordinate(Jet):
             return one_hot(self, column - self.column)
         return ZERO
 
+    def _toward(self, ray: Ray) -> Jet:
+        inside = not self._width and self.column in ray.family.columns
+        return RayComponent(self._reader, ray, self.column) if inside else ZERO  # type: ignore
+
     def _gradient(self, name: str) -> Jet:
         if self._width:
             raise unsupported(f"The gradient of the vector coordinate '{self.name}'")
@@ -131,6 +144,33 @@ class Coordinate(Jet):
 
     def _text(self) -> tuple[str, float]:
         return self.name, 10
+
+
+class RayComponent(Jet):
+    """One component of a random direction: the same number at all points of a batch."""
+
+    __slots__ = ("column", "ray")
+
+    def __init__(self, source: Reader, ray: Ray, column: int) -> None:
+        self._reader, self._width, self._value = source, 0, None
+        self.ray, self.column = ray, column
+
+    def _compute(self) -> Tensor:
+        directions = self._reader.directions(self.ray.family)  # type: ignore[union-attr]
+        return directions[self.ray.member, self.column]
+
+    def _along(self, column: int) -> Jet:
+        return ZERO
+
+    def _gradient(self, name: str) -> Jet:
+        return ZERO
+
+    def _laplacian(self, name: str) -> Jet:
+        return ZERO
+
+    def _text(self) -> tuple[str, float]:
+        name = self._reader.coordinates.column_names[self.column]  # type: ignore[union-attr]
+        return f"{self.ray}.{name}", 10
 
 
 class Normal(Jet):
@@ -252,7 +292,7 @@ def one_hot(like: Coordinate, column: int) -> Jet:
         out[:, column] = 1
         return out
 
-    rule = Rule("one_hot", forward, (lambda args, node: ZERO,))
+    rule = Rule(f"one_hot_{column}", forward, (lambda args, node: ZERO,))
     return Operation(rule, (like,), like._reader, like._width)
 
 
