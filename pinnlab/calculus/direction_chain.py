@@ -111,6 +111,15 @@ class Structure:
             out[s.rows].addcmul_(g[s.slot - 1], slopes[s.rows], value=2 * s.coefficient)
         return out
 
+    def quadratics(self, z: Tensor, room: Tensor) -> list[Tensor]:
+        """Per sum c Σ z_i² of a jet ``(slots, points, width)``; ``room`` is overwritten."""
+        out = []
+        for s in self.sums:
+            squares = torch.mul(z[s.directions], z[s.directions], out=room[s.directions])
+            q = squares.sum(0)
+            out.append(q if s.coefficient == 1.0 else q.mul_(s.coefficient))
+        return out
+
     @classmethod
     def of(cls, layout: Layout) -> "Structure | None":
         """The structure of a layout; None if it has another one."""
@@ -255,7 +264,7 @@ class _Pass:
         self._structure, self._functions, self._points = structure, functions, points
         self._weights, self._biases, self._keep = weights, biases, keep
         self._first: list[Tensor] = []
-        self._inner: list[_Composition] = []
+        self._inner: list[_Composition | _Tanh] = []
         self._outputs: list[Tensor] = []
 
     def _take(self, like: Tensor, width: int) -> Tensor:
@@ -274,7 +283,7 @@ class _Pass:
         inner = zip(self._functions[1:-1], self._weights[1:-1], self._biases[1:-1], strict=True)
         for function, weight, bias in inner:
             z = self._linear(a, weight, bias)
-            layer = _Composition(function, structure, keep=self._keep)
+            layer = _composition(function, structure, keep=self._keep)
             if not self._keep:
                 structure.arrays.give(a)
             a = layer.forward(z)
@@ -346,63 +355,103 @@ class _Pass:
 class _Composition:
     r"""A function between two linear layers.
 
-    With r = f'' and e the third derivative beside the argument b = z, or with r = f''/f' and
-    e smaller by f'' r beside the result b = f(z), the cotangent of z is
+    With q_S = c Σ z_i² the cotangent of its argument z is
 
-        f' g_0 + r Σ_k g_k b_k + e Σ_S g_S q_S    for the value, k over all derivatives,
-        f' g_i + 2 c r g_S b_i                    for a first derivative,
-        f' g_S                                    for a sum of second ones, q_S = c Σ z_i².
-
-    For tanh, f''/f' = −2t and e = −2f'², so that the result may be written over the argument.
+        f′ g_0 + f″ Σ_k g_k z_k + f‴ Σ_S g_S q_S    for the value, k over all derivatives,
+        f′ g_i + 2 c f″ g_S z_i                        for a first derivative,
+        f′ g_S                                         for a sum of second ones.
     """
 
-    def __init__(self, function: Derivatives | None, structure: Structure, *, keep: bool) -> None:
+    def __init__(self, function: Derivatives, structure: Structure, *, keep: bool) -> None:
         self._function, self._structure, self._keep = function, structure, keep
-        self._in_place = function is POINTWISE[torch.tanh]
-        self._known: tuple[Tensor, ...] = ()
+        self._argument: Tensor | None = None
+        self._f: list[Tensor] = []
         self._quadratics: list[Tensor] = []
 
     def forward(self, z: Tensor) -> Tensor:
         """f(z); z belongs to it."""
         structure = self._structure
-        other = structure.arrays.take(z, *z.shape)
-        f = _derivatives(self._function, z[0], 2 + (self._keep and not self._in_place))
-        for s in structure.sums:
-            squares = torch.mul(z[s.directions], z[s.directions], out=other[s.directions])
-            q = squares.sum(0)
-            self._quadratics.append(q if s.coefficient == 1.0 else q.mul_(s.coefficient))
-        out, unused = (z, other) if self._in_place else (other, z)
+        out = structure.arrays.take(z, *z.shape)
+        f = self._function(z[0], 2 + self._keep)
+        quadratics = structure.quadratics(z, out)
         torch.mul(z[1:], f[1], out=out[1:])
-        for s, q in zip(structure.sums, self._quadratics, strict=True):
+        for s, q in zip(structure.sums, quadratics, strict=True):
             out[s.slot].addcmul_(f[2], q)
         out[0] = f[0]
-        if self._in_place or not self._keep:
-            structure.arrays.give(unused)
         if self._keep:
-            self._known = (out, f[1], *f[:1]) if self._in_place else (z, *f[1:])
+            self._argument, self._f, self._quadratics = z, f, quadratics
+        else:
+            structure.arrays.give(z)
         return out
-
-    def _rates(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The arrays b, f', r and e."""
-        if not self._in_place:
-            return self._known  # type: ignore[return-value]
-        out, slope, value = self._known
-        return out, slope, -2 * value, (slope * slope).mul_(-2)
 
     def backward(self, g: Tensor) -> None:
         """Turn the cotangent of f(z) into that of z."""
-        structure, (b, slope, r, e) = self._structure, self._rates()
+        structure, z, f = self._structure, self._argument, self._f
+        assert z is not None
         room = structure.arrays.take(g, *g.shape)
-        torch.mul(g[1:], b[1:], out=room[1:])
-        value = torch.sum(room[1:], 0, out=room[0]).mul_(r)
-        for k, (s, q) in enumerate(zip(structure.sums, self._quadratics, strict=True), start=1):
-            value.addcmul_(e, torch.mul(g[s.slot], q, out=room[k]))
-            torch.mul(g[s.slot], r, out=room[k])
-        g.mul_(slope)
+        torch.mul(g[1:], z[1:], out=room[1:])
+        value = torch.sum(room[1:], 0, out=room[0]).mul_(f[2])
+        for s, q in zip(structure.sums, self._quadratics, strict=True):
+            value.addcmul_(f[3], torch.mul(g[s.slot], q, out=room[s.slot]))
+            torch.mul(g[s.slot], f[2], out=room[s.slot])
+        g.mul_(f[1])
         g[0].add_(value)
-        for k, s in enumerate(structure.sums, start=1):
-            g[s.directions].addcmul_(room[k], b[s.directions], value=2 * s.coefficient)
+        for s in structure.sums:
+            g[s.directions].addcmul_(room[s.slot], z[s.directions], value=2 * s.coefficient)
         structure.arrays.give(room)
+
+
+class _Tanh:
+    r"""The hyperbolic tangent, written over its argument.
+
+    With t = f, s = f′ = 1 − t² and f″ = −2ts, the result a is all that is needed: f″ z_i = −2t a_i,
+    and with w_S = s q_S the cotangent of the value is s (g_0 − 2 Σ_S g_S w_S) − 2t Σ_k g_k a_k.
+    """
+
+    def __init__(self, structure: Structure, *, keep: bool) -> None:
+        self._structure, self._keep = structure, keep
+        self._known: tuple[Tensor, Tensor] | None = None
+        self._quadratics: list[Tensor] = []
+
+    def forward(self, z: Tensor) -> Tensor:
+        """f(z); z belongs to it."""
+        structure = self._structure
+        t = tanh(z[0], out=z[0])
+        slope = torch.addcmul(t.new_ones(()), t, t, value=-1)
+        room = structure.arrays.take(z, *z.shape)
+        quadratics = [q.mul_(slope) for q in structure.quadratics(z, room)]
+        structure.arrays.give(room)
+        z[1:].mul_(slope)
+        for s, w in zip(structure.sums, quadratics, strict=True):
+            z[s.slot].addcmul_(t, w, value=-2)
+        if self._keep:
+            self._known, self._quadratics = (z, slope), quadratics
+        return z
+
+    def backward(self, g: Tensor) -> None:
+        """Turn the cotangent of f(z) into that of z."""
+        assert self._known is not None
+        structure, (a, slope) = self._structure, self._known
+        room = structure.arrays.take(g, *g.shape)
+        torch.mul(g[1:], a[1:], out=room[1:])
+        along = torch.sum(room[1:], 0, out=room[0])
+        for s, w in zip(structure.sums, self._quadratics, strict=True):
+            g[0].addcmul_(g[s.slot], w, value=-2)
+            torch.mul(g[s.slot], a[0], out=room[s.slot])
+        g.mul_(slope)
+        g[0].addcmul_(a[0], along, value=-2)
+        for s in structure.sums:
+            g[s.directions].addcmul_(room[s.slot], a[s.directions], value=-4 * s.coefficient)
+        structure.arrays.give(room)
+
+
+def _composition(
+    function: Derivatives | None, structure: Structure, *, keep: bool
+) -> _Composition | _Tanh:
+    assert function is not None
+    if function is POINTWISE[torch.tanh]:
+        return _Tanh(structure, keep=keep)
+    return _Composition(function, structure, keep=keep)
 
 
 def _derivatives(function: Derivatives | None, z: Tensor, order: int) -> list[Tensor]:
