@@ -58,24 +58,29 @@ def monomials(degree: int) -> list[tuple[int, int]]:
 
 
 @cache
-def expansion(functions: Functions, degree: int, tolerance: float) -> Expansion:
+def expansion(
+    functions: Functions, degree: int, tolerance: float, weights: tuple[float, ...]
+) -> Expansion:
     """The expansion of a degree with the largest reach that keeps errors below a tolerance.
 
     Args:
         functions: Of x and y ``(k,)``; gives the values of all functions, ``(functions, k)``.
         degree: Total degree.
-        tolerance: Largest absolute error of any of the functions.
+        tolerance: Largest absolute error of any of the functions times its weight.
+        weights: One for each function.
     """
     reach = 0.5
     for _ in range(8):  # the error is close to a multiple of reach^(degree + 1)
-        error = _fit(functions, degree, reach)[1]
+        error = _fit(functions, degree, reach, weights)[1]
         if 0.8 * tolerance <= error <= tolerance:
             break
         reach = min(1.0, reach * (0.9 * tolerance / error) ** (1 / (degree + 1)))
-    return Expansion(degree, reach, _fit(functions, degree, reach)[0])
+    return Expansion(degree, reach, _fit(functions, degree, reach, weights)[0])
 
 
-def _fit(functions: Functions, degree: int, reach: float) -> tuple[np.ndarray, float]:
+def _fit(
+    functions: Functions, degree: int, reach: float, weights: tuple[float, ...]
+) -> tuple[np.ndarray, float]:
     """Coefficients of the monomials, and the largest error on the square of that half width."""
     nodes = np.cos(np.pi * (np.arange(2 * degree + 3) + 0.5) / (2 * degree + 3))
     powers = monomials(degree)
@@ -85,7 +90,8 @@ def _fit(functions: Functions, degree: int, reach: float) -> tuple[np.ndarray, f
     grid = np.linspace(-1, 1, _POINTS)
     u, v = (a.ravel() for a in np.meshgrid(grid, grid))
     values = fitted @ _products(chebyshev.chebvander, u, v, powers).T
-    error = float(np.abs(values - functions(reach * u, reach * v)).max())
+    errors = np.abs(values - functions(reach * u, reach * v)).max(axis=1)
+    error = float((errors * weights).max())
     scale = np.array([reach ** -(a + b) for a, b in powers])
     return _from_chebyshev(fitted, powers, degree) * scale, error
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 HEIGHT = 128  # points in a tile on a CPU
-CACHED = 1 << 15  # elements of a tile on a CPU: eight float32 temporaries of it fill 1 MiB
+CACHED = 1 << 16  # elements of a tile on a CPU: four float32 temporaries of it fill 1 MiB
 LARGE = 1 << 22  # on an accelerator launches cost more than the traffic of 16 MiB
 
 

@@ -24,8 +24,8 @@ from pinnlab.problems.high_dimension._tiles import Arena, Arenas, Formula, tiles
 from pinnlab.problems.high_dimension.coefficients import Coefficients
 from pinnlab.problems.high_dimension.sums import Sums
 
-_DEGREES = (2, 3, 4, 5)  # beyond, sines and cosines cost less than monomials
-_TEMPORARIES = 15  # 10 for sines and cosines, 5 + 10 for the monomials of degree 5
+_DEGREES = (2, 3, 4, 5, 6)  # beyond, sines and cosines cost less than monomials
+_TEMPORARIES = 21  # 10 for sines and cosines, 6 + 15 for the monomials of degree 6
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,16 @@ class TwoBody:
         return Arenas(_TEMPORARIES)
 
     def sums(self, x: Tensor) -> Sums:
-        """The sum, and what the Laplacian of a product with it needs, at points ``(n, d)``."""
+        """The sum, and what the Laplacian of a product with it needs, at points ``(n, d)``.
+
+        In float32, errors of x·∇S and ΔS are rounding beside that of 2 d S.
+        """
         out = torch.zeros((4, len(x)), dtype=torch.float64, device=x.device)
         c = self.coefficients.on(x)
         with self._arenas.borrow(x) as arena:
             for rows, terms in tiles(len(x), self.dim - 1, cached=x.device.type == "cpu"):
                 tile = x[rows, terms.start : terms.stop + 1]
-                kind = _cheapest(arena.load(tile))
+                kind = _cheapest(arena.load(tile), self.dim)
                 out[:, rows].add_(arena.view(kind, tile.shape).sums(c[terms]))
         out[3] += x[:, -1].double() ** 2
         return Sums(*out)
@@ -112,8 +115,11 @@ def _terms(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.stack([sine, cosine * (x * p + y * r), -sine * (p**2 + r**2) - cosine * m])
 
 
-def _cheapest(tile: Tensor) -> Callable[[Arena, int, int], Formula]:
+def _cheapest(tile: Tensor, dim: int) -> Callable[[Arena, int, int], Formula]:
     """The cheapest formula that is exact to rounding on a tile.
+
+    Solutions are products with S, whose Laplacian holds 2 d S + 4 x·∇S + ΔS: what is rounding in
+    the first term is so in all of them.
 
     Expansions serve float32 on a CPU: float64 wants degrees that cost more than sines and cosines,
     and an accelerator would have to wait for the largest coordinate.
@@ -122,9 +128,9 @@ def _cheapest(tile: Tensor) -> Callable[[Arena, int, int], Formula]:
         return _Evaluated
     low, high = torch.aminmax(tile)
     largest = max(-low.item(), high.item())
-    tolerance = 0.5 * torch.finfo(tile.dtype).eps
+    tolerance, weights = 0.5 * torch.finfo(tile.dtype).eps, (1.0, 2.0 / dim, 0.5 / dim)
     for degree in _DEGREES:
-        candidate = expansion(_terms, degree, tolerance)
+        candidate = expansion(_terms, degree, tolerance, weights)
         if largest <= candidate.reach:
             return candidate
     return _Evaluated
