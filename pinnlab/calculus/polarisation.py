@@ -7,9 +7,9 @@ lower slots only. By polarisation
           \sum_{s \in \{\pm 1\}^{m-1}} s_2 \cdots s_m\, (\xi_1 + s_2 \xi_2 + \dots + s_m \xi_m)^m,
 
 every sum of derivatives of order m is a sum of such powers; of order two, the eigenvectors of its
-matrix give the fewest. Columns share their lower slots, so that mixed derivatives are mostly cheaper
-as they are, the biharmonic operator in any dimension among them; what few lines span, such as
-:math:`(\partial_x + \partial_y)^2`, is cheaper along these.
+matrix give the fewest. Columns share their lower slots, so that mixed derivatives are mostly
+cheaper as they are, the biharmonic operator in any dimension among them; what few lines span, such
+as :math:`(\partial_x + \partial_y)^2`, is cheaper along these.
 """
 
 import math

@@ -239,8 +239,8 @@ class TaylorTensor:
     @property
     def directions(self) -> Slopes | None:
         """The slopes of the points themselves, scaled and shifted at most."""
-        self._settle()
-        return self._slopes if self._data is None and isinstance(self._slopes, Slopes) else None
+        self._settle()  # slots that were written out stay what they were
+        return self._slopes if isinstance(self._slopes, Slopes) else None
 
     def _scaled(self, factor: Any) -> "TaylorTensor":
         """Times a constant that broadcasts over the points."""
