@@ -9,7 +9,9 @@ The batch of points is frozen between calls of :meth:`Objective.set_points`, so 
 evaluate as often as they like.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -20,7 +22,9 @@ from torch.func import functional_call, jvp, vjp
 
 from pinnlab.calculus.directions import Directions
 from pinnlab.calculus.engine import propagate
+from pinnlab.calculus.formula import Formula
 from pinnlab.calculus.layout import Layout
+from pinnlab.calculus.sources import tensor_source
 from pinnlab.calculus.table import Batches, Demand, FieldTable
 from pinnlab.conditions.base import check_weight
 from pinnlab.conditions.context import Context
@@ -28,6 +32,9 @@ from pinnlab.conditions.placement import Placement
 from pinnlab.conditions.term import Term
 from pinnlab.errors import DeclarationError, nearest
 from pinnlab.linalg.operators import LinearOperator
+from pinnlab.objective.compiled import CompiledLoss
+from pinnlab.objective.execution import check_execution, is_compiled, is_recorded
+from pinnlab.objective.inputs import Inputs, Reads
 from pinnlab.objective.state import State
 from pinnlab.sampling.points import Points
 
@@ -80,6 +87,10 @@ class Objective:
         self.evaluations = 0
         self.batch_number = 0
         self._weighed: tuple[Any, Tensor] | None = None
+        self._fixed: Inputs | None = None
+        self.compiled: CompiledLoss | None = None
+        self.recorded = False
+        self.fallbacks: list[str] = []
         self.set_points(points)
 
     # --- points ------------------------------------------------------------------------------
@@ -108,7 +119,9 @@ class Objective:
         self._prepared = {}
 
     def _draw(self, batches: Batches) -> None:
-        if self._directions is not None:
+        if self._fixed is not None:
+            batches.drawn = self._fixed.drawn
+        elif self._directions is not None:
             generator = torch.Generator(batches.x.device)
             generator.manual_seed(_mixed(self._seed, self.draws))
             batches.draw(self._directions, generator)
@@ -125,6 +138,81 @@ class Objective:
             self._draw(batches)
             self._batches[transparent] = batches
         return self._batches[transparent]
+
+    def execute(self, execution: str) -> None:
+        """Choose how the operations of a step are carried out.
+
+        Args:
+            execution: One of :data:`~pinnlab.objective.execution.EXECUTIONS`. What turns out not
+                to be possible goes on operation by operation; ``fallbacks`` then says why.
+
+        Raises:
+            DeclarationError: If the device does not have it.
+        """
+        check_execution(execution, self.parameters[0].device)
+        self.compiled = CompiledLoss() if is_compiled(execution) else None
+        self.recorded = is_recorded(execution)
+
+    # --- as a function of arrays -------------------------------------------------------------
+    @torch.no_grad()
+    def reads(self) -> Reads:
+        """What the terms ask for, from one evaluation."""
+        found = Reads()
+        self._estimates(False, found)
+        for placement, points in self.points.items():
+            if isinstance(vars(points)["_normals"], Tensor):
+                found.normals.add(placement)
+        return found
+
+    @torch.no_grad()
+    def inputs(self, reads: Reads, *, transparent: bool = False, known: bool = False) -> Inputs:
+        """Everything beside the parameters that the loss depends on now.
+
+        Args:
+            reads: What the terms ask for.
+            transparent: See :meth:`residuals`.
+            known: Evaluate parameters that are functions of the points, as far as they are opaque.
+        """
+        points = {
+            placement: given if placement in reads.normals else replace(given, normals=None)
+            for placement, given in self.points.items()
+        }
+        like = next(iter(points.values())).x
+        return Inputs(
+            points,
+            self._batch(transparent).drawn,
+            self._weight_vector(like),
+            {p: self._known(p, reads) for p in self._demands} if known else {},
+        )
+
+    def _known(self, placement: Placement, reads: Reads) -> dict[str, Tensor]:
+        """The values of parameters that are functions without known derivatives."""
+        points = self.points[placement]
+        normals = points.normals if placement in reads.normals else None
+        source = tensor_source(points.coordinates, points.x, normals)
+        context = Context(source, (), self.state.constants, points)
+        values = {
+            name: context[name]
+            for name in sorted(reads.parameters.get(placement, ()))
+            if isinstance(self.state.constants.get(name), Formula)
+        }
+        return {k: v for k, v in values.items() if isinstance(v, Tensor) and v.ndim}
+
+    def at(self, inputs: Inputs) -> "Objective":
+        """The same terms and parameters at other points, directions and weights.
+
+        They are read where they are, so that new numbers can be written over them, if
+        :meth:`forget` is called before they are used.
+        """
+        other = copy.copy(self)
+        other._fixed, other._layouts = inputs, {}
+        other.points = dict(inputs.points)
+        other.forget()
+        return other
+
+    def forget(self) -> None:
+        """Drop everything that was computed from the present points."""
+        self._batches, self._prepared = {}, {}
 
     @cached_property
     def parameters(self) -> list[nn.Parameter]:
@@ -155,7 +243,9 @@ class Objective:
     def _blocks(self, transparent: bool) -> dict[str, Tensor]:
         return self._estimates(transparent)[0]
 
-    def _estimates(self, transparent: bool) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def _estimates(
+        self, transparent: bool, reads: Reads | None = None
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The blocks, and an independent estimate of those that are not to be squared."""
         batches = self._batch(transparent)
         self._prepare(transparent)
@@ -163,13 +253,18 @@ class Objective:
         jets = self.state.ansatz.apply(network, self._prepared[transparent])
         table = FieldTable(jets, [*batches.starts, batches.layout.n])
         values = self.state.values()
+        known: Mapping[Placement, Mapping[str, Any]]
+        known = {} if self._fixed is None else self._fixed.known
         contexts: dict[tuple[Placement, bool], Context] = {}
 
         def context(placement: Placement, twin: bool) -> Context:
             key = placement, twin
             if key not in contexts:
                 window = batches.window(self._index[placement], table, twin=twin)
-                contexts[key] = Context(window, self.state.fields, values, window.points)
+                parameters: Mapping[str, Any] = {**values, **known.get(placement, {})}
+                if reads is not None:
+                    parameters = reads.watched(placement, parameters)
+                contexts[key] = Context(window, self.state.fields, parameters, window.points)
             return contexts[key]
 
         blocks, twins = {}, {}
@@ -203,6 +298,8 @@ class Objective:
         return self.mean_squares(*self._estimates(False))
 
     def _weight_vector(self, like: Tensor) -> Tensor:
+        if self._fixed is not None:
+            return self._fixed.weights
         weights = tuple(self.weights[name] for name in self.names)
         if self._weighed is None or self._weighed[0] != (weights, like.dtype, like.device):
             vector = torch.tensor(weights, dtype=like.dtype, device=like.device)
@@ -224,11 +321,18 @@ class Objective:
         return self.loss_of(self.mean_squares(self.residuals(parameters)))
 
     def loss_and_gradient(self) -> tuple[Tensor, Tensor]:
-        """Backward pass into ``.grad`` of the parameters.
+        """Backward pass into ``.grad`` of the parameters, compiled if that was asked for.
 
         Returns:
             The loss and the mean squares of the terms ``(m,)``, both detached.
         """
+        if self.compiled is not None:
+            self.evaluations += 1
+            return self.compiled(self)
+        return self.evaluate_with_gradient()
+
+    def evaluate_with_gradient(self) -> tuple[Tensor, Tensor]:
+        """The same, operation by operation."""
         for parameter in self.parameters:
             parameter.grad = None
         squares = self._mean_squares_now()

@@ -39,7 +39,7 @@ class State(nn.Module):
         self.ansatz = ansatz
         self.fields = fields
         self._declared = dict(unknowns)
-        self._constants = dict(constants)
+        self.constants = dict(constants)
         self.unknowns = nn.ParameterDict(
             {
                 name: nn.Parameter(
@@ -51,7 +51,7 @@ class State(nn.Module):
 
     def values(self) -> dict[str, Any]:
         """Every parameter by name; unknowns as 0-d tensors through their transform."""
-        return self._constants | {
+        return self.constants | {
             name: self._declared[name].value(raw) for name, raw in self.unknowns.items()
         }
 

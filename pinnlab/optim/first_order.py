@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from pinnlab.aggregation.base import Aggregator
 from pinnlab.aggregation.sum import Sum
@@ -13,15 +12,14 @@ from pinnlab.errors import DeclarationError, nearest
 from pinnlab.objective.objective import Objective
 from pinnlab.optim.base import (
     Phase,
-    Status,
     Stepper,
-    StepReport,
-    all_finite,
     check_count,
     check_not_negative,
     check_positive,
 )
-from pinnlab.optim.schedules import Constant, Schedule, check_schedule
+from pinnlab.optim.first_order_stepper import FirstOrderStepper
+from pinnlab.optim.recorded import RecordedStepper
+from pinnlab.optim.schedules import Schedule, check_schedule
 
 
 @dataclass(frozen=True)
@@ -72,15 +70,20 @@ class Adam(Phase):
 
     def start(self, objective: Objective, aggregator: Aggregator | None) -> Stepper:
         """See :meth:`Phase.start`."""
+        record = objective.recorded and isinstance(aggregator, Sum | None)
         kind = torch.optim.AdamW if self.weight_decay else torch.optim.Adam
         optimizer = kind(
-            _groups(objective, self.lr, self.unknowns_lr),
+            _groups(objective, self.lr, self.unknowns_lr, on_device=record),
             betas=self.betas,
             eps=self.eps,
             weight_decay=self.weight_decay,
             fused=True,
+            capturable=record,
         )
-        return FirstOrderStepper(self, optimizer, aggregator)
+        stepper = FirstOrderStepper(
+            self, optimizer, aggregator, schedule=self.schedule, clip=self.clip
+        )
+        return RecordedStepper(stepper) if record else stepper
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,9 @@ class Optimizer(Phase):
                 expected=str(reason),
                 do="correct `options`",
             ) from None
-        return FirstOrderStepper(self, optimizer, aggregator)
+        return FirstOrderStepper(
+            self, optimizer, aggregator, schedule=self.schedule, clip=self.clip
+        )
 
     @property
     def label(self) -> str:
@@ -153,86 +158,19 @@ class Optimizer(Phase):
         return self.name
 
 
-def _groups(objective: Objective, lr: float, unknowns_lr: float | None) -> list[dict[str, Any]]:
+def _groups(
+    objective: Objective, lr: float, unknowns_lr: float | None, *, on_device: bool = False
+) -> list[dict[str, Any]]:
+    """Surrogate and unknowns with their rates, as tensors on the device or as numbers."""
     unknowns = list(objective.state.unknowns.values())
     ids = {id(p) for p in unknowns}
     groups = [{"params": [p for p in objective.parameters if id(p) not in ids], "lr": lr}]
     if unknowns:
         groups.append({"params": unknowns, "lr": unknowns_lr or lr})
-    return [group for group in groups if group["params"]]
-
-
-class FirstOrderStepper(Stepper):
-    """One gradient, one update; a non-finite gradient moves nothing."""
-
-    def __init__(
-        self,
-        phase: Adam | Optimizer,
-        optimizer: torch.optim.Optimizer,
-        aggregator: Aggregator | None,
-    ) -> None:
-        self.phase, self.optimizer = phase, optimizer
-        self.aggregator = None if isinstance(aggregator, Sum) else aggregator
-        self.taken = 0
-        self.rates = [group["lr"] for group in optimizer.param_groups]
-
-    def step(self, objective: Objective) -> StepReport:
-        """See :meth:`Stepper.step`."""
-        if self.aggregator is None:
-            loss, squares = objective.loss_and_gradient()
-        else:
-            loss, squares = self._aggregate(objective)
-        gradients = [p.grad for p in objective.parameters if p.grad is not None]
-        if not all_finite(loss, gradients):
-            return StepReport(
-                Status.NON_FINITE, loss, squares, 1, message=non_finite_message(objective, squares)
+    groups = [group for group in groups if group["params"]]
+    if on_device:
+        for group in groups:
+            group["lr"] = torch.tensor(
+                group["lr"], dtype=torch.float32, device=group["params"][0].device
             )
-        factor = (self.phase.schedule or Constant()).factor(self.taken, self.phase.steps)
-        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
-            group["lr"] = rate * factor
-        if self.phase.clip is not None:
-            torch.nn.utils.clip_grad_norm_(objective.parameters, self.phase.clip)
-        self.optimizer.step()
-        self.taken += 1
-        return StepReport(Status.OK, loss, squares, 1, rate=self.rates[0] * factor)
-
-    def _aggregate(self, objective: Objective) -> tuple[Tensor, Tensor]:
-        assert self.aggregator is not None
-        jacobian, squares = objective.gradients()
-        direction, start = self.aggregator(jacobian), 0
-        for p in objective.parameters:
-            p.grad = direction[start : start + p.numel()].view_as(p).clone()
-            start += p.numel()
-        return objective.loss_of(squares), squares
-
-    def state_dict(self) -> dict[str, Any]:
-        """See :meth:`Stepper.state_dict`."""
-        state = self.optimizer.state_dict()
-        return {
-            "taken": self.taken,
-            "state": {str(k): dict(v) for k, v in state["state"].items()},
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """See :meth:`Stepper.load_state_dict`."""
-        self.taken = state["taken"]
-        full = self.optimizer.state_dict()
-        full["state"] = {int(k): v for k, v in state["state"].items()}
-        self.optimizer.load_state_dict(full)
-        # torch casts every entry to the precision of its parameter; some are kept in another one.
-        entries = [
-            self.optimizer.state[p] for g in self.optimizer.param_groups for p in g["params"]
-        ]
-        for number, saved in state["state"].items():
-            own = entries[int(number)]
-            for name, value in saved.items():
-                if isinstance(value, Tensor) and value.dtype != own[name].dtype:
-                    own[name] = value.to(own[name].device)
-
-
-def non_finite_message(objective: Objective, squares: Tensor) -> str:
-    """Names the term that is not finite, and its worst point."""
-    for name, square in zip(objective.names, squares.tolist(), strict=True):
-        if square != square or abs(square) == float("inf"):
-            return f"term '{name}' is {square}{objective.worst_point(name)}"
-    return "the loss is finite but its gradient is not"
+    return groups

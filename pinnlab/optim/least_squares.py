@@ -18,7 +18,7 @@ from pinnlab.optim.base import (
     check_positive,
     refuse_estimates,
 )
-from pinnlab.optim.first_order import non_finite_message
+from pinnlab.optim.first_order_stepper import non_finite_message
 
 
 @dataclass(frozen=True)

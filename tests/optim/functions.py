@@ -25,6 +25,7 @@ class Function:
         self.batch_number = 1
         self.evaluations = 0
         self.random = False
+        self.recorded = False
 
     def loss(self):
         return self.residual(self.theta).square().sum() / 2

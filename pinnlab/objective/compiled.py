@@ -1,0 +1,164 @@
+"""Loss and gradient as one compiled function.
+
+The loss of a problem is evaluated once on recorded tensors: what comes out is a flat list of tensor
+operations from parameters, points and directions to the loss and its gradient, however it was
+declared. ``torch.compile`` fuses them; points and directions are arguments, so that new ones need
+no new compilation. What is compiled are plain operations, not the hand-written backward passes.
+
+Every compiled function is compared with the evaluation that it replaces before it is used. If
+anything goes wrong, that evaluation goes on as before, and :attr:`CompiledLoss.fallback` says why.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from pinnlab.objective.inputs import Inputs, Reads
+
+if TYPE_CHECKING:
+    from pinnlab.objective.objective import Objective
+
+logger = logging.getLogger(__name__)
+
+MOST_FUNCTIONS = 8  # for different numbers of points; each takes seconds to compile
+# Rounding errors of a second derivative that may differ when operations are ordered anew.
+TOLERANCE = 1e4
+
+
+class CompiledLoss:
+    """Stands in for the evaluation of an objective's loss and gradient.
+
+    Attributes:
+        fallback: Why nothing is compiled any more; empty as long as all is well.
+        compilations: How many functions were compiled.
+    """
+
+    def __init__(self) -> None:
+        self.fallback = ""
+        self.compilations = 0
+        self._reads: Reads | None = None
+        self._functions: dict[tuple, Callable[..., Any]] = {}
+
+    def __call__(self, objective: "Objective") -> tuple[Tensor, Tensor]:
+        """Loss and mean squares ``(m,)``; the gradient goes to ``.grad`` of the parameters."""
+        if self.fallback:
+            return objective.evaluate_with_gradient()
+        if self._reads is None:
+            self._reads = objective.reads()
+        inputs = objective.inputs(self._reads, transparent=True, known=True)
+        tensors = inputs.tensors()
+        key = tuple((tuple(t.shape), t.dtype, t.device) for t in tensors)
+        function = self._functions.get(key)
+        if function is None:
+            return self._first(objective, inputs, key)
+        return _written(objective, function(_values(objective), tensors))
+
+    def _first(self, objective: "Objective", inputs: Inputs, key: tuple) -> tuple[Tensor, Tensor]:
+        """Compile for new shapes, and compare."""
+        loss, squares = objective.evaluate_with_gradient()
+        expected = [loss, *_gradients(objective)]
+        if len(self._functions) >= MOST_FUNCTIONS:
+            self._give_up(objective, f"the numbers of points changed {MOST_FUNCTIONS} times")
+            return loss, squares
+        try:
+            with _quiet():
+                function = compiled(objective, inputs)
+                result = function(_values(objective), inputs.tensors())
+        except Exception as reason:  # whatever a compiler may raise
+            words = [type(reason).__name__, *str(reason).strip().splitlines()[:1]]
+            self._give_up(objective, ": ".join(words)[:200])
+            return loss, squares
+        found = [result[0], *result[2:]]
+        difference = _largest_difference(expected, found)
+        if not difference <= TOLERANCE * torch.finfo(loss.dtype).eps and bool(loss.isfinite()):
+            self._give_up(objective, f"the compiled loss or gradient differs by {difference:.1e}")
+            return loss, squares
+        self.compilations += 1
+        self._functions[key] = function
+        return _written(objective, result)
+
+    def _give_up(self, objective: "Objective", reason: str) -> None:
+        self.fallback = f"the loss is not compiled: {reason}"
+        objective.fallbacks.append(self.fallback)
+        self._functions.clear()
+        logger.warning("%s; training goes on without", self.fallback)
+
+
+def compiled(objective: "Objective", inputs: Inputs) -> Callable[..., tuple[Tensor, ...]]:
+    """A compiled function of parameters and input arrays.
+
+    It returns the loss, the mean squares of the terms, and the gradient by each parameter.
+    """
+    return torch.compile(flattened(objective, inputs), fullgraph=True, dynamic=False)
+
+
+def flattened(objective: "Objective", inputs: Inputs) -> nn.Module:
+    """The same as a list of tensor operations."""
+    from torch.fx.experimental.proxy_tensor import make_fx  # slow to import, seldom needed
+
+    names = [name for name, p in objective.state.named_parameters() if p.requires_grad]
+
+    def function(values: Sequence[Tensor], tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        leaves = [value.detach().requires_grad_() for value in values]
+        there = objective.at(inputs.with_tensors(tensors))
+        call = _Call(there)
+        squares = functional_call(call, dict(zip(names, leaves, strict=True)), ())
+        loss = there.loss_of(squares)
+        gradients = torch.autograd.grad(loss, leaves, allow_unused=True, materialize_grads=True)
+        return (loss.detach(), squares.detach(), *gradients)
+
+    return make_fx(function)(_values(objective), inputs.tensors())
+
+
+class _Call(nn.Module):
+    """Lets ``functional_call`` swap the parameters for one evaluation."""
+
+    def __init__(self, objective: "Objective") -> None:
+        super().__init__()
+        for name, child in objective.state.named_children():
+            self.add_module(name, child)
+        self._objective = objective
+
+    def forward(self) -> Tensor:
+        objective = self._objective
+        return objective.mean_squares(*objective._estimates(True))
+
+
+def _values(objective: "Objective") -> list[Tensor]:
+    return [parameter.detach() for parameter in objective.parameters]
+
+
+def _gradients(objective: "Objective") -> list[Tensor]:
+    return [torch.zeros_like(p) if p.grad is None else p.grad for p in objective.parameters]
+
+
+def _written(objective: "Objective", result: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    loss, squares, *gradients = result
+    for parameter, gradient in zip(objective.parameters, gradients, strict=True):
+        parameter.grad = gradient
+    return loss, squares
+
+
+def _largest_difference(expected: Sequence[Tensor], found: Sequence[Tensor]) -> float:
+    """Of the loss, and of the gradient as a whole, each relative to its size."""
+    loss = (found[0] - expected[0]).abs() / expected[0].abs().clamp_min(1e-30)
+    size = torch.stack([g.double().norm() for g in expected[1:]]).norm().clamp_min(1e-30)
+    error = torch.stack(
+        [(f - e).double().norm() for e, f in zip(expected[1:], found[1:], strict=True)]
+    ).norm()
+    return float(torch.maximum(loss.double(), error / size))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the compiler's warnings about itself."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,182 @@
+"""Recorded steps do what steps one operation at a time do; recording itself needs a GPU."""
+
+import math
+
+import pytest
+import torch
+from cases import PROBLEMS, assembly
+
+import pinnlab as pl
+from pinnlab.errors import DeclarationError
+from pinnlab.optim.base import Status
+from pinnlab.optim.recorded import LOOK_EVERY, RecordedStepper, Recorder
+from pinnlab.problems import PointBudget
+from pinnlab.problems.assemble import assemble
+from pinnlab.training import Trainer
+
+
+def high_dimensional(**options):
+    """Sine-Gordon in 30 dimensions along four random directions."""
+    problem = pl.high_dimension.sine_gordon(dim=30)
+    network, budget = pl.MLP(8, 2), PointBudget(interior=12, boundary=4)
+    return assemble(problem, network, budget=budget, derivatives=pl.STDE(samples=4), **options)
+
+
+def beside(objective, phase):
+    """A stepper on fixed memory, without a GPU."""
+    return RecordedStepper(phase.start(objective, None), record=False)
+
+
+@pytest.mark.parametrize("clip", [None, 0.5])
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_steps_on_fixed_memory_are_the_steps(name, clip):
+    ours, theirs = (assembly(PROBLEMS[name]()) for _ in range(2))
+    phase = pl.Adam(12, lr=1e-2, schedule=pl.Cosine(), clip=clip)
+    recorded, eager = beside(ours.objective, phase), phase.start(theirs.objective, None)
+    for k in range(12):
+        if k % 3 == 2:
+            ours.resample()
+            theirs.resample()
+        a, b = recorded.step(ours.objective), eager.step(theirs.objective)
+        assert (a.status, a.rate) == (b.status, b.rate)
+        assert torch.equal(a.loss, b.loss) and torch.equal(a.mean_squares, b.mean_squares)
+    assert torch.equal(ours.objective.flat_parameters(), theirs.objective.flat_parameters())
+    assert ours.objective.evaluations == theirs.objective.evaluations
+
+
+@pytest.mark.parametrize("resample", [None, 1, 4])
+def test_new_points_and_directions_reach_fixed_memory(resample):
+    found = []
+    for record in (True, False):
+        made = high_dimensional()
+        phase = pl.Adam(10, lr=1e-2, resample=resample)
+        trainer = Trainer(made, [phase], progress=False)
+        if record:
+            trainer.stepper = beside(made.objective, phase)
+        trainer.run()
+        found.append((trainer.records, made.objective.flat_parameters()))
+    (ours, p), (theirs, q) = found
+    assert [r["loss"] for r in ours] == [r["loss"] for r in theirs]
+    assert torch.equal(p, q)
+
+
+def test_held_memory_is_written_over_and_never_exchanged():
+    made = high_dimensional()
+    stepper = beside(made.objective, pl.Adam(10))
+    stepper.step(made.objective)
+    before = [t.data_ptr() for t in stepper._held]
+    for _ in range(3):
+        made.objective.set_points(made.draw())
+        made.objective.redraw()
+        stepper.step(made.objective)
+    assert [t.data_ptr() for t in stepper._held] == before
+    now = made.objective.inputs(made.objective.reads()).tensors()
+    assert all(torch.equal(a, b) for a, b in zip(stepper._held, now, strict=True))
+
+
+def test_weights_that_change_reach_the_step():
+    ours, theirs = (assembly(PROBLEMS["inverse"]()).objective for _ in range(2))
+    phase = pl.Adam(6, lr=1e-2)
+    recorded, eager = beside(ours, phase), phase.start(theirs, None)
+    for k in range(4):
+        for objective in (ours, theirs):
+            objective.weights[objective.names[0]] = 1.0 + k
+        assert torch.equal(recorded.step(ours).loss, eager.step(theirs).loss)
+    assert torch.equal(ours.flat_parameters(), theirs.flat_parameters())
+
+
+def test_mini_batches_start_a_new_recording():
+    phases = [pl.Adam(4, batch=5), pl.Adam(4)]
+    losses = []
+    for record in (True, False):
+        made = assembly(PROBLEMS["poisson_line"]())
+        trainer = Trainer(made, phases, progress=False)
+        if record:
+            trainer.stepper = beside(made.objective, phases[0])
+        trainer.run()
+        losses.append([r["loss"] for r in trainer.records])
+    assert losses[0] == losses[1]
+
+
+def test_a_gradient_that_is_not_finite_moves_nothing():
+    made = assembly(PROBLEMS["poisson_line"]())
+    objective = made.objective
+    stepper = beside(objective, pl.Adam(500, lr=1e-2))
+    for _ in range(3):
+        assert stepper.step(objective).status is Status.OK
+    before = objective.flat_parameters()
+    with torch.no_grad():
+        bias = objective.parameters[1]
+        kept = bias.clone()
+        bias.fill_(math.nan)
+    reports = [stepper.step(objective) for _ in range(LOOK_EVERY)]
+    bad = [r for r in reports if r.status is Status.NON_FINITE]
+    assert bad and "term" in bad[0].message  # found when it is looked for, told in words
+    with torch.no_grad():
+        bias.copy_(kept)
+    assert torch.equal(objective.flat_parameters(), before)
+    state = stepper.state_dict()["state"]
+    assert all(float(entry["step"]) == 3 for entry in state.values())
+    assert [stepper.step(objective).status for _ in range(2)] == [Status.OK] * 2
+    assert not torch.equal(objective.flat_parameters(), before)
+
+
+def test_a_run_that_fails_for_good_stops():
+    made = assembly(PROBLEMS["poisson_line"]())
+    phase = pl.Adam(3 * LOOK_EVERY, lr=1e-2)
+    with torch.no_grad():
+        made.objective.parameters[0].fill_(math.nan)
+    trainer = Trainer(made, [phase], progress=False)
+    trainer.stepper = beside(made.objective, phase)
+    trainer.run()
+    assert trainer.status == "failed" and "term" in trainer.message
+    assert trainer.step < 10
+
+
+def test_a_state_goes_from_one_kind_of_step_to_the_other():
+    ours, theirs = (assembly(PROBLEMS["inverse"]()).objective for _ in range(2))
+    phase = pl.Adam(20, lr=1e-2, schedule=pl.Cosine())
+    recorded, eager = beside(ours, phase), phase.start(theirs, None)
+    for _ in range(4):
+        recorded.step(ours), eager.step(theirs)
+    swapped = phase.start(ours, None)
+    swapped.load_state_dict(recorded.state_dict())
+    again = beside(theirs, phase)
+    again.load_state_dict(eager.state_dict())
+    for _ in range(4):
+        assert torch.equal(swapped.step(ours).loss, again.step(theirs).loss)
+    assert torch.equal(ours.flat_parameters(), theirs.flat_parameters())
+
+
+def test_a_recorder_that_does_not_record_carries_out():
+    calls = []
+    act = Recorder(lambda: calls.append(1), torch.device("cpu"), record=False)
+    for _ in range(5):
+        act()
+    assert len(calls) == 5 and not act.recorded
+
+
+def test_graphs_are_refused_where_there_is_no_gpu():
+    objective = assembly(PROBLEMS["poisson_line"]()).objective
+    for name in ("graph", "compiled_graph"):
+        with pytest.raises(DeclarationError, match=r"(?s)recorded.*'cpu'.*leave `execution` out"):
+            objective.execute(name)
+    with pytest.raises(DeclarationError, match=r"(?s)no execution 'grap'.*graph"):
+        objective.execute("grap")
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("execution", ["graph", "compiled_graph"])
+@pytest.mark.parametrize("resample", [None, 1])
+def test_replayed_steps_are_the_steps(execution, resample):
+    losses = []
+    for chosen in ("eager", execution):
+        made = high_dimensional(device="cuda")
+        made.objective.execute(chosen)
+        trainer = Trainer(
+            made, [pl.Adam(40, lr=1e-3, resample=resample)], progress=False, log_every=1
+        )
+        trainer.run()
+        assert made.objective.fallbacks == []
+        losses.append(torch.tensor([r["loss"] for r in trainer.records]))
+    torch.testing.assert_close(losses[1], losses[0], rtol=1e-3, atol=0.0)
