@@ -252,6 +252,26 @@ def ring_advection() -> Problem:
     )
 
 
+def soliton_gradient(**sampled: object) -> Problem:
+    """A third-order equation and its gradient; the start holds by construction."""
+    return pl.Problem(
+        pl.Box(x=(-1, 1), y=(0, 1)) * pl.Time("t", 0, 1),
+        "u",
+        {"kdv": "u.t + 6*u*u.x + u.xxx - c*u.yy - x*sin(y*t)"},
+        {
+            "start": pl.Initial(u="x*exp(y)", hard=True),
+            "gradient": pl.GradientEnhanced("kdv", **sampled),
+        },
+        parameters={"c": "1 + x**2"},
+        name="soliton_gradient",
+    )
+
+
+def sampled_gradient() -> Problem:
+    """The same along two random directions."""
+    return soliton_gradient(samples=2)
+
+
 PROBLEMS: dict[str, Callable[[], Problem]] = {
     f.__name__: f
     for f in (
@@ -266,8 +286,11 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
         beam,
         many_dimensions,
         ring_advection,
+        soliton_gradient,
     )
 }
+# Whose directions of differentiation every step draws anew.
+RANDOM: dict[str, Callable[[], Problem]] = {"sampled_gradient": sampled_gradient}
 SMALL = PointBudget(interior=16, boundary=6)
 
 

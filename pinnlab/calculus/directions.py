@@ -36,6 +36,11 @@ class Family(ABC):
     def part(self, x: Tensor, coordinates: Coordinates, generator: torch.Generator) -> Part:
         """The directions at points ``(n, d)``, over the columns of the coordinate."""
 
+    @property
+    def random(self) -> bool:
+        """Whether every batch has other ones."""
+        return False
+
     def __len__(self) -> int:
         return self.count
 
@@ -52,9 +57,63 @@ class Sampled(Family):
     distribution: str
     replica: int = 0
 
+    @property
+    def random(self) -> bool:
+        """See :attr:`Family.random`."""
+        return True
+
     def part(self, x: Tensor, coordinates: Coordinates, generator: torch.Generator) -> Part:
         """See :meth:`Family.part`."""
         return draw(self.distribution, self.count, coordinates.size(self.name), generator, x)
+
+
+@dataclass(frozen=True)
+class Across(Family):
+    """Random directions over several scalar coordinates together, the same at all points.
+
+    Args:
+        columns: Of these coordinates; every direction is zero in the others.
+        distribution: See :func:`~pinnlab.calculus.distributions.draw`.
+    """
+
+    columns: tuple[int, ...]
+    distribution: str
+
+    @property
+    def random(self) -> bool:
+        """See :attr:`Family.random`."""
+        return True
+
+    def part(self, x: Tensor, coordinates: Coordinates, generator: torch.Generator) -> Part:
+        """See :meth:`Family.part`; here over all columns."""
+        return self._drawn(x.shape[1], generator, x)
+
+    def example(self, width: int, like: Tensor) -> Tensor:
+        """The same directions whenever it is called, ``(k, width)``, to try an equation on."""
+        return self._drawn(width, torch.Generator(like.device).manual_seed(0), like).dense(width)
+
+    def _drawn(self, width: int, generator: torch.Generator, like: Tensor) -> Part:
+        inner = draw(self.distribution, self.count, len(self.columns), generator, like)
+        columns = torch.tensor(self.columns, device=like.device)
+        if isinstance(inner, Units):
+            return Units(columns[inner.columns], inner.scale)
+        return Rows(like.new_zeros(self.count, width).index_copy_(1, columns, inner.rows))
+
+
+@dataclass(frozen=True)
+class Ray:
+    """One direction of a family.
+
+    Args:
+        family: Directions that are drawn together.
+        member: Which of them, from 0.
+    """
+
+    family: Across
+    member: int
+
+    def __str__(self) -> str:
+        return f"v{self.member + 1}"
 
 
 @dataclass(frozen=True)
@@ -104,6 +163,11 @@ class Mapped(Family):
     factor: Factor
     base: Sampled | None
 
+    @property
+    def random(self) -> bool:
+        """See :attr:`Family.random`."""
+        return self.base is not None
+
     def part(self, x: Tensor, coordinates: Coordinates, generator: torch.Generator) -> Part:
         """See :meth:`Family.part`."""
         if self.base is None:
@@ -136,10 +200,7 @@ class Directions:
     @property
     def random(self) -> bool:
         """Whether any direction is drawn at random."""
-        return any(
-            isinstance(family, Sampled) or (isinstance(family, Mapped) and family.base is not None)
-            for family in self._ranges
-        )
+        return any(family.random for family in self._ranges)
 
     @torch.no_grad()
     def draw(self, layout: Layout, x: Tensor, generator: torch.Generator) -> "Drawn":
@@ -166,7 +227,7 @@ class Directions:
 
     def _embedded(self, family: Family, part: Part) -> Part:
         """Directions over one coordinate as directions over all columns."""
-        if isinstance(family, Fixed):
+        if isinstance(family, Fixed | Across):
             return part
         span = self.coordinates.slice(family.name)
         if isinstance(part, Units):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
-from pinnlab.calculus.directions import Along, Directions, Family, Mapped, Sampled
+from pinnlab.calculus.directions import Along, Directions, Family, Mapped, Ray, Sampled
 from pinnlab.calculus.distributions import REPEATED, SPARSE, moment_weight, second_moment_weight
 from pinnlab.calculus.factor import Factor
 from pinnlab.calculus.known import Known
@@ -70,7 +70,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Functional(ABC):
-    """A contraction of the derivatives of a field over one vector coordinate.
+    """A contraction of the derivatives of a field, mostly over one vector coordinate.
 
     Args:
         name: The coordinate.
@@ -80,6 +80,10 @@ class Functional(ABC):
     kind: ClassVar[str]
     order: ClassVar[int] = 2
     linear: ClassVar[bool] = True
+
+    def span(self, coordinates: Coordinates) -> slice:
+        """The columns over which it is taken."""
+        return coordinates.slice(self.name)
 
     @abstractmethod
     def symbol(self, wave: Tensor, columns: Mapping[str, Tensor]) -> Tensor:
@@ -432,6 +436,49 @@ class GradientRows(Functional):
     def text(self, field: str) -> str:
         """See :meth:`Functional.text`."""
         return f"grad({field})"
+
+
+@dataclass(frozen=True)
+class AlongRay(Functional):
+    r""":math:`\partial_v \partial^\alpha u` with a random direction v over scalar coordinates.
+
+    Args:
+        index: α.
+        suffix: How equations write it.
+        ray: v.
+    """
+
+    index: MultiIndex = field(kw_only=True)
+    suffix: str = field(kw_only=True)
+    ray: Ray = field(kw_only=True)
+    kind: ClassVar[str] = "along_ray"
+
+    @property
+    def order(self) -> int:  # type: ignore[override]
+        """Order of differentiation."""
+        return len(self.index) + 1
+
+    def span(self, coordinates: Coordinates) -> slice:
+        """See :meth:`Functional.span`; here all columns."""
+        return slice(0, coordinates.dim)
+
+    def symbol(self, wave: Tensor, columns: Mapping[str, Tensor]) -> Tensor:
+        """See :meth:`Functional.symbol`."""
+        direction = self.ray.family.example(len(wave), wave)[self.ray.member]
+        return wave[list(self.index)].prod(0) * (direction @ wave)
+
+    def exact(self, directions: Directions) -> Reading:
+        """See :meth:`Functional.exact`; it is exact for this direction, whatever the estimator."""
+        number = directions.numbers(self.ray.family)[self.ray.member]
+        return Reading(((*self.index, number),))
+
+    def sampled(self, estimator: "Stochastic", directions: Directions, replica: int) -> Reading:
+        """See :meth:`Functional.sampled`."""
+        return self.exact(directions)
+
+    def text(self, field: str) -> str:
+        """See :meth:`Functional.text`."""
+        return f"{field}{'.' if self.suffix else ''}{self.suffix} along {self.ray}"
 
 
 def size_of(functional: Functional, coordinates: Coordinates) -> int:

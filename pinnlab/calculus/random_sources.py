@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from pinnlab.calculus.directions import Across
 from pinnlab.calculus.functionals import Functional, GradientRows, SquaredGradient, size_of
 from pinnlab.calculus.sources import JetSource, Reader
 from pinnlab.typing import Coordinates, MultiIndex
@@ -72,8 +73,12 @@ class RandomSource:
     def functional(self, field: str, functional: Functional) -> Tensor:
         """A contraction of derivatives, ``(n,)`` or ``(n, size)``."""
         amplitude, wave, phase = self._of(field)
-        over = wave[self.coordinates.slice(functional.name)]
+        over = wave[functional.span(self.coordinates)]
         return functional.waves(amplitude, over, phase, self._columns)
+
+    def directions(self, family: Across) -> Tensor:
+        """Some directions ``(k, d)`` of a family, always the same."""
+        return family.example(self.coordinates.dim, self.x)
 
     def coordinate(self, name: str) -> Tensor:
         """The coordinate's values."""
@@ -128,6 +133,10 @@ class FreeSource:
             return self.functional(field, GradientRows(functional.name)).square().sum(-1)
         size = size_of(functional, self.coordinates)
         return self._draw((field, functional), *((size,) if size else ()))
+
+    def directions(self, family: Across) -> Tensor:
+        """The directions ``(k, d)`` of a family."""
+        return self._base.directions(family)
 
     def coordinate(self, name: str) -> Tensor:
         """The coordinate's values."""

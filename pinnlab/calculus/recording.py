@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from pinnlab.calculus.directions import Across
 from pinnlab.calculus.formula import environment
 from pinnlab.calculus.functionals import Functional, GradientRows, SquaredGradient
 from pinnlab.calculus.jet import Constant, Jet
@@ -45,6 +46,9 @@ class _Recorder:
     def functional(self, field: str, functional: Functional) -> Tensor:
         value = self.inner.functional(field, functional)
         return self._keep(self.functionals, (field, functional), value)
+
+    def directions(self, family: Across) -> Tensor:
+        return self.inner.directions(family)
 
     def coordinate(self, name: str) -> Tensor:
         return self.inner.coordinate(name)
@@ -96,6 +100,9 @@ class _Combined:
             return self.functional(field, GradientRows(functional.name)).square().sum(-1)
         values = [part.functional(field, functional) for part in self.parts]
         return self._sum(values, self.base.functional(field, functional))
+
+    def directions(self, family: Across) -> Tensor:
+        return self.base.directions(family)
 
     def coordinate(self, name: str) -> Tensor:
         return self.base.coordinate(name)

@@ -15,6 +15,7 @@ from pinnlab.errors import DeclarationError, nearest
 from pinnlab.typing import Coordinates, MultiIndex
 
 if TYPE_CHECKING:
+    from pinnlab.calculus.directions import Across
     from pinnlab.calculus.functionals import Functional
 
 
@@ -30,6 +31,10 @@ class JetSource(Protocol):
 
     def functional(self, field: str, functional: "Functional") -> Tensor:
         """A contraction of derivatives over a vector coordinate, ``(n,)`` or ``(n, size)``."""
+        ...
+
+    def directions(self, family: "Across") -> Tensor:
+        """The random directions of this batch, ``(k, d)``."""
         ...
 
     def coordinate(self, name: str) -> Tensor:
@@ -87,6 +92,13 @@ class Reader:
         value = self._values.get(key)
         if value is None:
             value = self._values[key] = self.source.functional(field, functional)
+        return value
+
+    def directions(self, family: "Across") -> Tensor:
+        """The random directions of this batch, ``(k, d)``."""
+        value = self._values.get(family)
+        if value is None:
+            value = self._values[family] = self.source.directions(family)
         return value
 
     def coordinate(self, name: str) -> Tensor:
@@ -152,6 +164,15 @@ class PointSource:
     def functional(self, field: str, functional: "Functional") -> Tensor:
         """Refused: there are no fields."""
         raise _no_field(field, ())
+
+    def directions(self, family: "Across") -> Tensor:
+        """Refused: nothing is drawn here."""
+        raise DeclarationError(
+            "Points alone have no random directions",
+            expected="the points of a condition of a problem",
+            got=f"{family.count} directions over {family.name}",
+            do="differentiate by the coordinates",
+        )
 
     def coordinate(self, name: str) -> Tensor:
         """The coordinate's values, ``(n,)`` or ``(n, size)``."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from pinnlab.calculus.directions import Across
 from pinnlab.calculus.functionals import Functional, size_of
 from pinnlab.calculus.jet import Jet, as_jet, contracted
 from pinnlab.calculus.sources import JetSource, Reader, reader
@@ -52,6 +53,10 @@ class SubstitutedSource:
         value = self._full(contracted(self.jet(field), functional, self._base))
         size = size_of(functional, self.coordinates)
         return value.expand(-1, size) if size else value
+
+    def directions(self, family: Across) -> Tensor:
+        """The random directions of the base, ``(k, d)``."""
+        return self._base.directions(family)
 
     def coordinate(self, name: str) -> Tensor:
         """The coordinate's values."""

@@ -7,11 +7,12 @@ that every slot of the layout covers a prefix of the rows. :class:`Window` is th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from pinnlab.calculus.directions import Directions, Drawn
+from pinnlab.calculus.directions import Across, Directions, Drawn
 from pinnlab.calculus.estimators import Estimator, Exact
 from pinnlab.calculus.functionals import Functional, Reading
 from pinnlab.calculus.layout import Collapsed, Layout, Slot, closure
@@ -65,7 +66,7 @@ class Demand:
         slots: set[Slot] = {(), *(index for _, index in plan.derivatives if index not in members)}
         readings: dict[Functional, Reading] = {}
         twins: dict[Functional, Reading] = {}
-        for functional in sorted({found for _, found in plan.functionals}, key=str):
+        for functional in sorted({found for _, found in plan.functionals}, key=_place):
             readings[functional] = estimator.reading(functional, directions)
             if estimator.unbiased:
                 twins[functional] = estimator.reading(functional, directions, replica=1)
@@ -86,6 +87,13 @@ class Demand:
     def random(self) -> bool:
         """Whether anything is estimated."""
         return any(reading.family is not None for reading in self.readings.values())
+
+
+def _place(functional: Functional) -> tuple[str, str]:
+    """An order that is the same in every process, so that a seed gives the same directions."""
+    known: Any = getattr(functional, "factor", None) or getattr(functional, "direction", None)
+    # Two tensors of one shape are written alike; their contents differ.
+    return str(functional), repr(known.key if known else getattr(functional, "ray", None))
 
 
 class Batches:
@@ -228,11 +236,25 @@ class Window:
 
     def functional(self, field: str, functional: Functional) -> Tensor:
         """A contraction over a vector coordinate, ``(n,)`` or ``(n, size)``."""
+        if functional not in self._readings:
+            raise DeclarationError(
+                f"An equation reads '{functional.text(field)}', which it did not read when it was "
+                "declared",
+                expected=", ".join(sorted(found.text(field) for found in self._readings)),
+                got=functional.text(field),
+                do="make the tensors and functions that it uses before the equation, not inside "
+                "it from values at the points",
+            )
         reading = self._readings[functional]
         values = [self.table.read(field, s, self.start, self.stop) for s in reading.slots]
         families = self._drawn.families if self._drawn is not None else {}
         part = families.get(reading.family) if reading.family is not None else None
         return reading.combine(values, part)
+
+    def directions(self, family: Across) -> Tensor:
+        """The random directions of this batch, ``(k, d)``."""
+        assert self._drawn is not None
+        return self._drawn.families[family].dense(self.coordinates.dim)
 
     def coordinate(self, name: str) -> Tensor:
         """A coordinate, ``(n,)`` or ``(n, size)``."""

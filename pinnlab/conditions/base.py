@@ -63,6 +63,7 @@ class Constraint(ABC):
         points: Number of points, or None for the run's default.
         sampler: Name of the sampler, or None for the run's default.
         hard: Built into the ansatz instead of the loss.
+        random: Estimated along random directions, which every step draws anew.
     """
 
     on: On | None
@@ -70,6 +71,7 @@ class Constraint(ABC):
     points: int | None
     sampler: str | None
     hard: bool = False
+    random: bool = False
 
     @abstractmethod
     def placements(self, declared: Declared) -> tuple[Placement, ...]:

@@ -7,13 +7,24 @@ the loss forbids that,
 
 An equation is an expression that differentiates itself, so that ∇r is known for every equation, and
 the derivatives of the fields in it, one order higher, travel in the same pass of the surrogate.
+
+The amortised form differentiates along K random directions instead, drawn anew in every step. With
+:math:`\mathbb E\, v v^\top = I`,
+
+.. math:: \mathbb E\, \frac1K \sum_{k=1}^K (v_k \cdot \nabla r)^2 = |\nabla r|^2 ,
+
+and each direction costs as much again as the residual itself, however many coordinates there are
+and however high the order: a derivative that a residual reads, and the same along v.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pinnlab.calculus.directions import Across, Ray
+from pinnlab.calculus.distributions import second_moment_weight
+from pinnlab.calculus.estimators import STDE
 from pinnlab.calculus.jet import Jet
 from pinnlab.conditions.base import Constraint, Declared, check_weight, frozen_set
 from pinnlab.conditions.condition import as_components
@@ -32,6 +43,10 @@ class GradientEnhanced(Constraint):
     Args:
         equation: Name of the equation.
         by: Coordinates by which its residual is differentiated; all scalar ones by default.
+        samples: Number K of random directions, along which the residual is differentiated instead
+            of by each coordinate; fewer than there are coordinates. None for the whole gradient.
+        directions: How they are drawn: ``rademacher``, ``gaussian``, ``sphere``, ``skewed``, or
+            ``sparse`` for single coordinates.
         weight: Factor of the mean of |∇r|² in the loss. A gradient counts as much as the residual
             where it varies over a length of √weight.
         points: Number of points of its own; those of the equation by default, on which everything
@@ -39,20 +54,26 @@ class GradientEnhanced(Constraint):
         sampler: Name of the sampler of these points.
 
     Raises:
-        DeclarationError: In a problem without that equation or coordinate, or where the residual
+        DeclarationError: In a problem without that equation or coordinate; where the residual
             holds something whose derivative is not known: a tensor of values, or a contraction
-            over a vector coordinate such as its Laplacian.
+            over a vector coordinate such as its Laplacian; with as many directions as coordinates.
 
     References:
-        Yu, Lu, Meng and Karniadakis (2022), Comput. Methods Appl. Mech. Eng. 393, 114823.
+        Yu, Lu, Meng and Karniadakis (2022), Comput. Methods Appl. Mech. Eng. 393, 114823. The
+        amortised form: Shi, Hu, Lin and Kawaguchi (2024), arXiv 2412.00088, with single coordinates
+        as directions.
 
     Example:
         >>> GradientEnhanced("burgers", by=["x", "t"], weight=0.1)
         GradientEnhanced(gradient of 'burgers' by x, t = 0)
+        >>> GradientEnhanced("burgers", samples=1)
+        GradientEnhanced(gradient of 'burgers' along 1 rademacher direction = 0)
     """
 
     equation: str
     by: tuple[str, ...] | None
+    samples: int | None
+    directions: str
     weight: float
     points: int | None
     sampler: str | None
@@ -63,6 +84,8 @@ class GradientEnhanced(Constraint):
         self,
         equation: str,
         by: Sequence[str] | str | None = None,
+        samples: int | None = None,
+        directions: str = "rademacher",
         weight: float = 0.01,
         points: int | None = None,
         sampler: str | None = None,
@@ -74,16 +97,25 @@ class GradientEnhanced(Constraint):
                 got=repr(equation),
                 do="give the name that it has in `equations`",
             )
+        # The same rules as for every estimator, and the same words.
+        STDE(1 if samples is None else samples, directions)
         frozen_set(
             self,
             equation=equation,
             by=None if by is None else _names(by),
+            samples=samples,
+            directions=directions,
             weight=check_weight("GradientEnhanced", weight),
             points=points,
             sampler=sampler,
             on=None,
             of=None,
         )
+
+    @property
+    def random(self) -> bool:  # type: ignore[override]
+        """See :class:`Constraint`."""
+        return self.samples is not None
 
     def check(self, name: str, declared: Declared) -> None:
         """See :meth:`Constraint.check`."""
@@ -115,6 +147,14 @@ class GradientEnhanced(Constraint):
                     got=wanted,
                     do=nearest(wanted, scalars) or "name scalar coordinates of the domain",
                 )
+        by = self.by or scalars
+        if self.samples is not None and self.samples >= len(by):
+            raise DeclarationError(
+                f"'{name}' samples {self.samples} directions over {', '.join(by)}",
+                expected=f"fewer than {len(by)}",
+                got=self.samples,
+                do="leave `samples` out: the whole gradient costs no more",
+            )
 
     def within(self, declared: Declared) -> "GradientEnhanced":
         """See :meth:`Constraint.within`."""
@@ -133,14 +173,32 @@ class GradientEnhanced(Constraint):
         """See :meth:`Constraint.components`; by component of the residual, then by coordinate."""
         (at,) = contexts
         assert self.of is not None and self.by is not None
-        residual = as_components(self.of.components(name, contexts))
+        residual = [self._expression(r) for r in as_components(self.of.components(name, contexts))]
+        coordinates = at.source.coordinates
+        if self.samples is None:
+            columns = [(one, coordinates.slice(one).start) for one in self.by]
+            return [
+                self._differentiated(lambda r=r, c=c: r.along(c), f"by '{one}'")
+                for r in residual
+                for one, c in columns
+            ]
+        rays, factor = self._rays(self.samples, self.by, coordinates)
         return [
-            self._differentiated(part, one, at.source.coordinates)
-            for part in residual
-            for one in self.by
+            factor * self._differentiated(lambda r=r, ray=ray: r.toward(ray), "along a direction")
+            for r in residual
+            for ray in rays
         ]
 
-    def _differentiated(self, residual: Any, by: str, coordinates: Coordinates) -> Jet:
+    def _rays(
+        self, samples: int, by: tuple[str, ...], coordinates: Coordinates
+    ) -> tuple[list[Ray], float]:
+        """The random directions, and the factor with which squares along them are unbiased."""
+        columns = tuple(coordinates.slice(one).start for one in by)
+        family = Across(", ".join(by), samples, columns, self.directions)
+        weight = second_moment_weight(self.directions, samples, len(by))
+        return [Ray(family, k) for k in range(samples)], weight**0.5
+
+    def _expression(self, residual: Any) -> Jet:
         if not isinstance(residual, Jet):
             raise DeclarationError(
                 f"The residual of '{self.equation}' has values, but no derivatives",
@@ -148,12 +206,14 @@ class GradientEnhanced(Constraint):
                 got=type(residual).__name__,
                 do="return the expression itself, without .value",
             )
+        return residual
+
+    def _differentiated(self, derivative: Callable[[], Jet], how: str) -> Jet:
         try:
-            return residual.along(coordinates.slice(by).start)
+            return derivative()
         except DeclarationError as reason:
             raise DeclarationError(
-                f"The residual of '{self.equation}' cannot be differentiated by '{by}': "
-                f"{reason.what}",
+                f"The residual of '{self.equation}' cannot be differentiated {how}: {reason.what}",
                 expected=reason.expected,
                 got=reason.got,
                 do=reason.do,
@@ -161,8 +221,11 @@ class GradientEnhanced(Constraint):
 
     def describe(self) -> str:
         """See :meth:`Constraint.describe`."""
-        by = f" by {', '.join(self.by)}" if self.by else ""
-        return f"gradient of '{self.equation}'{by} = 0"
+        how = f" by {', '.join(self.by)}" if self.by else ""
+        if self.samples is not None:
+            plural = "s" if self.samples > 1 else ""
+            how += f" along {self.samples} {self.directions} direction{plural}"
+        return f"gradient of '{self.equation}'{how} = 0"
 
 
 def _scalars(coordinates: Coordinates) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pinnlab.calculus.directions import Across
 from pinnlab.calculus.functionals import Functional
 from pinnlab.calculus.recording import Plan, RandomSource
 from pinnlab.conditions.base import Constraint, Declared, stack_columns
@@ -72,6 +73,10 @@ class Probe:
         if key not in self.contracted:
             self.contracted[key] = self._smooth.functional(field, functional)
         return self.contracted[key]
+
+    def directions(self, family: Across) -> Tensor:
+        """Some directions of a family, ``(k, d)``."""
+        return self._smooth.directions(family)
 
     def coordinate(self, name: str) -> Tensor:
         """A coordinate."""

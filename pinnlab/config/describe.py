@@ -223,7 +223,7 @@ def _defaults(problem: Problem, options: Mapping[str, Any]) -> dict[str, Any]:
         "points": PointBudget,
         "gradients": Sum,
         "derivatives": Exact,
-        "phases": lambda: _phases(surrogate, chosen["derivatives"]),
+        "phases": lambda: _phases(surrogate, chosen["derivatives"], problem.random),
         "callbacks": lambda: [Evaluate()] if problem.reference is not None else [],
     }
     for name, make in fill.items():
@@ -234,14 +234,14 @@ def _defaults(problem: Problem, options: Mapping[str, Any]) -> dict[str, Any]:
     return chosen
 
 
-def _phases(surrogate: Any, derivatives: Any) -> list[Any]:
+def _phases(surrogate: Any, derivatives: Any, random: bool) -> list[Any]:
     from pinnlab.calculus.estimators import estimator_of
     from pinnlab.optim.least_squares import LeastSquares
     from pinnlab.training.solve import default_phases
 
     if getattr(surrogate, "linear", False):
         return [LeastSquares()]
-    return default_phases(estimator_of(derivatives))
+    return default_phases(estimator_of(derivatives), random=random)
 
 
 def to_yaml(data: Mapping[str, Any]) -> str:

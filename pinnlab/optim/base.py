@@ -151,5 +151,5 @@ def refuse_estimates(name: str, objective: Objective) -> None:
             f"{name} compares losses of different steps, which estimated derivatives change",
             expected="exact derivatives for this phase",
             got="derivatives along random directions",
-            do="use Adam, or leave `derivatives` out",
+            do="use Adam, or leave out `derivatives`, and `samples` of GradientEnhanced",
         )

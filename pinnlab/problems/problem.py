@@ -168,6 +168,11 @@ class Problem:
         return {name: c for name, c in self.conditions.items() if c.hard}
 
     @property
+    def random(self) -> bool:
+        """Whether any condition is estimated along random directions."""
+        return any(condition.random for condition in self.conditions.values())
+
+    @property
     def periods(self) -> dict[str, float]:
         """Period of every coordinate that is periodic by construction."""
         out = {}

@@ -18,7 +18,6 @@ from pinnlab.aggregation.sum import Sum
 from pinnlab.calculus.estimators import Estimator, Exact, estimator_of
 from pinnlab.errors import CheckpointError, DeclarationError, nearest
 from pinnlab.io._json import to_json
-from pinnlab.objective.execution import Execution
 from pinnlab.optim.base import Phase
 from pinnlab.optim.first_order import Adam
 from pinnlab.optim.lbfgs import LBFGS
@@ -49,7 +48,6 @@ def solve(
     seed: int = 0,
     dtype: str | torch.dtype | None = None,
     device: str | torch.device = "auto",
-    execution: Execution = "eager",
     budget: float | None = None,
     out: str | Path | None = None,
     checkpoint_every: int = 1000,
@@ -77,9 +75,6 @@ def solve(
         seed: Determines weights, points and batches.
         dtype: ``"float32"`` or ``"float64"``; by default float64 where a phase needs it.
         device: ``"cpu"``, ``"cuda"``, or ``"auto"`` for a GPU if there is one.
-        execution: ``"eager"``, operation by operation; ``"compiled"``, loss and gradient as one
-            function made by ``torch.compile``; ``"graph"``, whole steps of Adam recorded and
-            replayed on a GPU; or ``"compiled_graph"``. Results agree to rounding.
         budget: Most seconds of training.
         out: Run folder for log, checkpoints, pictures, solution and report.
         checkpoint_every: Steps between checkpoints.
@@ -109,7 +104,7 @@ def solve(
     surrogate = surrogate if surrogate is not None else MLP()
     linear = isinstance(surrogate, Specification) and surrogate.linear
     if phases is None:
-        phases = [LeastSquares()] if linear else default_phases(estimator)
+        phases = [LeastSquares()] if linear else default_phases(estimator, random=problem.random)
     phases = [phases] if isinstance(phases, Phase) else list(phases)
     budgeted = points if isinstance(points, PointBudget) else PointBudget(**(points or {}))
     precision = _dtype(dtype, phases)
@@ -129,8 +124,6 @@ def solve(
         dtype=precision,
         device=where,
     )
-    check_aggregated(execution, gradients)
-    assembly.objective.execute(execution)
     settings = {
         "surrogate": repr(surrogate)
         if isinstance(surrogate, Specification)
@@ -149,7 +142,6 @@ def solve(
         "seed": seed,
         "dtype": str(precision).removeprefix("torch."),
         "device": str(where),
-        "execution": execution,
         "budget": budget,
     }
     defaults = [name for name in settings if name in DEFAULTS and name not in given]
@@ -174,8 +166,6 @@ def solve(
     if resume:
         trainer.restore()
     trainer.run()
-    if assembly.objective.fallbacks:
-        settings["execution"] = "; ".join([execution, *assembly.objective.fallbacks])
     solution = trainer.solution()
     solution.settings = settings | {"defaults": defaults, "resolved": resolved_text or ""}
     solution.metrics = _metrics(trainer, solution)
@@ -272,27 +262,16 @@ def _check_all(name: str, given: Any, kind: type, expected: str) -> None:
             )
 
 
-def check_aggregated(execution: str, gradients: Aggregator | None) -> None:
-    """Refuse to compile or record what needs the gradient of every term.
-
-    Raises:
-        DeclarationError: With what to do instead.
-    """
-    if execution != "eager" and not isinstance(gradients, Sum | None):
-        raise DeclarationError(
-            f"execution='{execution}' knows the gradient of the whole loss only",
-            expected="gradients=Sum()",
-            got=repr(gradients),
-            do="leave `execution` or `gradients` out",
-        )
-
-
-def default_phases(estimator: Estimator | None = None) -> list[Phase]:
+def default_phases(estimator: Estimator | None = None, *, random: bool = False) -> list[Phase]:
     """Adam with a decaying rate to find the basin, L-BFGS to go down in it.
 
     With estimated derivatives Adam alone, on new points in every step.
+
+    Args:
+        estimator: How derivatives over vector coordinates are obtained.
+        random: Whether a condition draws random directions by itself.
     """
-    if not isinstance(estimator, Exact | None):
+    if random or not isinstance(estimator, Exact | None):
         return [Adam(10_000, lr=1e-3, schedule=Linear(), resample=1)]
     return [
         Adam(4000, lr=2e-3, schedule=Exponential(rate=0.5, every=1000), resample=1000),

@@ -3,11 +3,20 @@
 import numpy as np
 import pytest
 import torch
-from cases import assembly
+from cases import assembly, soliton_gradient
 from conditions.closed import DOMAINS, Known
 
 import pinnlab as pl
+from pinnlab.calculus.directions import Across, Ray
+from pinnlab.calculus.distributions import second_moment_weight
+from pinnlab.calculus.jet import coordinate_jets
+from pinnlab.calculus.sources import tensor_source
+from pinnlab.config import to_config
 from pinnlab.errors import DeclarationError
+from pinnlab.training.solve import default_phases
+from pinnlab.typing import Coordinates
+
+DISTRIBUTIONS = ("rademacher", "gaussian", "sphere", "skewed", "sparse")
 
 STRIP = DOMAINS["strip"]
 BOX_TIME = pl.Box(x=(0, 1), y=(0, 1)) * pl.Time("t", 0, 1)
@@ -159,6 +168,118 @@ def test_a_curved_domain_and_three_coordinates():
     torch.testing.assert_close(objective.residuals()["gradient"], expected, rtol=1e-10, atol=1e-10)
 
 
+# --- along random directions ----------------------------------------------------------------
+def directions_of(objective):
+    """The directions of the present draw, ``(k, d)``."""
+    (part,) = objective._batch(False).drawn.families.values()
+    return part.dense(objective.state.ansatz.coordinates.dim)
+
+
+@pytest.mark.parametrize("samples", [1, 2])
+@pytest.mark.parametrize("directions", DISTRIBUTIONS)
+def test_a_sample_is_the_gradient_times_its_directions(directions, samples):
+    options = {"samples": samples, "directions": directions}
+    sampled = assembly(soliton_gradient(**options)).objective
+    whole = assembly(soliton_gradient()).objective.residuals()
+    found = sampled.residuals()
+    torch.testing.assert_close(found["kdv"], whole["kdv"], rtol=1e-12, atol=1e-12)
+    weight = second_moment_weight(directions, samples, 3)
+    expected = weight**0.5 * whole["gradient"] @ directions_of(sampled).T
+    torch.testing.assert_close(found["gradient"], expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_sample_by_nested_differentiation(name):
+    problem = problem_of(name, samples=1)
+    objective = assembly(problem).objective
+    points = objective.points[problem.terms[1].placements[0]]
+    gradient = gradient_by_hand(name, objective, points, (0, 1)).view(len(points), -1, 2)
+    expected = gradient @ directions_of(objective)[0]
+    found = objective.residuals()["gradient"]
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "directions, samples", [*((name, 1) for name in DISTRIBUTIONS), ("sparse", 2)], ids=str
+)
+def test_the_mean_over_draws_is_the_whole_gradient(directions, samples):
+    problem = {"equation": lambda u, x, t: u.t * u.x - u.yy + pl.sin(x * t)}
+    pair = [
+        pl.Problem(BOX_TIME, "u", problem, {"gradient": pl.GradientEnhanced("equation", **options)})
+        for options in ({}, {"samples": samples, "directions": directions})
+    ]
+    whole, objective = (assembly(problem).objective for problem in pair)
+    exact = whole.terms()[1].item()
+    draws = []
+    with torch.no_grad():
+        for _ in range(400):
+            objective.redraw()
+            draws.append(objective.terms()[1].item())
+    error = np.mean(draws) - exact
+    # Four standard errors: passes by chance but once in 16 000.
+    assert abs(error) <= 4 * np.std(draws) / len(draws) ** 0.5
+    assert np.std(draws) > 0.01 * exact  # it is random at all
+
+
+@pytest.mark.parametrize("by", [["y", "t"], ["t", "y"]], ids=str)
+def test_directions_lie_in_the_coordinates_that_are_named(by):
+    objective = assembly(soliton_gradient(samples=1, by=by)).objective
+    ((direction),) = directions_of(objective)
+    assert direction[0] == 0
+    assert direction[1:].abs().tolist() == [1, 1]
+
+
+def test_every_evaluation_of_one_draw_sees_the_same_directions():
+    objective = assembly(soliton_gradient(samples=1)).objective
+    first = objective.residuals()["gradient"]
+    assert torch.equal(first, objective.residuals()["gradient"])
+    torch.testing.assert_close(
+        first, objective.residuals(transparent=True)["gradient"], rtol=1e-10, atol=1e-10
+    )
+    objective.redraw()
+    assert not torch.allclose(first, objective.residuals()["gradient"])
+
+
+def kadomtsev_petviashvili(**options):
+    conditions = {"gradient": pl.GradientEnhanced("kp", **options)} if options else {}
+    equation = {"kp": "u.tx + 6*u.x**2 + 6*u*u.xx + u.xxxx + 3*u.yy"}
+    return pl.Problem(BOX_TIME, "u", equation, conditions)
+
+
+@pytest.mark.parametrize(
+    "options, slots",
+    [({}, 9), ({"samples": 1}, 18), ({"samples": 2}, 27), ({"by": ["x", "y", "t"]}, 24)],
+    ids=str,
+)
+def test_a_direction_costs_as_much_as_the_residual(options, slots):
+    layout = assembly(kadomtsev_petviashvili(**options)).objective._batch(False).layout
+    assert len(layout.slots) == slots
+
+
+def test_gradients_of_two_equations_share_their_directions():
+    problem = pl.Problem(
+        STRIP,
+        "u v",
+        {"a": "u.t - v.xx", "b": "v.t - u*v.x"},
+        {"of a": pl.GradientEnhanced("a", samples=1), "of b": pl.GradientEnhanced("b", samples=1)},
+    )
+    assert len(assembly(problem).objective._batch(False).drawn.families) == 1
+
+
+def test_by_default_adam_trains_on_samples():
+    assert problem_of("kdv", samples=1).random
+    assert not problem_of("kdv").random
+    assert [type(p).__name__ for p in default_phases(None, random=True)] == ["Adam"]
+    resolved = to_config(problem_of("kdv", samples=1))
+    assert [phase["kind"] for phase in resolved["phases"]] == ["Adam"]
+
+
+def test_check_tells_the_directions():
+    text = str(problem_of("kdv", samples=1).check())
+    assert "u.xxx along v1; 10 numbers per neuron and point" in text
+    assert "0 errors" in text
+
+
 def test_check_tells_what_is_read():
     text = str(problem_of("kdv").check(quick=True))
     assert "reads u: 1, x, t, xx, xt, tt, xxxx, xxxt" in text
@@ -195,14 +316,37 @@ def test_misuse_in_a_problem(name):
         ((3,), "does not say of which equation"),
         (("e", []), "by which coordinates"),
         (("e", ["x", "x"]), "by which coordinates"),
-        (("e", None, -1.0), "weight of GradientEnhanced"),
-        (("e", None, 1.0, 0), "points=0"),
+        (("e", None, 0), "samples=0"),
+        (("e", None, True), "samples=True"),
+        (("e", None, 1, "rademachr"), "no directions 'rademachr'"),
+        (("e", None, None, "sparse", -1.0), "weight of GradientEnhanced"),
+        (("e", None, None, "sparse", 1.0, 0), "points=0"),
     ],
     ids=str,
 )
 def test_misuse_by_itself(arguments, words):
     with pytest.raises(DeclarationError, match=words):
         pl.GradientEnhanced(*arguments)
+
+
+def test_as_many_directions_as_coordinates_are_refused():
+    with pytest.raises(DeclarationError, match=r"samples 2 directions over x, t.*\n.*fewer than 2"):
+        problem_of("kdv", samples=2)
+    with pytest.raises(DeclarationError, match="the whole gradient costs no more"):
+        problem_of("kdv", by="x", samples=1)
+
+
+def test_phases_that_compare_losses_are_refused():
+    with pytest.raises(DeclarationError, match="LBFGS compares losses") as caught:
+        pl.solve(problem_of("kdv", samples=1), phases=[pl.Adam(1), pl.LBFGS(1)], progress=False)
+    assert "GradientEnhanced" in str(caught.value)
+
+
+def test_points_alone_have_no_directions():
+    coordinates = Coordinates(("x", "t"), (1, 1), time="t")
+    source = tensor_source(coordinates, torch.zeros(3, 2))
+    with pytest.raises(DeclarationError, match="Points alone have no random directions"):
+        _ = coordinate_jets(source)["x"].toward(Ray(Across("x, t", 1, (0, 1), "sparse"), 0)).value
 
 
 def test_contractions_over_vector_coordinates_are_refused():

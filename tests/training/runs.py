@@ -5,7 +5,7 @@ import os
 import signal
 from pathlib import Path
 
-from cases import PROBLEMS, assembly
+from cases import PROBLEMS, RANDOM, assembly
 
 import pinnlab as pl
 from pinnlab.io.run_log import read_log
@@ -63,7 +63,7 @@ def trainer(
     phases, folder=None, *, problem="inverse", callbacks=(), aggregator=None, seed=0, **options
 ):
     """A trainer of a small problem with its first state drawn from ``seed``."""
-    built = assembly(PROBLEMS[problem](), pl.MLP(width=6, depth=2), BUDGET, seed=seed)
+    built = assembly((PROBLEMS | RANDOM)[problem](), pl.MLP(width=6, depth=2), BUDGET, seed=seed)
     defaults = {"checkpoint_every": 4, "progress": False, "log_every": 1}
     if folder is not None:
         Path(folder).mkdir(parents=True, exist_ok=True)

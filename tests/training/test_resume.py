@@ -28,6 +28,7 @@ RUNS = {
     "lbfgs resample": {"phases": [pl.Adam(3, lr=1e-2), pl.LBFGS(27, resample=6)]},
     "adam again": {"phases": [pl.LBFGS(10), pl.Adam(20, lr=1e-3, batch=8)]},
     "two fields": {"phases": [pl.Adam(30, lr=1e-2, batch=5, resample=8)], "problem": "cavity"},
+    "random directions": {"phases": [ADAM], "problem": "sampled_gradient"},
     "periodic": {"phases": [pl.Adam(30, lr=1e-2, batch=3)], "problem": "wave_periodic"},
 }
 

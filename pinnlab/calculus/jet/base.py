@@ -14,6 +14,9 @@ from pinnlab.calculus.jet.refusals import (
 from pinnlab.calculus.sources import Reader
 from pinnlab.errors import DeclarationError, nearest
 
+if TYPE_CHECKING:
+    from pinnlab.calculus.directions import Ray
+
 
 class Jet:
     """A scalar quantity on a batch of points that knows its derivatives.
@@ -111,6 +114,10 @@ class Jet:
         """The derivative by one column of the coordinates."""
         return Derivation("_along", column)(self)
 
+    def toward(self, ray: "Ray") -> "Jet":
+        """The derivative along a random direction."""
+        return Derivation("_toward", ray)(self)
+
     def _unknown(self, suffix: str, source: Reader) -> DeclarationError:
         coordinates = source.coordinates
         scalars = [n for n, s in zip(coordinates.names, coordinates.sizes, strict=True) if s == 1]
@@ -133,7 +140,7 @@ class Jet:
         text = str(self)
         return text if len(text) <= 30 else "(...)"
 
-    # Each leaf says how it answers the three derivations; operations use the chain rule instead.
+    # Each leaf says how it answers the derivations; operations use the chain rule instead.
 
     def _derive(self, derivation: "Derivation") -> "Jet":
         return getattr(self, derivation.kind)(derivation.where)
@@ -144,6 +151,9 @@ class Jet:
 
     def _along(self, column: int) -> "Jet":
         raise NotImplementedError
+
+    def _toward(self, ray: "Ray") -> "Jet":
+        return self._along(0)  # what is constant, or refuses, does so in all directions
 
     def _gradient(self, name: str) -> "Jet":
         raise NotImplementedError
