@@ -4,12 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 
 def content(tensor: Tensor) -> tuple:
     """What equal tensors share, so that an equation may make them anew whenever it is evaluated."""
-    array = tensor.detach().cpu().numpy()
+    # Inside a transform such as vjp every operation would wrap it, and its numbers be out of reach.
+    with torch._C._DisableFuncTorch():
+        array = tensor.detach().cpu().numpy()
     return array.dtype.str, array.shape, array.tobytes()
 
 

@@ -400,8 +400,6 @@ def power_sum(u: Any, order: int) -> Jet:
             got=repr(order),
             do="write for example power_sum(u, 3)",
         )
-    if order == 2:
-        return laplacian_over(as_jet(u), _vector_coordinate(u, "power_sum"))
     return power_sum_over(as_jet(u), _vector_coordinate(u, "power_sum"), order)
 
 

@@ -21,7 +21,7 @@ from pinnlab.calculus.jet.base import Jet
 from pinnlab.calculus.jet.constants import ZERO, Constant, as_jet
 from pinnlab.calculus.jet.derivations import gradient_over, laplacian_over
 from pinnlab.calculus.jet.known import known
-from pinnlab.calculus.jet.leaves import Contraction, Field
+from pinnlab.calculus.jet.leaves import Contraction, Coordinate, Field, fill
 from pinnlab.calculus.jet.operations import plus, source_of, times
 from pinnlab.calculus.jet.rows import column_sum
 from pinnlab.calculus.sources import Reader
@@ -30,6 +30,11 @@ from pinnlab.errors import DeclarationError
 
 def power_sum_over(jet: Jet, name: str, power: int) -> Jet:
     r""":math:`\sum_i \partial_i^m` of a jet over a vector coordinate."""
+    if power == 1:  # one direction, (1, …, 1)
+        ones = fill(1.0, Coordinate(source_of(jet), name))
+        return column_sum(times(ones, gradient_over(jet, name)))
+    if power == 2:
+        return laplacian_over(jet, name)
     if isinstance(jet, Field) and not jet.index:
         return Contraction(jet._reader, jet.field, PowerSum(name, power))  # type: ignore[arg-type]
     if jet._number is not None:
