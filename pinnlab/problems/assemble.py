@@ -74,6 +74,8 @@ class Assembly:
         rng: Source of all points.
         dtype: Precision.
         device: Where everything lives.
+        placements: Where its points lie.
+        derivatives: How derivatives over vector coordinates are obtained.
     """
 
     problem: Problem
@@ -83,6 +85,7 @@ class Assembly:
     dtype: torch.dtype
     device: torch.device
     placements: tuple[Placement, ...] = field(default=())
+    derivatives: Estimator | None = None
 
     def draw(self, replacing: Mapping[Placement, Points] | None = None) -> dict[Placement, Points]:
         """New points for every placement; given points stay.
@@ -330,7 +333,7 @@ def assemble(
     objective = Objective(
         problem.terms, state, ordered, points, weights, directions=directions, seed=seed
     )
-    return Assembly(problem, objective, budget, rng, dtype, device, placements)
+    return Assembly(problem, objective, budget, rng, dtype, device, placements, derivatives)
 
 
 def _module(

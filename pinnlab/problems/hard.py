@@ -171,9 +171,12 @@ def on_columns(
     It is evaluated and differentiated as in an equation, so that whatever may be prescribed softly
     may be prescribed by construction as well. With an ``instant``, time stands still there.
     """
+    if formula.constant:
+        return formula({})  # joining the columns would copy points that nobody reads
     parts = [columns[name] for name in coordinates.names]
     values: list[Any] = [part.value if isinstance(part, TaylorTensor) else part for part in parts]
-    x = torch.cat([v if v.ndim == 2 else v[:, None] for v in values], -1)
+    rows = [v if v.ndim == 2 else v[:, None] for v in values]
+    x = rows[0] if len(rows) == 1 else torch.cat(rows, -1)
     still = None
     if instant is not None:
         still = coordinates.slice(coordinates.time or "").start

@@ -100,6 +100,7 @@ details > summary { cursor: pointer; font-weight: 620; }
 .settings { margin-top: 0.7rem; }
 .settings table { width: 100%; min-width: 0; font-size: 0.88rem; }
 .settings td { padding-right: 0.6rem; overflow-wrap: anywhere; }
+.settings td:first-child { overflow-wrap: normal; white-space: nowrap; }
 .settings td:last-child { text-align: right; padding-right: 0; white-space: nowrap; }
 .default { color: var(--muted); }
 ul { margin: 0.4rem 0; padding-left: 1.2rem; }

@@ -52,7 +52,11 @@ def run_data(trainer: Trainer, solution: Solution, figures: dict[str, Any]) -> R
         problem=problem_text(problem),
         findings=[
             Finding(f.level, f.what, f.where, f.do)
-            for f in problem.check(points=trainer.assembly.budget, quick=True).findings
+            for f in problem.check(
+                points=trainer.assembly.budget,
+                derivatives=trainer.assembly.derivatives,
+                quick=True,
+            ).findings
         ],
         settings=chosen,
         defaults=settings["defaults"],
