@@ -52,7 +52,7 @@ def read_run_folder(folder: str | Path) -> RunData:
         baseline={
             f: {"relative_l2": e["best_constant"]}
             for f, e in errors.items()
-            if "best_constant" in e
+            if e.get("best_constant")  # zero of a single value, which is nothing to compare with
         },
         unknowns=_unknowns(metrics, last),
         seconds=metrics.get("seconds", last.get("time")),

@@ -32,6 +32,7 @@ from pinnlab.calculus import Jet, abs, dot, grad, laplacian, log
 from pinnlab.conditions.dirichlet import Dirichlet
 from pinnlab.geometry import RealSpace, Time
 from pinnlab.io.exact_reference import ExactReference
+from pinnlab.problems.high_dimension.numbers import check_positive
 from pinnlab.problems.high_dimension.rows import rows
 from pinnlab.problems.problem import Problem
 from pinnlab.problems.recipe import ready_made
@@ -55,6 +56,7 @@ def hjb_lqg(dim: int, mu: float = 1.0, end: float = 1.0) -> Problem:
 
     Raises:
         GeometryError: If ``dim`` is below 2 or ``end`` is not positive.
+        DeclarationError: If ``mu`` is not positive.
 
     References:
         Han, Jentzen and E (2018), PNAS 115, 8505-8510, eq. 12; Hu, Shukla, Karniadakis and
@@ -64,6 +66,7 @@ def hjb_lqg(dim: int, mu: float = 1.0, end: float = 1.0) -> Problem:
         >>> print(hjb_lqg(100).equations["hjb_lqg"].describe())
         u.t + laplacian(u) - mu*dot(grad(u), grad(u)) = 0
     """
+    check_positive(mu=mu)
     return Problem(
         domain=RealSpace("x", dim) * Time("t", 0, end),
         fields=["u"],
@@ -91,6 +94,7 @@ def hjb_lin(dim: int, c: float = 1.75, end: float = 1.0) -> Problem:
 
     Raises:
         GeometryError: If ``dim`` is below 2 or ``end`` is not positive.
+        DeclarationError: If ``c`` is not positive.
 
     References:
         He, Li, Shi, Wang and Zhang (2023), Learning physics-informed neural networks without
@@ -100,6 +104,7 @@ def hjb_lin(dim: int, c: float = 1.75, end: float = 1.0) -> Problem:
         >>> hjb_lin(100).parameters["c"]
         1.75
     """
+    check_positive(c=c)
     return Problem(
         domain=RealSpace("x", dim) * Time("t", 0, end),
         fields=["u"],

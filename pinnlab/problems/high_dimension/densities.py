@@ -9,6 +9,7 @@ from pinnlab.calculus import dot, exp, log, pi
 from pinnlab.conditions.initial import Initial
 from pinnlab.geometry import RealSpace, Time
 from pinnlab.io.exact_reference import ExactReference
+from pinnlab.problems.high_dimension.numbers import check_positive
 from pinnlab.problems.high_dimension.rows import rows
 from pinnlab.problems.problem import Problem
 from pinnlab.problems.recipe import ready_made
@@ -38,7 +39,8 @@ def ornstein_uhlenbeck(
         end: Last instant.
 
     Raises:
-        GeometryError: If ``dim`` is below 2, or ``variance`` or ``end`` is not positive.
+        GeometryError: If ``dim`` is below 2 or ``end`` is not positive.
+        DeclarationError: If ``theta``, ``D`` or ``variance`` is not positive.
 
     References:
         Risken (1996), The Fokker-Planck Equation, section 5.3. In logarithms as Hu, Zhang,
@@ -48,6 +50,7 @@ def ornstein_uhlenbeck(
         >>> ornstein_uhlenbeck(1000).fields
         ('q',)
     """
+    check_positive(theta=theta, D=D, variance=variance)
     return Problem(
         domain=RealSpace("x", dim, scale=variance**0.5) * Time("t", 0, end),
         fields=["q"],

@@ -9,6 +9,7 @@ from pinnlab.calculus import dot
 from pinnlab.conditions.dirichlet import Dirichlet
 from pinnlab.geometry import RealSpace, Time
 from pinnlab.io.exact_reference import ExactReference
+from pinnlab.problems.high_dimension.numbers import check_positive
 from pinnlab.problems.high_dimension.rows import rows
 from pinnlab.problems.problem import Problem
 from pinnlab.problems.recipe import ready_made
@@ -33,6 +34,7 @@ def black_scholes_barenblatt(
 
     Raises:
         GeometryError: If ``dim`` is below 2 or ``end`` is not positive.
+        DeclarationError: If ``sigma`` is not positive.
 
     References:
         Raissi (2018), Forward-backward stochastic neural networks, arXiv 1804.07010, section 4.1.
@@ -41,6 +43,7 @@ def black_scholes_barenblatt(
         >>> black_scholes_barenblatt(100).fields
         ('u',)
     """
+    check_positive(sigma=sigma)
     return Problem(
         domain=RealSpace("x", dim) * Time("t", 0, end),
         fields=["u"],

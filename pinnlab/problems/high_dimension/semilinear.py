@@ -27,7 +27,6 @@ from torch import Tensor
 from pinnlab import equations
 from pinnlab.calculus import dot
 from pinnlab.conditions.initial import Initial
-from pinnlab.errors import DeclarationError
 from pinnlab.geometry import RealSpace, Time
 from pinnlab.io.exact_reference import ExactReference
 from pinnlab.problems.high_dimension.rows import rows
@@ -54,7 +53,7 @@ def semilinear_heat(dim: int) -> Problem:
         dim: Number of coordinates; u(0, T) is known for 10, 100, 1000 and 10 000.
 
     Raises:
-        DeclarationError: If ``dim`` is below 2.
+        GeometryError: If ``dim`` is no integer of at least 2.
 
     References:
         Becker et al. (2020), Commun. Comput. Phys. 28, 2109-2138.
@@ -78,7 +77,7 @@ def allen_cahn_in_time(dim: int) -> Problem:
         dim: Number of coordinates; u(0, T) is known for 10, 100, 1000 and 10 000.
 
     Raises:
-        DeclarationError: If ``dim`` is below 2.
+        GeometryError: If ``dim`` is no integer of at least 2.
 
     References:
         Becker et al. (2020), Commun. Comput. Phys. 28, 2109-2138.
@@ -105,7 +104,7 @@ def sine_gordon_in_time(dim: int) -> Problem:
         dim: Number of coordinates; u(0, T) is known for 10, 100, 1000 and 10 000.
 
     Raises:
-        DeclarationError: If ``dim`` is below 2.
+        GeometryError: If ``dim`` is no integer of at least 2.
 
     References:
         Becker et al. (2020), Commun. Comput. Phys. 28, 2109-2138.
@@ -114,7 +113,7 @@ def sine_gordon_in_time(dim: int) -> Problem:
         >>> sine_gordon_in_time(100).reference.exact
         {'u': 5.28368}
     """
-    parameters = {"D": 1.0, "d": float(dim), "R": "d*sin(u/d)"}
+    parameters = {"D": 1.0, "d": dim, "R": "d*sin(u/d)"}
     value = SINE_GORDON[dim] * dim if dim in SINE_GORDON else None
     return _in_time("sine_gordon", dim, equations.reaction_diffusion, parameters, high_hump, value)
 
@@ -127,20 +126,14 @@ def _in_time(
     start: Callable,
     value: float | None,
 ) -> Problem:
-    if dim < 2:
-        raise DeclarationError(
-            "A problem of many dimensions has too few coordinates",
-            expected="dim of at least 2",
-            got=dim,
-            do="raise dim",
-        )
+    space = RealSpace("x", dim, scale=(2 * END) ** 0.5, growth=-2.0)
     reference = None
     if value is not None:
         reference = ExactReference(
             {"u": value}, at={"x": 0.0, "t": END}, source="multilevel Picard approximation"
         )
     return Problem(
-        domain=RealSpace("x", dim, scale=(2 * END) ** 0.5, growth=-2.0) * Time("t", 0, END),
+        domain=space * Time("t", 0, END),
         fields=["u"],
         equations={name: equation},
         conditions={"start": Initial(u=start, weight=WEIGHT)},

@@ -93,7 +93,8 @@ def poisson(dim: int, solution: Interactions = "two_body", seed: int = 0) -> Pro
         seed: Of its coefficients.
 
     Raises:
-        DeclarationError: If there are fewer coordinates than interact.
+        GeometryError: If ``dim`` is no integer of at least 2.
+        DeclarationError: If the solution is unknown, or has too few coordinates.
 
     Example:
         >>> poisson(dim=1000).coordinates.dim
@@ -112,7 +113,8 @@ def allen_cahn(dim: int, solution: Interactions = "two_body", seed: int = 0) -> 
         seed: Of its coefficients.
 
     Raises:
-        DeclarationError: If there are fewer coordinates than interact.
+        GeometryError: If ``dim`` is no integer of at least 2.
+        DeclarationError: If the solution is unknown, or has too few coordinates.
 
     Example:
         >>> print(allen_cahn(dim=1000).equations["allen_cahn"].describe())
@@ -131,7 +133,8 @@ def sine_gordon(dim: int, solution: Interactions = "two_body", seed: int = 0) ->
         seed: Of its coefficients.
 
     Raises:
-        DeclarationError: If there are fewer coordinates than interact.
+        GeometryError: If ``dim`` is no integer of at least 2.
+        DeclarationError: If the solution is unknown, or has too few coordinates.
 
     Example:
         >>> print(sine_gordon(dim=10).equations["sine_gordon"].describe())
@@ -148,9 +151,10 @@ def _on_ball(
     solution: Interactions,
     seed: int,
 ) -> Problem:
+    domain = HyperBall("x", dim=dim)
     exact = BallSolution(_interaction(solution, dim, seed))
     return Problem(
-        domain=HyperBall("x", dim=dim),
+        domain=domain,
         fields=["u"],
         equations={name: Equation(equation, sampler="radial")},
         conditions={"surface": Dirichlet(u=0, hard=True)},
@@ -161,7 +165,7 @@ def _on_ball(
 
 
 def _interaction(solution: str, dim: int, seed: int) -> Interaction:
-    kinds = {"two_body": (TwoBody, 2), "three_body": (ThreeBody, 3)}
+    kinds = {"two_body": TwoBody, "three_body": ThreeBody}
     if solution not in kinds:
         raise DeclarationError(
             "The exact solution is unknown",
@@ -169,15 +173,14 @@ def _interaction(solution: str, dim: int, seed: int) -> Interaction:
             got=repr(solution),
             do="choose one of them",
         )
-    kind, least = kinds[solution]
-    if dim < least:
+    if solution == "three_body" and dim < 3:
         raise DeclarationError(
-            f"A {solution} solution has too few coordinates",
-            expected=f"dim of at least {least}",
+            "A three-body solution has too few coordinates",
+            expected="dim of at least 3",
             got=dim,
             do="raise dim",
         )
-    return kind(dim, seed)
+    return kinds[solution](dim, seed)
 
 
 def _minus_laplacian(u: Tensor, laplacian: Tensor) -> Tensor:

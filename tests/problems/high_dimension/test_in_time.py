@@ -152,3 +152,20 @@ def test_the_drift_needs_no_whole_gradient(theta):
 def test_many_dimensions_are_declared_at_once(name):
     problem = SOLUTIONS[name][0](200_000)
     assert problem.coordinates.dim == 200_001
+
+
+@pytest.mark.parametrize(
+    "make, number",
+    [
+        (pl.high_dimension.black_scholes_barenblatt, "sigma"),
+        (pl.high_dimension.hjb_lqg, "mu"),
+        (pl.high_dimension.hjb_lin, "c"),
+        (pl.high_dimension.ornstein_uhlenbeck, "theta"),
+        (pl.high_dimension.ornstein_uhlenbeck, "D"),
+        (pl.high_dimension.ornstein_uhlenbeck, "variance"),
+    ],
+)
+@pytest.mark.parametrize("value", [0, -1.0, math.inf, True, "1"])
+def test_refuses_numbers_that_are_not_positive(make, number, value):
+    with pytest.raises(pl.DeclarationError, match=f"'{number}' cannot be used"):
+        make(5, **{number: value})

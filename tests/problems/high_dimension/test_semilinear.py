@@ -115,5 +115,5 @@ def test_points_follow_paths_that_end_at_the_position():
 
 
 def test_refuses_one_dimension():
-    with pytest.raises(pl.PinnlabError, match="too few coordinates"):
+    with pytest.raises(pl.PinnlabError, match="several components"):
         pl.high_dimension.semilinear_heat(1)

@@ -123,6 +123,9 @@ def test_refuses_unknown_solutions_and_few_coordinates(kind):
         kind(10, "four_body")
     with pytest.raises(DeclarationError, match="too few coordinates"):
         kind(2, "three_body")
+    for dim in (1, 2.5, "ten"):
+        with pytest.raises(pl.GeometryError, match="several components"):
+            kind(dim)
 
 
 def test_tiles_cover_everything_once():
