@@ -262,6 +262,8 @@ class TaylorTensor:
     def __mul__(self, other: Any) -> "TaylorTensor":
         other = self._operand(other)
         if isinstance(other, TaylorTensor):
+            if other is self and self.directions is not None:
+                return self**2  # a function of each coordinate, whose sum has a closed form
             return _multiply(self, other)
         return self._scaled(self._constant(other))
 

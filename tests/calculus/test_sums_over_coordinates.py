@@ -18,6 +18,7 @@ FUNCTIONS = {
     "x": lambda x: torch.sum(x, -1),
     "sin": lambda x: torch.sin(x).sum(-1),
     "square": lambda x: torch.sum(x**2, -1),
+    "product with itself": lambda x: torch.sum(x * x, -1) + torch.sum((x - 1) * (x - 1), -1),
     "affine in exp": lambda x: torch.sum(torch.exp(2 * x + 1), dim=-1),
     "scaled and shifted by columns": lambda x: torch.sum(
         torch.tanh(x * torch.arange(1.0, D + 1, dtype=F64) - torch.ones(D, dtype=F64)), -1
@@ -139,7 +140,8 @@ def test_many_columns_are_summed_in_blocks(generator, monkeypatch):
         torch.testing.assert_close(found, expected, rtol=1e-13, atol=1e-13)
 
 
-def test_no_array_of_directions_times_coordinates(generator):
+@pytest.mark.parametrize("square", [lambda x: x**2, lambda x: x * x])
+def test_no_array_of_directions_times_coordinates(square, generator):
     """16 unit vectors among 100 000 columns: the largest array made is that of the points."""
     d, k = 100_000, 16
     x = torch.rand(2, d, generator=generator, dtype=F64)
@@ -157,7 +159,7 @@ def test_no_array_of_directions_times_coordinates(generator):
             return out
 
     with Watch():
-        norm = torch.sum(seed(x, layout, Slopes([part], d)) ** 2, -1)
+        norm = torch.sum(square(seed(x, layout, Slopes([part], d))), -1)
     assert largest <= x.numel()
     torch.testing.assert_close(norm.slot(layout.slots[-1]), torch.full((2,), 2.0 * k, dtype=F64))
     for number, column in zip(numbers, part.columns.tolist(), strict=True):
