@@ -34,6 +34,10 @@ from pinnlab.equations.hamilton_jacobi_bellman import hjb_lqg as hjb_lqg
 from pinnlab.equations.heat import conduction as conduction
 from pinnlab.equations.heat import heat as heat
 from pinnlab.equations.helmholtz import helmholtz as helmholtz
+from pinnlab.equations.kadomtsev_petviashvili import (
+    kadomtsev_petviashvili as kadomtsev_petviashvili,
+)
+from pinnlab.equations.kdv import generalised_kdv as generalised_kdv
 from pinnlab.equations.kdv import kdv as kdv
 from pinnlab.equations.klein_gordon import klein_gordon as klein_gordon
 from pinnlab.equations.kuramoto_sivashinsky import kuramoto_sivashinsky as kuramoto_sivashinsky

@@ -24,7 +24,8 @@ from pinnlab.equations.gray_scott import gray_scott
 from pinnlab.equations.hamilton_jacobi_bellman import hjb_lqg
 from pinnlab.equations.heat import conduction, heat
 from pinnlab.equations.helmholtz import helmholtz
-from pinnlab.equations.kdv import kdv
+from pinnlab.equations.kadomtsev_petviashvili import kadomtsev_petviashvili
+from pinnlab.equations.kdv import generalised_kdv, kdv
 from pinnlab.equations.klein_gordon import klein_gordon
 from pinnlab.equations.kuramoto_sivashinsky import kuramoto_sivashinsky
 from pinnlab.equations.lorenz import lorenz
@@ -67,10 +68,12 @@ _EQUATIONS: tuple[Callable, ...] = (
     fisher_kpp,
     fokker_planck,
     fokker_planck_log,
+    generalised_kdv,
     gray_scott,
     heat,
     helmholtz,
     hjb_lqg,
+    kadomtsev_petviashvili,
     kdv,
     kirchhoff_plate,
     klein_gordon,

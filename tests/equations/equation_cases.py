@@ -295,6 +295,17 @@ CASES: dict[str, Case] = {
         ),
         {"b": ["-x + y", "x*y"], "D": "1 + x**2"},
     ),
+    "generalised_kdv": Case(
+        "x t",
+        {"u": "2 + sin(2*x + 1)*exp(-t)"},
+        lambda s: (
+            d(s["u"], s["t"])
+            + s["a"] * s["u"] ** s["power"] * d(s["u"], s["x"])
+            + s["b"] * d(s["u"], s["x"], 3)
+        ),
+        {"power": 1.5, "a": 5.0, "b": 0.7},
+        linear=False,
+    ),
     "gray_scott": Case(
         "x y t",
         {"u": WAVE_2D, "v": OTHER_2D},
@@ -333,6 +344,21 @@ CASES: dict[str, Case] = {
         {"u": "sin(2*x + y) + x*y**2"},
         lambda s: lap(s["u"], s["x"], s["y"]) + s["k"] ** 2 * s["u"] - s["f"],
         {"k": "2 + x", "f": "x*y"},
+    ),
+    "kadomtsev_petviashvili": Case(
+        "x y t",
+        U2,
+        lambda s: (
+            d(
+                d(s["u"], s["t"])
+                + s["a"] * s["u"] * d(s["u"], s["x"])
+                + s["b"] * d(s["u"], s["x"], 3),
+                s["x"],
+            )
+            + s["c"] * d(s["u"], s["y"], 2)
+        ),
+        {"a": 5.0, "b": 0.7, "c": -2.0},
+        linear=False,
     ),
     "kdv": Case(
         "x t",

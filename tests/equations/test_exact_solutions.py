@@ -94,6 +94,14 @@ EXACT = {
         "gray_scott", "x t", {"u": "1 + exp(-(0.04 + 0.2*4)*t)*sin(2*x)", "v": "0*x"},
         {"D_u": 0.2, "D_v": 0.1, "F": 0.04, "k": 0.06}, ("D_u", 0.3),
     ),
+    "generalised_kdv: a modified soliton": (  # p = 2: √c sech(√c (x - ct)) with c = 1.2
+        "generalised_kdv", "x t", {"u": "sqrt(1.2)/cosh(sqrt(1.2)*(x - 1.2*t))"}, {},
+        ("power", 2.1),
+    ),
+    "generalised_kdv: a soliton of the third power": (  # c = 1: (10/a)^(1/3) sech^(2/3)
+        "generalised_kdv", "x t", {"u": "2**(1/3)*cosh(3/2*(x - t))**(-2/3)"},
+        {"power": 3.0, "a": 5.0}, ("a", 4.0),
+    ),
     "heat: a decaying mode": (
         "heat", "x y t", {"u": "exp(-0.3*13*t)*sin(2*x)*sin(3*y)"}, {"alpha": 0.3},
         ("alpha", 0.31),
@@ -105,6 +113,17 @@ EXACT = {
     ),
     "helmholtz: a plane wave": (
         "helmholtz", "x y", {"u": "cos(3*x + 4*y)"}, {"k": 5.0}, ("k", 5.1),
+    ),
+    "kadomtsev_petviashvili: an oblique line soliton": (
+        "kadomtsev_petviashvili", "x y t",
+        {"u": "1.2**2/2*cosh(1.2*(x + 0.7*y - (1.2**2 + 3*0.7**2)*t)/2)**-2"}, {}, ("c", 2.5),
+    ),
+    "kadomtsev_petviashvili: three line solitons that meet": (
+        # 2 ∂_xx log Σ exp(κx + κ²y - 4κ³t) over κ = -1, 0, 1
+        "kadomtsev_petviashvili", "x y t",
+        {"u": "2*(exp(-x + y + 4*t) + exp(x + y - 4*t) + 4*exp(2*y))"
+              "/(exp(-x + y + 4*t) + 1 + exp(x + y - 4*t))**2"},
+        {}, ("c", 2.5),
     ),
     "kdv: a soliton": (
         "kdv", "x t", {"u": "cosh(sqrt(2)/2*(x - 2*t))**-2"}, {}, ("a", 5.0),
