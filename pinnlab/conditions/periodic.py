@@ -8,8 +8,9 @@ import numpy as np
 
 from pinnlab.conditions.base import Constraint, Declared, as_on, check_weight, frozen_set
 from pinnlab.conditions.context import Context
-from pinnlab.conditions.placement import Placement
+from pinnlab.conditions.placement import MovedPoints, Placement
 from pinnlab.errors import DeclarationError
+from pinnlab.sampling.points import Points
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -121,8 +122,7 @@ class Periodic(Constraint):
     def components(self, name: str, contexts: Sequence[Context]) -> Sequence[Any]:
         """See :meth:`Constraint.components`."""
         here, there = contexts
-        # The two sets differ in one column only: the coordinate across the pieces.
-        column = int((there.points.x[0] - here.points.x[0]).abs().argmax())
+        column = _column(here.points, there.points)
         out = []
         for field in self.fields or here.fields:
             a, b = here[field], there[field]
@@ -137,3 +137,10 @@ class Periodic(Constraint):
         what = ", ".join(self.fields) or "all fields"
         how = "by construction" if self.hard else f"derivatives up to order {self.order}"
         return f"{what}, {how}, {self.on[0]} = {self.on[1]}"
+
+
+def _column(here: Points, there: Points) -> int:
+    """The one column in which the two sets differ: the coordinate across the pieces."""
+    if isinstance(there, MovedPoints):
+        return there.column
+    return int((there.x[0] - here.x[0]).abs().argmax())

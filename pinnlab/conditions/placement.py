@@ -49,7 +49,13 @@ class Placement:
         assert self.shift is not None
         x = points.x.clone()
         x[:, self.shift[0]] += self.shift[1]
-        return Points(x, points.coordinates, weights=points.weights, tag=self.describe())
+        return MovedPoints(
+            x,
+            points.coordinates,
+            weights=points.weights,
+            tag=self.describe(),
+            column=self.shift[0],
+        )
 
     def describe(self) -> str:
         """Where that is, in words."""
@@ -149,6 +155,17 @@ class Placement:
         x = torch.cat([p.x for p in found])[:count]
         normals = torch.cat([p.normals for p in found])[:count]  # type: ignore[misc]
         return Points(x, a.coordinates, normals=normals, tag=self.describe())
+
+
+@dataclass(frozen=True, eq=False)
+class MovedPoints(Points):
+    """Points of another set, moved along one column.
+
+    Args:
+        column: Its number; to compare the two sets would make the host wait for a device.
+    """
+
+    column: int = 0
 
 
 def _region(regions: Mapping[str, Geometry], name: str) -> Geometry:

@@ -51,6 +51,8 @@ class CompiledLoss:
         if self._reads is None:
             self._reads = objective.reads()
         inputs = objective.inputs(self._reads, transparent=True, known=True)
+        # Only what turned out to be values of the points is evaluated from now on.
+        self._reads.parameters = {p: set(values) for p, values in inputs.known.items()}
         tensors = inputs.tensors()
         key = tuple((tuple(t.shape), t.dtype, t.device) for t in tensors)
         function = self._functions.get(key)

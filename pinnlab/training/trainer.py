@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -409,6 +410,5 @@ def _unpack(packed: Mapping[str, Any], like: Points) -> Points:
         for k in ("x", "normals", "weights")
     }
     if "targets" in packed:
-        targets = {k: v.to(like.x) for k, v in packed["targets"].items()}
-        return DataPoints(coordinates=like.coordinates, tag=packed["tag"], targets=targets, **parts)
-    return Points(coordinates=like.coordinates, tag=packed["tag"], **parts)
+        parts["targets"] = {k: v.to(like.x) for k, v in packed["targets"].items()}
+    return replace(like, tag=packed["tag"], **parts)
