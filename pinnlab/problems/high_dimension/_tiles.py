@@ -17,8 +17,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-HEIGHT = 128  # points in a tile on a CPU
-CACHED = 1 << 16  # elements of a tile on a CPU: four float32 temporaries of it fill 1 MiB
+HEIGHT = 50  # points in a tile on a CPU
+CACHED = 1 << 17  # elements of a tile on a CPU: a few float32 temporaries of it fill 2 MiB
 LARGE = 1 << 22  # on an accelerator launches cost more than the traffic of 16 MiB
 
 
@@ -32,14 +32,13 @@ class Arena:
 
     def __init__(self, like: Tensor, temporaries: int) -> None:
         self._temporaries = temporaries
-        self._memory = like.new_zeros(0)
+        self._memory = like.new_empty(0)
         self._views: dict[tuple, Any] = {}
 
     def arrays(self, count: int, size: int) -> Tensor:
         """The first temporaries ``(count, size)``; the tile itself is number 0."""
         if self._memory.numel() < self._temporaries * size:
-            # Zeros, because what lies behind the last element is read, if not used.
-            self._memory = self._memory.new_zeros(self._temporaries * size)
+            self._memory = self._memory.new_empty(self._temporaries * size)
             self._views.clear()
         return self._memory[: count * size].view(count, size)
 
