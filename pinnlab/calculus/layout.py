@@ -53,7 +53,7 @@ def order(slot: Slot) -> int:
     return slot.order if isinstance(slot, Collapsed) else len(slot)
 
 
-def _rank(slot: Slot) -> tuple:
+def rank(slot: Slot) -> tuple:
     """By order, sums last, then by number, so that the directions of a family stay together."""
     if isinstance(slot, Collapsed):
         return slot.order, True, slot.terms
@@ -72,7 +72,7 @@ def closure(slots: Iterable[Slot]) -> tuple[Slot, ...]:
         else:
             for size in range(1, len(slot)):
                 found.update(_sub_indices(slot, size))
-    return tuple(sorted(found, key=_rank))
+    return tuple(sorted(found, key=rank))
 
 
 def _sub_indices(index: MultiIndex, size: int) -> set[MultiIndex]:

@@ -7,6 +7,7 @@ that every slot of the layout covers a prefix of the rows. :class:`Window` is th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 from pinnlab.calculus.directions import Across, Directions, Drawn
 from pinnlab.calculus.estimators import Estimator, Exact
 from pinnlab.calculus.functionals import Functional, Reading
-from pinnlab.calculus.layout import Collapsed, Layout, Slot, closure
+from pinnlab.calculus.layout import Collapsed, Layout, Slot, closure, rank
 from pinnlab.calculus.polarisation import cheapest
 from pinnlab.calculus.recording import Plan
 from pinnlab.calculus.taylor import TaylorTensor, seed
@@ -83,6 +84,11 @@ class Demand:
         silent = members - set(shares)
         return cls(frozenset(slots), shares, silent, readings, twins if twinned else {})
 
+    @cached_property
+    def closed(self) -> tuple[Slot, ...]:
+        """All slots that must be propagated."""
+        return closure(self.slots)
+
     @property
     def random(self) -> bool:
         """Whether anything is estimated."""
@@ -115,7 +121,7 @@ class Batches:
         transparent: bool = False,
         layouts: dict[tuple, Layout] | None = None,
     ) -> None:
-        closures = [closure(demand.slots) for demand in demands]
+        closures = [demand.closed for demand in demands]
         self.arrangement = sorted(range(len(points)), key=lambda k: -len(closures[k]))
         self.starts = [0] * len(points)
         start, needed = 0, {}
@@ -125,7 +131,7 @@ class Batches:
             for slot in closures[k]:
                 needed[slot] = start
         # Every demand is downward closed, so a slot covers at least what its derivatives cover.
-        slots = closure(needed)
+        slots = closures[0] if len(closures) == 1 else tuple(sorted(needed, key=rank))
         counts = tuple(needed[slot] for slot in slots)
         made = Layout(slots, counts, transparent)
         self.layout = made if layouts is None else layouts.setdefault(made.key, made)

@@ -21,6 +21,7 @@ import numbers
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -630,14 +631,20 @@ def _sums_along(
     at = None if units is None else x.index_select(1, units.columns).T  # (k, n)
     slopes = None if at is None or function is None else function(at, layout.order)
 
+    @cache
+    def alone(m: int) -> tuple[Tensor, ...]:
+        """The m-th derivative along every unit vector, ``(n,)`` each."""
+        assert units is not None
+        assert at is not None
+        power = (units.scale**m)[:, None]
+        return (power.expand_as(at) if slopes is None else slopes[m] * power).unbind()
+
     def along(index: tuple[int, ...], count: int) -> Tensor:
         rows, m = [row[i] for i in index], len(index)
         if function is None and m > 1:
             return x.new_zeros(count)
         if units is not None and len(set(rows)) == 1:
-            k = rows[0]
-            power = units.scale[k] ** m
-            return power.expand(count) if slopes is None else slopes[m][k, :count] * power
+            return alone(m)[rows[0]][:count]
         return _sum_along(x[:count], function, [each[k] for k in rows])
 
     def whole(slot: Collapsed, count: int) -> Tensor:
