@@ -41,8 +41,8 @@ def generalised_kdv(
         Residual, left minus right side. [U/T]
 
     References:
-        Zabusky (1967), in Nonlinear Partial Differential Equations (ed. Ames), 223-258; Miura (1968),
-        J. Math. Phys. 9, 1202-1204, for p = 2. A soliton of speed c is
+        Zabusky (1967), in Nonlinear Partial Differential Equations (ed. Ames), 223-258; for p = 2
+        Miura (1968), J. Math. Phys. 9, 1202-1204. A soliton of speed c is
         [(p + 1)(p + 2)c/(2a) sech²(p/2 √(c/b) (x - ct))]^(1/p).
     """
     return u.t + a * u**power * u.x + b * u.xxx

@@ -7,13 +7,14 @@ import numpy as np
 import torch
 
 from pinnlab.calculus.formula import Formula
-from pinnlab.calculus.jet import Jet, as_jet
+from pinnlab.calculus.jet import as_jet
 from pinnlab.calculus.substitution import SubstitutedSource
 from pinnlab.conditions.base import Constraint
 from pinnlab.conditions.condition import Condition, as_components
 from pinnlab.conditions.context import Context
 from pinnlab.conditions.dirichlet import Dirichlet
 from pinnlab.conditions.equation import Equation
+from pinnlab.conditions.gradient_enhanced import GradientEnhanced
 from pinnlab.conditions.initial import Initial
 from pinnlab.conditions.neumann import Neumann, Robin
 from pinnlab.errors import DeclarationError
@@ -28,7 +29,7 @@ def manufactured(problem: Problem, points: int = 4096, **exact: Any) -> Problem:
 
     The source term F(u*) is evaluated exactly, by differentiating the expression's graph. Every
     equation, Dirichlet, Neumann, Robin and general condition gets its own; initial conditions get
-    the values of u*. The exact solution becomes the reference.
+    the values of u*; gradients of residuals follow their equations. The exact solution becomes the reference.
 
     Args:
         problem: The declaration; unknown parameters stand at their first guess.
@@ -112,9 +113,7 @@ class _LessExact:
         )
         here = as_components(self.formula(at))
         there = as_components(self.formula(exact))
-        return [
-            a - (b.value if isinstance(b, Jet) else b) for a, b in zip(here, there, strict=True)
-        ]
+        return [a - b for a, b in zip(here, there, strict=True)]
 
 
 def _less_exact(formula: Formula, solution: Mapping[str, Formula], problem: Problem) -> Any:
@@ -150,6 +149,8 @@ def _adapted(
             points=condition.points,
             sampler=condition.sampler,
         )
+    if isinstance(condition, GradientEnhanced):
+        return condition  # of the adapted equation
     if isinstance(condition, Initial):
         return Initial(
             hard=condition.hard,
@@ -160,7 +161,7 @@ def _adapted(
         )
     raise DeclarationError(
         f"Condition '{name}' cannot be adapted to a manufactured solution",
-        expected="Dirichlet, Neumann, Robin, Initial or Condition",
+        expected="Dirichlet, Neumann, Robin, Initial, GradientEnhanced or Condition",
         got=condition.kind,
         do="leave it out of the problem that is manufactured",
     )

@@ -133,6 +133,15 @@ def test_the_gradient_vanishes_at_a_solution():
     np.testing.assert_allclose(found.detach(), 0.0, atol=1e-9)
 
 
+@pytest.mark.parametrize("options", [{}, {"samples": 1}], ids=str)
+def test_it_vanishes_at_manufactured_solutions(options):
+    problem = problem_of("system", **options)
+    made = pl.verify.manufactured(problem, u="sin(x)*t", v="x*exp(-t)")
+    exact = Known(lambda x, t: torch.sin(x) * t, lambda x, t: x * torch.exp(-t))
+    found = assembly(made, exact).objective.residuals()["gradient"]
+    np.testing.assert_allclose(found.detach(), 0.0, atol=1e-12)
+
+
 def test_unknown_parameters_are_found_through_the_gradient():
     problem = pl.Problem(
         STRIP,

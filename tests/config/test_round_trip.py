@@ -51,6 +51,8 @@ problem:
     mass: {kind: Integral, expression: u, value: 1, points: 100}
     loss: {kind: Robin, u: y, alpha: 2*k, on: top}
     flux: {kind: Neumann, u: 1e-3, on: bottom}
+    smooth: {kind: GradientEnhanced, equation: heat, by: [x, t]}
+    sampled: {kind: GradientEnhanced, equation: second, samples: 2, directions: sparse, weight: 0.1}
 surrogate: {kind: PirateNet, width: 10}
 weights: {ring: 10}
 gradients: {kind: ConFIG}
