@@ -6,6 +6,7 @@ source here knows no surrogate: :class:`PointSource` has coordinates and normals
 :class:`Reader` stands between a source and the nodes that read it, and asks for each thing once.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -154,8 +155,15 @@ class PointSource:
                 do="give one column per coordinate",
             )
         self.coordinates = coordinates
-        self._columns = coordinates.columns(x)
+        self._columns: Mapping[str, Tensor] = coordinates.columns(x)
         self._normals = normals
+
+    @classmethod
+    def of_columns(cls, coordinates: Coordinates, columns: Mapping[str, Tensor]) -> "PointSource":
+        """A source of points whose columns ``(n,)`` or ``(n, size)`` do not lie in one array."""
+        made = cls(coordinates, next(iter(columns.values())).new_empty(0, coordinates.dim))
+        made._columns = columns
+        return made
 
     def derivative(self, field: str, index: MultiIndex) -> Tensor:
         """Refused: there are no fields."""

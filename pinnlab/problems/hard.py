@@ -14,7 +14,7 @@ from pinnlab.calculus.jet import Jet
 from pinnlab.calculus.jet.known import evaluate
 from pinnlab.calculus.layout import Collapsed, Layout
 from pinnlab.calculus.slopes import Rows, Slopes
-from pinnlab.calculus.sources import tensor_source
+from pinnlab.calculus.sources import PointSource
 from pinnlab.calculus.taylor import TaylorTensor, UnsupportedOperation, constant
 from pinnlab.conditions.context import Context
 from pinnlab.conditions.dirichlet import Dirichlet
@@ -171,18 +171,17 @@ def on_columns(
     It is evaluated and differentiated as in an equation, so that whatever may be prescribed softly
     may be prescribed by construction as well. With an ``instant``, time stands still there.
     """
-    if formula.constant:
-        return formula({})  # joining the columns would copy points that nobody reads
-    parts = [columns[name] for name in coordinates.names]
-    values: list[Any] = [part.value if isinstance(part, TaylorTensor) else part for part in parts]
-    rows = [v if v.ndim == 2 else v[:, None] for v in values]
-    x = rows[0] if len(rows) == 1 else torch.cat(rows, -1)
-    still = None
+    parts = {name: columns[name] for name in coordinates.names}
+    jets = [part for part in parts.values() if isinstance(part, TaylorTensor)]
+    # The columns stay apart: in very many dimensions they are as large as all else together.
+    x = {k: part.value if isinstance(part, TaylorTensor) else part for k, part in parts.items()}
     if instant is not None:
-        still = coordinates.slice(coordinates.time or "").start
-        x = x.index_fill(1, torch.tensor(still, device=x.device), instant)
-    points = Points(x, coordinates)
-    result = formula(Context(tensor_source(coordinates, x), (), constants, points))
+        x[coordinates.time or ""] = torch.full_like(x[coordinates.time or ""], instant)
+    n = len(next(iter(x.values())))
+    points = Points(next(iter(x.values())).new_empty(0, coordinates.dim), coordinates)
+    if "context" in formula.arguments:
+        points = Points(_joined(x), coordinates)
+    result = formula(Context(PointSource.of_columns(coordinates, x), (), constants, points))
     if isinstance(result, Tensor) and result.ndim:
         raise DeclarationError(
             f"'{formula.text}' cannot hold by construction, because its derivatives are unknown",
@@ -190,30 +189,41 @@ def on_columns(
             got="a tensor of values",
             do="write it with the coordinates themselves and pinnlab's or torch's functions",
         )
-    jets = [part for part in parts if isinstance(part, TaylorTensor)]
     if not isinstance(result, Jet):
         return result
     if not jets:
-        return result.value.expand(len(x))
+        return result.value.expand(n)
+    still = None if instant is None else coordinates.slice(coordinates.time or "").start
     if max(jets[0].layout.first_order, default=0) >= coordinates.dim:
-        return _along_directions(result, coordinates, jets, x, still)
-    return _slots(result, jets[0].layout, x, still)
+        return _along_directions(result, coordinates, parts, x, still)
+    return _slots(result, jets[0].layout, next(iter(x.values())), still)
+
+
+def _joined(columns: Mapping[str, Tensor]) -> Tensor:
+    """Columns ``(n,)`` or ``(n, size)`` as one array of points ``(n, d)``."""
+    rows = [v if v.ndim == 2 else v[:, None] for v in columns.values()]
+    return rows[0] if len(rows) == 1 else torch.cat(rows, -1)
 
 
 def _along_directions(
-    jet: Jet, coordinates: Coordinates, parts: list[TaylorTensor], x: Tensor, still: int | None
+    jet: Jet,
+    coordinates: Coordinates,
+    parts: dict[str, TaylorTensor],
+    x: dict[str, Tensor],
+    still: int | None,
 ) -> TaylorTensor:
     """The derivatives of an expression, some of them along other lines than the columns."""
-    layout = parts[0].layout
-    if still is not None:  # time is the last coordinate
-        parts = [*parts[:-1], constant(x[:, still], layout)]
+    layout = next(iter(parts.values())).layout
+    if still is not None and coordinates.time:
+        parts = parts | {coordinates.time: constant(x[coordinates.time], layout)}
     try:
-        found = evaluate(jet, dict(zip(coordinates.names, parts, strict=True)))
+        found = evaluate(jet, parts)
     except (UnsupportedOperation, TypeError, AttributeError):
-        found = _by_nesting(jet, coordinates, parts, x, still)
+        found = _by_nesting(jet, coordinates, list(parts.values()), _joined(x), still)
     if isinstance(found, TaylorTensor):
         return found
-    return constant(torch.as_tensor(found).to(x).expand(len(x)), layout)
+    like = next(iter(x.values()))
+    return constant(torch.as_tensor(found).to(like).expand(len(like)), layout)
 
 
 def _by_nesting(
