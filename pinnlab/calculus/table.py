@@ -74,6 +74,9 @@ class Demand:
         for reading in (*readings.values(), *twins.values()):
             slots.update(reading.slots)
         shares: dict[MultiIndex, tuple[Collapsed, float]] = {}
+        if members <= set(closure(slots)):  # other derivatives need them in any case
+            slots |= members
+            members, sums = frozenset(), None
         if sums:
             index, coefficient = next(iter(sums.items()))
             name = directions.coordinates.names[0]

@@ -165,3 +165,16 @@ def test_fewer_rows_are_carried():
     apart = spread(objective, declared)._batch(False).layout.rows
     assert rows == 4 * SMALL.interior
     assert apart == 5 * SMALL.interior
+
+
+def test_derivatives_that_are_carried_anyway_are_not_summed():
+    domain = pl.Box(x=(0, 1), y=(0, 1)) * pl.Time("t", 0, 1)
+    enhanced = {"gradient": pl.GradientEnhanced("heat", samples=1)}
+    problem = pl.Problem(domain, "u", {"heat": "u.t - u.xx - u.yy"}, enhanced)
+    objective = assembly(problem).objective
+    (demand,) = objective._demands.values()
+    assert not demand.shares
+    assert len(objective._batch(False).layout.slots) == 12  # 1, x, y, t, xx, yy, and all along v
+    alone = assembly(pl.Problem(domain, "u", {"heat": "u.t - u.xx - u.yy"}, {})).objective
+    found = [o.residuals()["heat"] for o in (objective, alone)]
+    torch.testing.assert_close(*found, rtol=1e-12, atol=1e-12)
