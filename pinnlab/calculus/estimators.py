@@ -18,7 +18,7 @@ dimensions (SDGD) and for Hutchinson's estimator in residuals, arXiv 2312.14499;
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -26,16 +26,27 @@ from torch import Tensor
 
 from pinnlab.calculus.directions import Directions, Sampled
 from pinnlab.calculus.distributions import DENSE, SPARSE
-from pinnlab.calculus.functionals import Functional, GradientRows, Reading, SquaredGradient
+from pinnlab.calculus.functionals import Functional, Reading
 from pinnlab.errors import DeclarationError, nearest
 
 __all__ = ["SDGD", "STDE", "Estimator", "Exact", "ForwardGradient", "Hutchinson"]
+
+
+KINDS = (
+    "laplacian",
+    "biharmonic",
+    "power_sum",
+    "squared_gradient",
+    "weighted_trace",
+    "gradient",
+)
 
 
 class Estimator(ABC):
     """How derivatives over a vector coordinate are obtained."""
 
     unbiased: bool = False
+    estimates: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def reading(self, functional: Functional, directions: Directions, replica: int = 0) -> Reading:
@@ -80,6 +91,7 @@ class Stochastic(Estimator):
     directions: str = SPARSE
     unbiased: bool = False
     kinds: ClassVar[tuple[str, ...]] = (SPARSE, *DENSE)
+    estimates: ClassVar[tuple[str, ...]] = KINDS
 
     def __post_init__(self) -> None:
         name = type(self).__name__
@@ -96,6 +108,13 @@ class Stochastic(Estimator):
                 expected=", ".join(self.kinds),
                 got=repr(self.directions),
                 do=nearest(str(self.directions), self.kinds) or "choose one of them",
+            )
+        if not isinstance(self.unbiased, bool):
+            raise DeclarationError(
+                f"{name} got unbiased={self.unbiased!r}",
+                expected="True or False",
+                got=repr(self.unbiased),
+                do="leave it out to square one estimate",
             )
 
     @property
@@ -182,10 +201,11 @@ class ForwardGradient(Stochastic):
 
     directions: str = "gaussian"
     kinds: ClassVar[tuple[str, ...]] = DENSE
+    estimates: ClassVar[tuple[str, ...]] = ("gradient", "squared_gradient")
 
     def reading(self, functional: Functional, directions: Directions, replica: int = 0) -> Reading:
         """See :meth:`Estimator.reading`."""
-        if isinstance(functional, GradientRows | SquaredGradient):
+        if functional.kind in self.estimates:
             return functional.sampled(self, directions, replica)
         return functional.exact(directions)
 
@@ -210,21 +230,13 @@ class Choice(Estimator):
         """See :meth:`Estimator.reading`."""
         return self.of(functional).reading(functional, directions, replica)
 
+    def __str__(self) -> str:
+        return ", ".join(f"{name}: {estimator}" for name, estimator in self.kinds.items())
+
     @property
     def unbiased(self) -> bool:  # type: ignore[override]
         """Whether any of them multiplies two estimates."""
         return any(estimator.unbiased for estimator in self.kinds.values())
-
-
-KINDS = (
-    "laplacian",
-    "biharmonic",
-    "power_sum",
-    "squared_gradient",
-    "weighted_trace",
-    "directional_derivative",
-    "gradient",
-)
 
 
 def estimator_of(given: Estimator | Mapping[str, Estimator] | None) -> Estimator:
@@ -254,9 +266,46 @@ def estimator_of(given: Estimator | Mapping[str, Estimator] | None) -> Estimator
             )
         if not isinstance(estimator, Estimator):
             raise DeclarationError(
-                f"The estimator of '{name}' is none",
+                f"What is given for '{name}' is no estimator",
                 expected="e.g. STDE(samples=16) or Exact()",
                 got=repr(estimator),
                 do="make one: STDE(samples=16)",
             )
-    return Choice(dict(given))
+    exact = all(isinstance(estimator, Exact) for estimator in given.values())
+    return Exact() if exact else Choice(dict(given))
+
+
+def check_use(estimator: Estimator, read: Collection[Functional], random: bool) -> None:
+    """Refuse an estimator of which the equations have no use.
+
+    Args:
+        estimator: What is asked for.
+        read: What the equations read over vector coordinates.
+        random: Whether any of it is estimated.
+
+    Raises:
+        DeclarationError: If nothing is, or an operator is named that no equation reads.
+    """
+    kinds = sorted({functional.kind for functional in read} & {*KINDS})
+    if isinstance(estimator, Choice):
+        for name in estimator.kinds:
+            if name not in kinds:
+                raise DeclarationError(
+                    f"There is an estimator for '{name}', which no equation reads",
+                    expected=", ".join(kinds)
+                    or "an equation with operators over a vector coordinate",
+                    got=repr(name),
+                    do=nearest(name, kinds) or f"leave '{name}' out of `derivatives`",
+                )
+    if random or isinstance(estimator, Exact):
+        return
+    texts = ", ".join(sorted(map(str, read)))
+    raise DeclarationError(
+        f"{estimator} has nothing to estimate",
+        expected=f"equations that read {', '.join(estimator.estimates)} over a vector coordinate, "
+        "such as that of Hypercube('x', dim=100)",
+        got=f"equations that read {texts or 'derivatives by scalar coordinates only'}",
+        do="use STDE, or leave `derivatives` out"
+        if kinds
+        else "leave `derivatives` out: exact derivatives are as cheap here",
+    )

@@ -116,8 +116,8 @@ class Functional(ABC):
             if self.order != 4
             else "sparse, gaussian or sphere directions",
             got=f"directions='{estimator.distribution}'",
-            do=f"choose other directions, or Exact() for '{self.kind}' alone: "
-            f"derivatives={{'{self.kind}': Exact(), ...}}",
+            do=f"choose other directions, or give each operator its own; {self.kind} is exact if "
+            "it is not named: derivatives={'laplacian': STDE(16)}",
         )
 
     def waves(

@@ -4,7 +4,7 @@ The points are drawn from the declared place itself, so that a formula such as `
 asked where it is defined, and an empty or misnamed piece is found before any training.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -240,8 +240,10 @@ def leading_ratios(
     return ratios
 
 
-def nonlinear_functionals(term: Term, declared: Declared) -> frozenset[Functional]:
-    """The contractions over vector coordinates in which a residual is not affine.
+def nonlinear_functionals(
+    term: Term, declared: Declared, estimated: Collection[Functional]
+) -> frozenset[Functional]:
+    """The estimated contractions over vector coordinates in which a residual is not affine.
 
     An unbiased estimate of one leaves the residual unbiased only where the residual is affine in
     it, by itself and together with the others: F(a) + F(b) = 2 F((a + b)/2).
@@ -259,7 +261,12 @@ def nonlinear_functionals(term: Term, declared: Declared) -> frozenset[Functiona
         return term.residual(contexts), probes
 
     middle, probes = residual({})
-    read = {key: value for probe in probes for key, value in probe.contracted.items()}
+    read = {
+        key: value
+        for probe in probes
+        for key, value in probe.contracted.items()
+        if key[1] in estimated
+    }
     generator = torch.Generator().manual_seed(7)
 
     def affine(keys: Sequence[tuple[str, Functional]]) -> bool:
@@ -273,9 +280,9 @@ def nonlinear_functionals(term: Term, declared: Declared) -> frozenset[Functiona
         return bool((up + down - 2 * middle).abs().max() <= 1e-9 * scale)
 
     single = {functional for field, functional in read if not affine([(field, functional)])}
-    if not single and not affine(list(read)):
-        return frozenset(functional for _, functional in read)
-    return frozenset(single)
+    others = [key for key in read if key[1] not in single]
+    together = set() if affine(others) else {functional for _, functional in others}
+    return frozenset(single | together)
 
 
 def _agrees(

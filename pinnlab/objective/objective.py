@@ -468,11 +468,18 @@ class Objective:
             network = propagate(self.state.surrogate, batches.x, batches.layout, batches.start)
             jets = self.state.ansatz.apply(network, self.state.ansatz.prepare(batches.start))
             table = FieldTable(jets, [0, batches.layout.n])
-            for functional, reading in readings.items():
-                for field in self.state.fields:
+            plans = [
+                plan
+                for term in self.terms_
+                for own, plan in zip(term.placements, term.plans, strict=True)
+                if own == placement
+            ]
+            for field, functional in {pair for plan in plans for pair in plan.functionals}:
+                if functional in readings:
+                    reading = readings[functional]
                     values = [table.read(field, s, 0, len(points)) for s, _ in reading.samples]
                     out[functional.text(field)] = reading.relative_deviation(values)
-        return out
+        return dict(sorted(out.items()))
 
     def gramian(self) -> Tensor:
         """Inner products of the term gradients, ``(m, m)``, in float64."""

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from pinnlab.calculus.directions import Directions
-from pinnlab.calculus.estimators import Estimator, Exact
+from pinnlab.calculus.estimators import Estimator, check_use
 from pinnlab.calculus.table import Demand, collapse
 from pinnlab.conditions.data import Data, DataPoints
 from pinnlab.conditions.placement import Placement, draw_all
@@ -167,7 +167,7 @@ def demands_of(
         estimator: How derivatives over vector coordinates are obtained.
 
     Raises:
-        DeclarationError: If an estimator has nothing to estimate.
+        DeclarationError: If the equations have no use for an estimator.
     """
     by_placement: dict[Placement, list] = {}
     for term in problem.terms:
@@ -183,19 +183,9 @@ def demands_of(
             terms = [term for term, _ in readers]
             sums = collapse(plan, leading_ratios(terms, placement, problem.declared))
         demands[placement] = Demand.of(plan, directions, estimator, sums)
-    if not isinstance(estimator, Exact | None) and not any(d.random for d in demands.values()):
-        vectors = [
-            name
-            for name, size in zip(problem.coordinates.names, problem.coordinates.sizes, strict=True)
-            if size > 1
-        ]
-        raise DeclarationError(
-            f"{estimator} has nothing to estimate",
-            expected="an operator over a vector coordinate, such as laplacian(u) over "
-            "Hypercube('x', dim=100)",
-            got=f"equations that read single derivatives by {', '.join(vectors) or 'scalars'}",
-            do="leave `derivatives` out: exact derivatives by scalar coordinates are cheaper",
-        )
+    if estimator is not None:
+        read = {f for term in problem.terms for plan in term.plans for _, f in plan.functionals}
+        check_use(estimator, read, any(demand.random for demand in demands.values()))
     return demands
 
 

@@ -354,7 +354,7 @@ def _plans(problem: Problem, estimator: Estimator) -> list[Finding]:
         for placement, plan in zip(term.placements[:1], term.plans[:1], strict=True):
             demand = demands[placement]
             estimated = [f for f, reading in demand.readings.items() if reading.family is not None]
-            bent = nonlinear_functionals(term, problem.declared) if estimated else ()
+            bent = nonlinear_functionals(term, problem.declared, estimated) if estimated else ()
             cost = f"{len(closure(demand.slots))} numbers per neuron and point"
             out.append(Finding("ok", f"reads {plan}; {cost}{_how(demand, problem)}", term.name))
             out += [
@@ -363,7 +363,8 @@ def _plans(problem: Problem, estimator: Estimator) -> list[Finding]:
                     f"{functional} is estimated, and the residual is not linear in it: the "
                     "estimate of the residual is biased",
                     term.name,
-                    f"use derivatives={{'{functional.kind}': Exact()}}, or many samples",
+                    f"leave {functional.kind} exact by naming only the other operators in "
+                    "`derivatives`, or take many samples",
                 )
                 for functional in estimated
                 if functional in bent
