@@ -210,8 +210,8 @@ class InputMap(nn.Module):
     """
 
     low: Tensor
-    middle: Tensor | float
-    factor: Tensor | float
+    factor: Tensor
+    shift: Tensor
 
     def __init__(self, frame: Frame, *, scale: bool, dtype: torch.dtype) -> None:
         super().__init__()
@@ -229,30 +229,32 @@ class InputMap(nn.Module):
         self.register_buffer("low", low[columns], persistent=False)
         if turned:
             low, high = low[list(self.plain)], high[list(self.plain)]
-        self._constant("middle", (high + low) / 2 if scale else low.new_zeros(1))
-        self._constant("factor", 2 / (high - low) if scale else low.new_ones(1))
-
-    def _constant(self, name: str, values: Tensor) -> None:
-        """One number for each column, or for all columns if it is the same."""
-        if len(values) and bool((values == values[0]).all()):
-            setattr(self, name, float(values[0]))
-        else:
-            self.register_buffer(name, values, persistent=False)
+        factor = 2 / (high - low) if scale else torch.ones_like(low)
+        shift = -factor * (high + low) / 2 if scale else torch.zeros_like(low)
+        self.scaled, self.shifted = bool((factor != 1).any()), bool((shift != 0).any())
+        self.register_buffer("factor", _one_for_all(factor), persistent=False)
+        self.register_buffer("shift", _one_for_all(shift), persistent=False)
 
     def forward(self, x):
         """Map points ``(n, d)`` to features ``(n, width)``."""
         parts = []
         if self.plain:
             y = x if len(self.plain) == x.shape[1] else x[:, self.plain]
-            if isinstance(self.middle, Tensor) or self.middle != 0:
-                y = y - self.middle
-            if isinstance(self.factor, Tensor) or self.factor != 1:
+            if self.shifted:
+                y = torch.addcmul(self.shift, y, self.factor)
+            elif self.scaled:
                 y = y * self.factor
             parts.append(y)
         for (column, period), low in zip(self.periodic, self.low, strict=True):
             angle = (x[:, column : column + 1] - low) * (2 * math.pi / period)
             parts += [torch.cos(angle), torch.sin(angle)]
         return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
+
+
+def _one_for_all(columns: Tensor) -> Tensor:
+    """One number ``()``, if it is the same for all columns."""
+    same = len(columns) > 0 and bool((columns == columns[0]).all())
+    return columns[0].clone() if same else columns
 
 
 class PerField(nn.Module):

@@ -23,6 +23,21 @@ FUNCTIONS = {
     "scaled and shifted by columns": lambda x: torch.sum(
         torch.tanh(x * torch.arange(1.0, D + 1, dtype=F64) - torch.ones(D, dtype=F64)), -1
     ),
+    "scaled and shifted at once": lambda x: torch.sum(
+        torch.sin(
+            torch.addcmul(torch.ones(D, dtype=F64), x, torch.arange(1.0, D + 1, dtype=F64), value=2)
+        ),
+        -1,
+    ),
+    "scaled and shifted by numbers": lambda x: torch.sum(
+        torch.addcmul(torch.tensor(0.5, dtype=F64), x, torch.tensor(2.0, dtype=F64)) ** 3, -1
+    ),
+    "shifted by a sum": lambda x: torch.addcmul(
+        x.sum(-1), torch.sin(x).sum(-1), torch.tensor(2.0, dtype=F64)
+    ),
+    "multiplied by a sum": lambda x: torch.addcmul(
+        torch.ones(N, dtype=F64), torch.ones((), dtype=F64), torch.sin(x).sum(-1)
+    ),
     "cut": lambda x: torch.sum(x[:, 1:4] ** 3, -1),
     "cosine of a negative": lambda x: torch.cos(-x).sum(1),
     "quotient": lambda x: 1.0 / torch.sum(1.0 / (x + 2), -1),
