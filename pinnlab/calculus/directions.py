@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from pinnlab.calculus.distributions import draw
 from pinnlab.calculus.factor import Factor
+from pinnlab.calculus.host_numbers import host_numbers
 from pinnlab.calculus.known import Known
 from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.slopes import Part, Rows, Slopes, Units
@@ -94,7 +95,7 @@ class Across(Family):
 
     def _drawn(self, width: int, generator: torch.Generator, like: Tensor) -> Part:
         inner = draw(self.distribution, self.count, len(self.columns), generator, like)
-        columns = torch.tensor(self.columns, device=like.device)
+        columns = host_numbers(tuple(self.columns), torch.long, like.device)
         if isinstance(inner, Units):
             return Units(columns[inner.columns], inner.scale)
         return Rows(like.new_zeros(self.count, width).index_copy_(1, columns, inner.rows))
@@ -212,8 +213,8 @@ class Directions:
             generator: Source of randomness; every family advances it, used or not.
         """
         used = set(layout.first_order)
-        columns = [k for k in layout.first_order if k < self.coordinates.dim]
-        where = torch.tensor(columns, dtype=torch.long, device=x.device)
+        columns = tuple(k for k in layout.first_order if k < self.coordinates.dim)
+        where = host_numbers(columns, torch.long, x.device)
         parts: list[Part] = [Units(where, x.new_ones(len(columns)))]
         families: dict[Family, Part] = {}
         for family, numbers in self._ranges.items():

@@ -29,6 +29,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pinnlab.calculus.chain import Layer, evaluate, evaluate_affine
+from pinnlab.calculus.host_numbers import host_numbers
 from pinnlab.calculus.kernels import compose_slot
 from pinnlab.calculus.layout import Collapsed, Layout, Slot, order
 from pinnlab.calculus.pointwise import KINKED, POINTWISE, Derivatives, power
@@ -391,7 +392,7 @@ def seed(x: Tensor, layout: Layout, slopes: Slopes | None = None) -> TaylorTenso
         slopes: The direction of every first-order slot; by default the columns of that number.
     """
     if slopes is None:
-        columns = torch.tensor(layout.first_order, dtype=torch.long, device=x.device)
+        columns = host_numbers(layout.first_order, torch.long, x.device)
         slopes = Slopes([Units(columns, x.new_ones(len(columns)))], x.shape[1])
     return TaylorTensor(layout, value=x, slopes=slopes)
 
@@ -529,8 +530,9 @@ def _compose_affine(z: TaylorTensor, function: Derivatives) -> TaylorTensor:
 def _collapsed_power(slot: Collapsed, slopes: Tensor, row: dict[int, int]) -> Tensor:
     """Σ c_α Π_{i ∈ α} s_i as one weighted sum over the rows of the slopes."""
     device = slopes.device
-    rows = torch.tensor([[row[i] for i in index] for index, _ in slot.terms], device=device)
-    weights = torch.tensor([c for _, c in slot.terms], dtype=slopes.dtype, device=device)
+    numbers = tuple(tuple(row[i] for i in index) for index, _ in slot.terms)
+    rows = host_numbers(numbers, torch.long, device)
+    weights = host_numbers(tuple(c for _, c in slot.terms), slopes.dtype, device)
     return torch.tensordot(weights, slopes[rows].prod(1), dims=1)
 
 
@@ -650,8 +652,8 @@ def _sums_along(
     def whole(slot: Collapsed, count: int) -> Tensor:
         """A sum of powers of derivatives along unit vectors."""
         assert units is not None
-        k = torch.tensor([row[index[0]] for index, _ in slot.terms], device=x.device)
-        c = torch.tensor([c for _, c in slot.terms], dtype=x.dtype, device=x.device)
+        k = host_numbers(tuple(row[index[0]] for index, _ in slot.terms), torch.long, x.device)
+        c = host_numbers(tuple(c for _, c in slot.terms), x.dtype, x.device)
         weights = c * units.scale[k] ** slot.order
         if slopes is None:
             return x.new_zeros(count)

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from pinnlab.calculus.host_numbers import number_like
 from pinnlab.calculus.taylor import TaylorTensor, constant
 from pinnlab.typing import Coordinates
 
@@ -59,7 +60,7 @@ class Ansatz:
 
         def jet(value: Any) -> TaylorTensor:
             if not isinstance(value, TaylorTensor):
-                full = torch.as_tensor(value, dtype=x.dtype, device=x.device).expand(len(x))
+                full = number_like(value, x).expand(len(x))
                 value = constant(full, layout)
             return value.stacked()
 

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from pinnlab.calculus.engine import reference_jet
 from pinnlab.calculus.formula import Formula
+from pinnlab.calculus.host_numbers import number_like
 from pinnlab.calculus.jet import Jet
 from pinnlab.calculus.jet.known import evaluate
 from pinnlab.calculus.layout import Collapsed, Layout
@@ -223,7 +224,7 @@ def _along_directions(
     if isinstance(found, TaylorTensor):
         return found
     like = next(iter(x.values()))
-    return constant(torch.as_tensor(found).to(like).expand(len(like)), layout)
+    return constant(number_like(found, like).expand(len(like)), layout)
 
 
 def _by_nesting(
@@ -254,11 +255,11 @@ def _slots(jet: Jet, layout: Layout, x: Tensor, still: int | None) -> TaylorTens
         if still in index:
             return x.new_zeros(len(x))
         if not index:
-            return jet.value.to(x).expand(len(x))
+            return number_like(jet.value, x).expand(len(x))
         lower = jet
         for column in index:
             lower = lower.along(column)
-        return lower.value.to(x).expand(len(x))
+        return number_like(lower.value, x).expand(len(x))
 
     rows: list[Any] = [
         sum(c * derivative(index) for index, c in slot.terms)
