@@ -58,14 +58,13 @@ def load(
     file = path / "solution.h5" if path.is_dir() else path
     record = read_solution(file)
     data = YAML(typ="safe", pure=True).load(record.config) or {}
-    scales = data.get("run", {}).get("scales", "auto")
     if problem is None or surrogate is None:
         read = _declared(data, file, problem is not None)
         problem = read[0] if problem is None else problem
         surrogate = read[1] if surrogate is None else surrogate
     assert surrogate is not None
     dtype = DTYPES[str(record.problem["dtype"])]
-    assembly = assemble(problem, surrogate, budget=PointBudget(1, 1), scales=scales, dtype=dtype)
+    assembly = assemble(problem, surrogate, budget=PointBudget(1, 1), scales=None, dtype=dtype)
     state = assembly.objective.state
     _fill(state, record, file)
     log = file.parent / "log.jsonl"

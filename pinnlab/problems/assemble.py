@@ -21,7 +21,7 @@ from pinnlab.problems.hard import ansatz_of
 from pinnlab.problems.problem import Problem
 from pinnlab.sampling.points import Points
 from pinnlab.sampling.sequences import NAMES
-from pinnlab.surrogates.base import Frame, Specification
+from pinnlab.surrogates.base import Frame, Network, Specification, Surrogate
 
 
 @dataclass(frozen=True)
@@ -274,7 +274,8 @@ def assemble(
         budget: Numbers of points.
         weights: Factor on the mean square of terms by name.
         derivatives: How derivatives over vector coordinates are obtained; exactly by default.
-        scales: Size of every field by name, ``"auto"`` to read it off the data, None for 1.
+        scales: Size of every field by name, ``"auto"`` to read it off the data or, without data,
+            to find it from the equations, None for 1.
         seed: Determines weights, points and random directions.
         dtype: Precision of everything.
         device: Where everything lives.
@@ -323,7 +324,38 @@ def assemble(
     objective = Objective(
         problem.terms, state, ordered, points, weights, directions=directions, seed=seed
     )
+    if scales == "auto" and len(problem.fields) == 1 and isinstance(surrogate, Network):
+        if not field_scales(problem):
+            module.set_output_scale(equation_scale(objective))  # type: ignore[operator]
+        objective.redraw(0)
+        objective.evaluations = 0
     return Assembly(problem, objective, budget, rng, dtype, device, placements, derivatives)
+
+
+# A size within this factor of one is one: networks reach it without help.
+SCALE_MATTERS = 10.0
+
+
+@torch.no_grad()
+def equation_scale(objective: Objective) -> float:
+    r"""The size of the field that the equations ask for, or 1 if that is near.
+
+    With the untrained network N, of order one, the residual of a field s N is about
+    :math:`\rho_0 + s\,(\rho_1 - \rho_0)`, which is least for s near
+    :math:`\|\rho_0\| / \|\rho_1 - \rho_0\|`. A tanh network that has to grow to a size of hundreds
+    by itself saturates on the way, and stops learning.
+    """
+    surrogate = objective.state.surrogate
+    assert isinstance(surrogate, Surrogate)
+    one = objective.scaled(objective.residuals())
+    surrogate.set_output_scale(0.0)
+    zero = objective.scaled(objective.residuals())
+    surrogate.set_output_scale(1.0)
+    response = float(torch.linalg.vector_norm(one - zero))
+    size = float(torch.linalg.vector_norm(zero)) / response if response > 0 else 1.0
+    if not 0 < size < float("inf") or 1 / SCALE_MATTERS < size < SCALE_MATTERS:
+        return 1.0
+    return float(f"{size:.1e}")
 
 
 def _module(

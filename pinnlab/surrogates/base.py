@@ -270,7 +270,10 @@ class PerField(nn.Module):
 
 
 class Surrogate(nn.Module):
-    """Input map, body and output scaling: points ``(n, d)`` to fields ``(n, c)``."""
+    """Input map, body and output scaling: points ``(n, d)`` to fields ``(n, c)``.
+
+    Scale and shift belong to what is saved, because they may have been found from the equations.
+    """
 
     output_scale: Tensor
     output_shift: Tensor
@@ -278,11 +281,21 @@ class Surrogate(nn.Module):
     def __init__(self, inputs: nn.Module, body: nn.Module, frame: Frame, dtype: torch.dtype):
         super().__init__()
         self.inputs, self.body = inputs, body
-        self.scaled = frame.output_scale is not None or frame.output_shift is not None
         scale = frame.output_scale or (1.0,) * len(frame.fields)
         shift = frame.output_shift or (0.0,) * len(frame.fields)
-        self.register_buffer("output_scale", torch.tensor(scale, dtype=dtype), persistent=False)
-        self.register_buffer("output_shift", torch.tensor(shift, dtype=dtype), persistent=False)
+        self.register_buffer("output_scale", torch.tensor(scale, dtype=dtype))
+        self.register_buffer("output_shift", torch.tensor(shift, dtype=dtype))
+        self._note_scale()
+        self.register_load_state_dict_post_hook(lambda module, _: self._note_scale())
+
+    def set_output_scale(self, scale: float) -> None:
+        """Multiply the network's outputs by a number."""
+        self.output_scale.fill_(scale)
+        self._note_scale()
+
+    def _note_scale(self) -> None:
+        """Remember whether there is anything to multiply or add, which costs a pass."""
+        self.scaled = bool((self.output_scale != 1).any() or (self.output_shift != 0).any())
 
     def forward(self, x):
         """Fields at the points; accepts a tensor or a jet."""
