@@ -272,6 +272,16 @@ def sampled_gradient() -> Problem:
     return soliton_gradient(samples=2)
 
 
+def unit_ball() -> Problem:
+    """A problem of the catalogue, with a right side in closed form and a wall that is built in."""
+    return pl.high_dimension.allen_cahn(4)
+
+
+def brownian_paths() -> Problem:
+    """A problem of the catalogue in time, on points that come together at its end."""
+    return pl.high_dimension.semilinear_heat(4)
+
+
 PROBLEMS: dict[str, Callable[[], Problem]] = {
     f.__name__: f
     for f in (
