@@ -20,6 +20,8 @@ from pinnlab.calculus.taylor import TaylorTensor, constant
 from pinnlab.typing import Coordinates
 
 Columns = Mapping[str, TaylorTensor]
+# Per hard field the jets of φ and of g, None where g is zero.
+Prepared = Mapping[str, tuple[TaylorTensor, TaylorTensor | None]]
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Ansatz:
     hard: Mapping[str, HardField] = field(default_factory=dict)
 
     @torch.no_grad()
-    def prepare(self, start: TaylorTensor) -> dict[str, tuple[TaylorTensor, TaylorTensor]]:
+    def prepare(self, start: TaylorTensor) -> Prepared:
         """Jets of φ and g for every hard field, from that of the points ``(n, d)``."""
         if not self.hard:
             return {}
@@ -64,20 +66,25 @@ class Ansatz:
                 value = constant(full, layout)
             return value.stacked()
 
+        def lift(value: Any) -> TaylorTensor | None:
+            nothing = isinstance(value, (int, float)) and value == 0
+            return None if nothing else jet(value)
+
         return {
-            name: (jet(closed.factor(columns)), jet(closed.lift(columns)))
+            name: (jet(closed.factor(columns)), lift(closed.lift(columns)))
             for name, closed in self.hard.items()
         }
 
     def apply(
-        self, network: TaylorTensor, prepared: Mapping[str, tuple[TaylorTensor, TaylorTensor]]
+        self, network: TaylorTensor, prepared: Prepared
     ) -> dict[str, tuple[TaylorTensor, int]]:
         """Per field its jet and the column of the jet that is meant."""
         out: dict[str, tuple[TaylorTensor, int]] = {}
         for column, name in enumerate(self.fields):
             if name in prepared:
                 factor, lift = prepared[name]
-                out[name] = (lift + factor * network[:, column], 0)
+                product = factor * network[:, column]
+                out[name] = (product if lift is None else lift + product, 0)
             else:
                 out[name] = (network, column)
         return out
