@@ -68,21 +68,21 @@ class Formula(Protocol):
 
 
 class Arenas:
-    """Arenas of past evaluations; each serves one evaluation at a time.
+    """Arenas of past evaluations; each serves one evaluation at a time."""
 
-    Args:
-        temporaries: As in :class:`Arena`.
-    """
-
-    def __init__(self, temporaries: int) -> None:
-        self._temporaries = temporaries
+    def __init__(self) -> None:
         self._free: dict[tuple, list[Arena]] = {}
 
     @contextmanager
-    def borrow(self, like: Tensor) -> Iterator[Arena]:
-        """An arena for the precision and device of a tensor."""
+    def borrow(self, like: Tensor, temporaries: int) -> Iterator[Arena]:
+        """An arena for the precision and device of a tensor.
+
+        Args:
+            like: The tensor.
+            temporaries: Most arrays that a formula uses there.
+        """
         free = self._free.setdefault((like.dtype, like.device), [])
-        arena = free.pop() if free else Arena(like, self._temporaries)
+        arena = free.pop() if free else Arena(like, temporaries)
         yield arena
         free.append(arena)
 
@@ -95,8 +95,9 @@ def tiles(n: int, terms: int, *, cached: bool) -> Iterator[tuple[slice, slice]]:
         terms: Terms of the sum, about one per column.
         cached: Whether a tile is to stay in a processor's cache.
     """
-    height = max(1, min(n, HEIGHT) if cached else n)
-    count = -(-terms * height // (CACHED if cached else LARGE))
+    size = CACHED if cached else LARGE
+    height = max(1, n if not cached or n * terms <= size else min(n, HEIGHT))
+    count = -(-terms * height // size)
     width = -(-terms // count)
     for left in range(0, terms, width):
         for top in range(0, n, height):

@@ -50,8 +50,11 @@ class ThreeBody:
 
     @cached_property
     def _arenas(self) -> Arenas:
-        return Arenas(_TEMPORARIES)
+        return Arenas()
 
+    # Memory that outlives the call must not belong to somebody's inference mode.
+    @torch.inference_mode(mode=False)
+    @torch.no_grad()
     def sums(self, x: Tensor) -> Sums:
         """The sum, and what the Laplacian of a product with it needs, at points ``(n, d)``.
 
@@ -59,7 +62,7 @@ class ThreeBody:
         """
         out = torch.zeros((4, len(x)), dtype=torch.float64, device=x.device)
         c = self.coefficients.on(x)
-        with self._arenas.borrow(x) as arena:
+        with self._arenas.borrow(x, _TEMPORARIES) as arena:
             for rows, terms in tiles(len(x), self.dim - 2, cached=x.device.type == "cpu"):
                 tile = x[rows, terms.start : terms.stop + 2]
                 kind = _Linear if _is_linear(arena.load(tile), self.dim) else _Evaluated

@@ -25,7 +25,8 @@ from pinnlab.problems.high_dimension.coefficients import Coefficients
 from pinnlab.problems.high_dimension.sums import Sums
 
 _DEGREES = (2, 3, 4, 5, 6)  # beyond, sines and cosines cost less than monomials
-_TEMPORARIES = 21  # 10 for sines and cosines, 6 + 15 for the monomials of degree 6
+_TEMPORARIES = 10  # of sines and cosines
+_MONOMIALS = 21  # of degree 6 and less: 6 powers and 15 products
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,11 @@ class TwoBody:
 
     @cached_property
     def _arenas(self) -> Arenas:
-        return Arenas(_TEMPORARIES)
+        return Arenas()
 
+    # Memory that outlives the call must not belong to somebody's inference mode.
+    @torch.inference_mode(mode=False)
+    @torch.no_grad()
     def sums(self, x: Tensor) -> Sums:
         """The sum, and what the Laplacian of a product with it needs, at points ``(n, d)``.
 
@@ -60,10 +64,12 @@ class TwoBody:
         """
         out = torch.zeros((4, len(x)), dtype=torch.float64, device=x.device)
         c = self.coefficients.on(x)
-        with self._arenas.borrow(x) as arena:
+        expands = _expands(x)
+        with self._arenas.borrow(x, _MONOMIALS if expands else _TEMPORARIES) as arena:
             for rows, terms in tiles(len(x), self.dim - 1, cached=x.device.type == "cpu"):
                 tile = x[rows, terms.start : terms.stop + 1]
-                kind = _cheapest(arena.load(tile), self.dim)
+                flat = arena.load(tile)
+                kind = _cheapest(flat, self.dim) if expands else _Evaluated
                 out[:, rows].add_(arena.view(kind, tile.shape).sums(c[terms]))
         out[3] += x[:, -1].double() ** 2
         return Sums(*out)
@@ -73,7 +79,7 @@ class _Evaluated:
     """The sums with every sine and cosine taken once."""
 
     def __init__(self, arena: Arena, height: int, width: int) -> None:
-        arrays = arena.arrays(10, height * width)
+        arrays = arena.arrays(_TEMPORARIES, height * width)
         tile, sine, cosine, m, r, p, a, sin_a, radial, laplacian = arrays
         self.whole = tile, sine, cosine
         self.x, self.y = tile[:-1], tile[1:]
@@ -115,17 +121,21 @@ def _terms(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.stack([sine, cosine * (x * p + y * r), -sine * (p**2 + r**2) - cosine * m])
 
 
+def _expands(x: Tensor) -> bool:
+    """Whether expansions are worth while: in float32, on a CPU.
+
+    Float64 wants degrees that cost more than sines and cosines, and an accelerator would have to
+    wait for the largest coordinate.
+    """
+    return x.dtype == torch.float32 and x.device.type == "cpu"
+
+
 def _cheapest(tile: Tensor, dim: int) -> Callable[[Arena, int, int], Formula]:
     """The cheapest formula that is exact to rounding on a tile.
 
     Solutions are products with S, whose Laplacian holds 2 d S + 4 x·∇S + ΔS: what is rounding in
     the first term is so in all of them.
-
-    Expansions serve float32 on a CPU: float64 wants degrees that cost more than sines and cosines,
-    and an accelerator would have to wait for the largest coordinate.
     """
-    if tile.dtype != torch.float32 or tile.device.type != "cpu":
-        return _Evaluated
     low, high = torch.aminmax(tile)
     largest = max(-low.item(), high.item())
     tolerance, weights = 0.5 * torch.finfo(tile.dtype).eps, (1.0, 2.0 / dim, 0.5 / dim)

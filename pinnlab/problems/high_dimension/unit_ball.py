@@ -59,8 +59,7 @@ class BallSolution:
 
     def value_and_laplacian(self, x: Any) -> tuple[Tensor, Tensor]:
         """u* and Δu* at points ``(n, d)``, each ``(n,)`` in float64."""
-        with torch.no_grad():
-            sums = self.interaction.sums(rows(x))
+        sums = self.interaction.sums(rows(x))
         inside = 1 - sums.square
         laplacian = inside * sums.laplacian - 4 * sums.radial
         return inside * sums.value, laplacian - (2 * self.interaction.dim) * sums.value

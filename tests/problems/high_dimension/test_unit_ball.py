@@ -89,6 +89,16 @@ def test_points_of_other_counts_and_orders_use_the_same_memory():
     torch.testing.assert_close(torch.cat(parts), together, rtol=1e-5, atol=1e-5)
 
 
+def test_memory_is_kept_across_modes_and_precisions():
+    source = pl.high_dimension.allen_cahn(300).parameters["f"].source
+    x = in_ball(4, 300)
+    with torch.inference_mode():
+        first = source(x).clone()
+    assert torch.equal(source(x), first)
+    assert source(x.float()).dtype == torch.float32
+    assert torch.equal(source(x), first)
+
+
 def test_source_has_no_graph():
     problem = pl.high_dimension.allen_cahn(50)
     x = in_ball(4, 50).requires_grad_()
