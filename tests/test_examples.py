@@ -22,9 +22,12 @@ REDUCED = {
     "forward/two_materials": ({"adam": 100, "lbfgs": 100, "interior": 200}, 0.05),  # 0.02
     "forward/bracket_elasticity": ({"adam": 100, "lbfgs": 150, "interior": 300}, 0.45),  # 0.30
     "forward/bracket_heat": ({"adam": 100, "lbfgs": 50, "interior": 300}, 0.3),  # 0.17
+    "high_order/kadomtsev_petviashvili": ({"adam": 100, "lbfgs": 100, "interior": 200}, 0.4),
     "inverse/lorenz": ({"adam": 500, "lbfgs": 200, "interior": 200}, 0.5),
     "inverse/burgers_viscosity": ({"adam": 150, "lbfgs": 150, "interior": 400}, 2.0),  # 0.82
     "methods/random_features": ({"features": 300, "interior": 600, "boundary": 200}, 1e-5),
+    "high_dimension/allen_cahn": ({"steps": 100}, 0.2),
+    "high_dimension/sine_gordon_100k": ({"steps": 60, "dim": 2000, "tests": 200}, 0.5),
 }
 
 # Bounds of the full runs, as the headers of the files promise them.
@@ -40,9 +43,12 @@ FULL = {
     "forward/two_materials": 2e-3,
     "forward/bracket_elasticity": 0.15,
     "forward/bracket_heat": 0.15,
+    "high_order/kadomtsev_petviashvili": 5e-2,
     "inverse/lorenz": 5e-3,
     "inverse/burgers_viscosity": 2e-2,
     "methods/random_features": 1e-6,
+    "high_dimension/allen_cahn": 5e-3,
+    "high_dimension/sine_gordon_100k": 5e-2,
 }
 
 
