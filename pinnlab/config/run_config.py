@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pinnlab.config import leaves
+from pinnlab.config.derivatives_form import derivatives
 from pinnlab.config.document import Document, Node, dotted, parse_document, read_document
 from pinnlab.config.findings import Finding, refusal
 from pinnlab.config.geometry_form import GeometryForm
@@ -174,6 +175,7 @@ def run_schema() -> Schema:
             ("Mesh", "path"): lambda _: leaves.PATH,
             ("Problem", "equations"): equations,
             ("Problem", "parameters"): parameters_section,
+            ("solve", "derivatives"): derivatives,
             ("solve", "points"): _points,
             ("solve", "dtype"): lambda _: leaves.choice("float32", "float64", optional=True),
         },

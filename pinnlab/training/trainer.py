@@ -292,6 +292,7 @@ class Trainer:
             "module": dict(self.objective.state.state_dict()),
             "stepper": self.stepper.state_dict() if self.stepper else None,
             "points": [_pack(points[p]) for p in self.assembly.placements],
+            "in_batches": self._full_points is not None,
             "batch_number": self.objective.batch_number,
             "draws": self.objective.draws,
             "points_rng": self.assembly.rng.bit_generator.state,
@@ -343,6 +344,8 @@ class Trainer:
                 for placement, packed in zip(self.assembly.placements, state["points"], strict=True)
             }
         )
+        if state.get("in_batches"):  # the end of the phase puts them all back
+            self._full_points = dict(self.objective.points)
         self.objective.batch_number = state["batch_number"]
         self.objective.redraw(state["draws"])
         self.objective.weights.update(state["weights"])

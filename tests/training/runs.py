@@ -60,10 +60,19 @@ class Remember(pl.Callback):
 
 
 def trainer(
-    phases, folder=None, *, problem="inverse", callbacks=(), aggregator=None, seed=0, **options
+    phases,
+    folder=None,
+    *,
+    problem="inverse",
+    derivatives=None,
+    callbacks=(),
+    aggregator=None,
+    seed=0,
+    **options,
 ):
     """A trainer of a small problem with its first state drawn from ``seed``."""
-    built = assembly((PROBLEMS | RANDOM)[problem](), pl.MLP(width=6, depth=2), BUDGET, seed=seed)
+    declared, network = (PROBLEMS | RANDOM)[problem](), pl.MLP(width=6, depth=2)
+    built = assembly(declared, network, BUDGET, seed=seed, derivatives=derivatives)
     defaults = {"checkpoint_every": 4, "progress": False, "log_every": 1}
     if folder is not None:
         Path(folder).mkdir(parents=True, exist_ok=True)

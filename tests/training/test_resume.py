@@ -30,6 +30,16 @@ RUNS = {
     "two fields": {"phases": [pl.Adam(30, lr=1e-2, batch=5, resample=8)], "problem": "cavity"},
     "random directions": {"phases": [ADAM], "problem": "sampled_gradient"},
     "periodic": {"phases": [pl.Adam(30, lr=1e-2, batch=3)], "problem": "wave_periodic"},
+    "estimated": {
+        "phases": [ADAM],
+        "problem": "many_dimensions",
+        "derivatives": pl.STDE(2),
+    },
+    "estimated batch resample": {
+        "phases": [pl.Adam(12, lr=1e-2, batch=8), pl.Adam(18, lr=1e-3, resample=4)],
+        "problem": "many_dimensions",
+        "derivatives": pl.STDE(3, "gaussian", unbiased=True),
+    },
 }
 
 

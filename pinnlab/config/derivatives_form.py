@@ -1,0 +1,81 @@
+"""The section ``derivatives``: one estimator, or one for each operator by name."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import ValidationError
+from pydantic_core import core_schema
+
+from pinnlab.calculus.estimators import KINDS, Estimator
+from pinnlab.config.leaves import Form, refuse
+from pinnlab.config.schema import PLACEHOLDER, Schema
+from pinnlab.config.wording import gathered
+from pinnlab.errors import nearest
+
+_ROLE = "derivatives"
+
+
+class DerivativesForm:
+    """``{kind: STDE, samples: 16}``, or ``{laplacian: {kind: STDE}, ...}``; others are exact then.
+
+    Args:
+        one: How a single estimator is written.
+        schema: Reads it.
+    """
+
+    expects = "an estimator such as {kind: STDE, samples: 16}, or one for each operator by name"
+
+    def __init__(self, one: Form, schema: Schema) -> None:
+        self.adapter = schema.adapter(one.type)
+
+    def validate(self, value: Any, info: Any) -> Any:
+        """An estimator, or a mapping from operators to estimators."""
+        if value is None or not _by_operator(value):
+            return value and self.adapter.validate_python(value, context=info.context)
+        made: dict[str, Any] = {}
+        errors: list[tuple[tuple, Exception]] = []
+        for name, given in value.items():
+            if name not in KINDS:
+                errors.append(((name,), refuse(
+                    f"There is no operator '{name}' to estimate", expected=", ".join(KINDS),
+                    got=name, do=nearest(str(name), KINDS) or "use one of these names", at="key",
+                )))  # fmt: skip
+                continue
+            try:
+                made[name] = self.adapter.validate_python(given, context=info.context)
+            except ValidationError as error:
+                errors.append(((name,), error))
+        if errors:
+            raise gathered(_ROLE, errors)
+        return made
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        return core_schema.with_info_plain_validator_function(self.validate)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        one = {PLACEHOLDER: _ROLE}
+        several = {
+            "type": "object",
+            "properties": dict.fromkeys(KINDS, one),
+            "additionalProperties": False,
+        }
+        return {"anyOf": [one, several, {"type": "null"}]}
+
+
+def _by_operator(value: Any) -> bool:
+    """Whether the keys are meant as names of operators, misspelt ones among them."""
+    if not isinstance(value, Mapping) or "kind" in value:
+        return False
+    return any(
+        name in KINDS or isinstance(given, Mapping) or nearest(str(name), KINDS)
+        for name, given in value.items()
+    )
+
+
+def derivatives(schema: Schema) -> Form:
+    """The form of the section."""
+    one = schema.form(Estimator)
+    assert one is not None
+    reader = DerivativesForm(one, schema)
+    takes = lambda value: value is None or isinstance(value, str | Mapping)  # noqa: E731
+    return Form(Annotated[Any, reader], takes, reader.expects)
