@@ -122,6 +122,7 @@ class Runner:
             pl.MLP(**NETWORK),
             budget=PointBudget(interior=2, boundary=2, sampler="uniform"),
             weights={term.name: WEIGHT},
+            scales=None,
         )
         objective = self.assembly.objective
         last = set_weights(objective.state, batch)

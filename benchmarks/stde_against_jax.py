@@ -64,6 +64,7 @@ class Runner:
             pl.MLP(**NETWORK),
             budget=PointBudget(interior=POINTS, boundary=POINTS),
             weights={self.term.name: 2.0},  # of half a mean square
+            scales=None,
             seed=seed,
             derivatives=pl.STDE(samples=SAMPLES),
         )
