@@ -42,6 +42,7 @@ class CompiledLoss:
         self.fallback = ""
         self.compilations = 0
         self._reads: Reads | None = None
+        self._known = False
         self._functions: dict[tuple, Callable[..., Any]] = {}
 
     def __call__(self, objective: "Objective") -> tuple[Tensor, Tensor]:
@@ -50,9 +51,12 @@ class CompiledLoss:
             return objective.evaluate_with_gradient()
         if self._reads is None:
             self._reads = objective.reads()
-        inputs = objective.inputs(self._reads, transparent=True, known=True)
-        # Only what turned out to be values of the points is evaluated from now on.
-        self._reads.parameters = {p: set(values) for p, values in inputs.known.items()}
+            # Functions of the points that are made for a processor are arguments; on other
+            # devices they are operations among the others, and better fused with them.
+            self._known = objective.parameters[0].device.type == "cpu"
+            if self._known:
+                self._reads.keep(objective.inputs(self._reads, known=True))
+        inputs = objective.inputs(self._reads, transparent=True, known=self._known)
         tensors = inputs.tensors()
         key = tuple((tuple(t.shape), t.dtype, t.device) for t in tensors)
         function = self._functions.get(key)

@@ -36,6 +36,10 @@ class Reads:
         """The values, which note by whom they are read."""
         return _Watched(values, self.parameters.setdefault(placement, set()))
 
+    def keep(self, inputs: "Inputs") -> None:
+        """Forget parameters other than those that turned out to be values of the points."""
+        self.parameters = {p: set(values) for p, values in inputs.known.items()}
+
 
 class _Watched(dict[str, Any]):
     def __init__(self, values: Mapping[str, Any], read: set[str]) -> None:

@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import pinnlab as pl
 from pinnlab.calculus.host_numbers import host_numbers, number_like
+from pinnlab.objective.compiled import flattened
 from pinnlab.problems import PointBudget
 from pinnlab.problems.assemble import assemble
 
@@ -115,3 +116,20 @@ def test_numbers_of_the_host_are_brought_once():
     assert number_like(3, like).dtype == torch.float32
     assert number_like(torch.tensor(0.5, dtype=torch.float64), like).dtype == torch.float32
     assert number_like(torch.tensor(0.5), like.to("meta")).device == META
+
+
+@pytest.mark.parametrize("name", HIGH)
+def test_a_step_is_a_list_of_operations_there(name):
+    kind, options, derivatives = HIGH[name]
+    problem = getattr(pl.high_dimension, kind)(dim=5, **options)
+    budget = PointBudget(interior=4, boundary=3)
+    derivatives = derivatives and pl.STDE(2)
+    objective = assemble(problem, pl.MLP(3, 1), budget=budget, derivatives=derivatives).objective
+    reads = objective.reads()
+    inputs = objective.inputs(reads, transparent=True)
+    objective.state.to("meta")
+    there = inputs.with_tensors([t.to("meta") for t in inputs.tensors()])
+    module = flattened(objective, there)
+    loss, squares, *gradients = module([p.detach() for p in objective.parameters], there.tensors())
+    assert loss.shape == () and squares.shape == (len(objective.names),)
+    assert [g.shape for g in gradients] == [p.shape for p in objective.parameters]
