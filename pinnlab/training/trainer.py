@@ -221,7 +221,7 @@ class Trainer:
     def _after_step(self, phase: Phase, report: StepReport, done: bool) -> None:
         record: dict[str, Any] = {}
         logged = self.step == 1 or done or self.last_step or self.step % self.log_every == 0
-        if logged or report.status is not Status.OK or self.callbacks:
+        if logged or report.status is not Status.OK or self._read_now():
             record = self._record(phase, report)
         if record and record["loss"] < self.best["loss"]:
             self.best = {"loss": record["loss"], "step": self.step}
@@ -235,6 +235,12 @@ class Trainer:
                 self._progress.update(self.step, record)
         if self._checkpoints is not None and self.step % self.checkpoint_every == 0:
             self.save_checkpoint()
+
+    def _read_now(self) -> bool:
+        """Whether a callback reads the numbers of this step."""
+        if not self.objective.recorded:
+            return bool(self.callbacks)
+        return any(callback.reads(self) for callback in self.callbacks)
 
     def _record(self, phase: Phase, report: StepReport) -> dict[str, Any]:
         names, objective = self.objective.names, self.objective

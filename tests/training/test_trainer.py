@@ -11,6 +11,7 @@ from training.runs import Remember, run, trainer
 import pinnlab as pl
 from pinnlab.errors import DeclarationError
 from pinnlab.io.run_log import read_log
+from pinnlab.optim.recorded import RecordedStepper
 from pinnlab.training import Trainer
 
 
@@ -416,3 +417,25 @@ def test_callbacks_keep_their_state(tmp_path):
     made = trainer([pl.Adam(9)], tmp_path, callbacks=[other])
     made.restore()
     assert other.total == remember.total > 0
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_records_that_nobody_reads_are_not_made_ahead_of_a_device(recorded):
+    seen = []
+
+    class Now(pl.Callback):
+        def reads(self, trainer):
+            return trainer.step % 5 == 0
+
+        def on_step(self, trainer, record):
+            seen.append((trainer.step, bool(record)))
+
+    made = assembly(PROBLEMS["poisson_line"]())
+    trainer = Trainer(
+        made, [pl.Adam(12)], callbacks=[Now(), pl.Resample(100)], progress=False, log_every=100
+    )
+    trainer.stepper = RecordedStepper(pl.Adam(12).start(made.objective, None), record=False)
+    made.objective.recorded = recorded
+    trainer.run()
+    full = [step for step, given in seen if given]
+    assert full == ([1, 5, 10, 12] if recorded else list(range(1, 13)))

@@ -16,12 +16,21 @@ class Callback:
     def on_start(self, trainer: "Trainer") -> None:
         """Before the first step, or after a resume."""
 
+    def reads(self, trainer: "Trainer") -> bool:
+        """Whether :meth:`on_step` reads the record of the present step.
+
+        Where steps are recorded as a graph, the host runs ahead of the device, and has to wait for
+        the numbers of a record: one that nobody reads is left empty there.
+        """
+        return True
+
     def on_step(self, trainer: "Trainer", record: dict[str, Any]) -> None:
         """After every step.
 
         Args:
             trainer: Call ``trainer.stop(reason)`` to end the run.
-            record: The line of the log of this step; entries may be added.
+            record: The line of the log of this step; entries may be added. It is empty if
+                :meth:`reads` said no.
         """
 
     def on_phase_end(self, trainer: "Trainer") -> None:

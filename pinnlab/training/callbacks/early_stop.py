@@ -81,6 +81,10 @@ class EarlyStop(Callback):
             return max(e["relative_l2"] for e in errors.values()) if errors else None
         return record["terms"][self.monitor]
 
+    def reads(self, trainer: "Trainer") -> bool:
+        """See :class:`Callback`."""
+        return self.monitor != "error"
+
     def on_step(self, trainer: "Trainer", record: dict[str, Any]) -> None:
         """See :class:`Callback`."""
         value = self._value(record)

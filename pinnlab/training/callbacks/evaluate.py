@@ -34,6 +34,10 @@ class Evaluate(Callback):
                 do="declare `reference`, or drop the callback",
             )
 
+    def reads(self, trainer: "Trainer") -> bool:
+        """See :class:`Callback`."""
+        return trainer.step % self.every == 0 or trainer.last_step
+
     def on_step(self, trainer: "Trainer", record: dict[str, Any]) -> None:
         """See :class:`Callback`."""
         if trainer.step % self.every == 0 or trainer.last_step:

@@ -34,6 +34,10 @@ class PlotFields(Callback):
                 do="give `out`, or drop the callback",
             )
 
+    def reads(self, trainer: "Trainer") -> bool:
+        """See :class:`Callback`."""
+        return False
+
     def on_step(self, trainer: "Trainer", record: dict[str, Any]) -> None:
         """See :class:`Callback`."""
         if trainer.step % self.every == 0 and trainer.folder is not None:

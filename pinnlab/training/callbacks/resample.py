@@ -51,6 +51,10 @@ class Resample(Callback):
         self.every, self.share, self.k, self.c = every, share, k, c
         self.candidates = candidates
 
+    def reads(self, trainer: "Trainer") -> bool:
+        """See :class:`Callback`."""
+        return False
+
     def on_step(self, trainer: "Trainer", record: dict[str, Any]) -> None:
         """See :class:`Callback`."""
         if trainer.step % self.every == 0 and not trainer.last_step:

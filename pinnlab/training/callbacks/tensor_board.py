@@ -48,6 +48,10 @@ class TensorBoard(Callback):
         # Entries of steps that a resumed run repeats are purged.
         self._writer = self._make(str(folder), purge_step=trainer.step or None)
 
+    def reads(self, trainer: "Trainer") -> bool:
+        """See :class:`Callback`."""
+        return trainer.step % self.every == 0 or trainer.last_step
+
     def on_step(self, trainer: "Trainer", record: dict[str, Any]) -> None:
         """See :class:`Callback`."""
         if trainer.step % self.every and not trainer.last_step and "errors" not in record:
