@@ -133,10 +133,11 @@ def compare(dim: int, form: str, options: argparse.Namespace) -> dict[str, Any]:
             taken = workers[kind].ask(do="steps", **{word: count})
             if number > 0:  # the first round compiles and warms up
                 times[kind].append(taken)
+    versions = workers["folx"].ask(do="versions")
     for worker in workers.values():
         worker.close()
     return {
-        "d": dim, "form": form, "losses": losses, "largest_relative_difference": difference,
+        "d": dim, "form": form, "versions": versions, "losses": losses, "largest_relative_difference": difference,
         "rounds": times, "summary": summary(times),
     }  # fmt: skip
 

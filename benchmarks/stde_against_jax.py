@@ -159,9 +159,10 @@ def compare(dim: int, options: argparse.Namespace) -> dict[str, Any]:
             differences = workers["pinnlab"].ask(do="check", path=path)
         if not max(differences.values()) < TOLERANCE:
             raise SystemExit(f"d = {dim}: the libraries compute different things: {differences}")
-    for worker in workers.values():
+    setup = {}
+    for name, worker in workers.items():
         worker.ask(do="steps", steps=2)
-        worker.ask(do="memory")
+        setup[name] = worker.ask(do="memory")["peak_mib"]
     times: dict[str, list[dict[str, float]]] = {name: [] for name in STEPS[dim]}
     for _ in range(options.rounds):
         for name, count in STEPS[dim].items():
@@ -172,7 +173,7 @@ def compare(dim: int, options: argparse.Namespace) -> dict[str, Any]:
         worker.close()
     return {
         "d": dim, "relative_differences": differences, "rounds": times, "peak_mib": memory,
-        "versions": versions, "summary": summary(times, memory),
+        "peak_mib_of_setup": setup, "versions": versions, "summary": summary(times, memory),
     }  # fmt: skip
 
 
