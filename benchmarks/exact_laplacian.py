@@ -137,8 +137,8 @@ def compare(dim: int, form: str, options: argparse.Namespace) -> dict[str, Any]:
     for worker in workers.values():
         worker.close()
     return {
-        "d": dim, "form": form, "versions": versions, "losses": losses, "largest_relative_difference": difference,
-        "rounds": times, "summary": summary(times),
+        "d": dim, "form": form, "versions": versions, "losses": losses,
+        "largest_relative_difference": difference, "rounds": times, "summary": summary(times),
     }  # fmt: skip
 
 
