@@ -232,8 +232,7 @@ class Objective:
         self.evaluations += 1
         if parameters is None:
             return self._blocks(transparent)
-        call = _Call(self, transparent)
-        return functional_call(call, {f"state.{k}": v for k, v in parameters.items()}, ())
+        return self._estimates_at(parameters, transparent)[0]
 
     def _prepare(self, transparent: bool) -> None:
         """Jets of the ansatz at these points, once; never inside a function transform."""
@@ -242,6 +241,13 @@ class Objective:
 
     def _blocks(self, transparent: bool) -> dict[str, Tensor]:
         return self._estimates(transparent)[0]
+
+    def _estimates_at(
+        self, parameters: Mapping[str, Tensor], transparent: bool
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """As :meth:`_estimates`, with values in place of the state's own."""
+        call = _Call(self, transparent)
+        return functional_call(call, {f"state.{k}": v for k, v in parameters.items()}, ())
 
     def _estimates(
         self, transparent: bool, reads: Reads | None = None
@@ -318,7 +324,8 @@ class Objective:
         """The scalar loss."""
         if parameters is None:
             return self.loss_of(self._mean_squares_now())
-        return self.loss_of(self.mean_squares(self.residuals(parameters)))
+        self.evaluations += 1
+        return self.loss_of(self.mean_squares(*self._estimates_at(parameters, False)))
 
     def loss_and_gradient(self) -> tuple[Tensor, Tensor]:
         """Backward pass into ``.grad`` of the parameters, compiled if that was asked for.
@@ -498,8 +505,8 @@ class _Call(nn.Module):
     def __init__(self, objective: Objective, transparent: bool) -> None:
         super().__init__()
         self.state = objective.state
-        self._evaluate = objective._blocks
+        self._evaluate = objective._estimates
         self._transparent = transparent
 
-    def forward(self) -> dict[str, Tensor]:
+    def forward(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         return self._evaluate(self._transparent)

@@ -334,6 +334,76 @@ def test_terms_that_read_nothing_estimated_are_squared():
     assert first != pytest.approx(exact)
 
 
+def test_the_pure_loss_is_that_of_the_present_parameters():
+    objective = made_of("laplacian(u) - u", pl.STDE(2, unbiased=True)).objective
+    own = dict(objective.state.named_parameters())
+    torch.testing.assert_close(objective.loss(own), objective.loss(), rtol=1e-12, atol=0)
+
+
+# --- along the directions -------------------------------------------------------------------
+def along(u, v, order, value=None):
+    """∂_v^order by nested autograd."""
+    value = u.value if value is None else value
+    for _ in range(order):
+        value = (u.gradient(value) * v).sum(-1)
+    return value
+
+
+def by_hand(u, rows, kind):
+    """What each operator makes of the directions ``(k, d)`` or ``(k, n, d)`` that were drawn."""
+    k = len(rows)
+    weight = D / k if kind == "sparse" else 1 / k
+    fourth = {"sparse": D / k, "gaussian": 1 / (3 * k), "sphere": (D + 2) / D / (3 * k)}
+
+    def powers(order, weight):
+        return weight * sum(along(u, v, order) for v in rows)
+
+    return {
+        "laplacian": lambda: powers(2, weight),
+        "power_sum 3": lambda: powers(3, weight),
+        "biharmonic": lambda: powers(4, fourth[kind]),
+        "squared_gradient": lambda: weight * sum(along(u, v, 1) ** 2 for v in rows),
+        "gradient": lambda: weight * sum(along(u, v, 1) * (v[0] - 2 * v[3]) for v in rows),
+    }
+
+
+@pytest.mark.parametrize("kind", FITTING)
+def test_an_estimate_is_the_sum_along_its_directions(kind):
+    exact = made_of("laplacian(u)")
+    u = Nested(fields_of(exact, factor=lambda x: (1 - (x**2).sum(1)) / 2), points_of(exact))
+    for name in ("laplacian", "power_sum 3", "biharmonic", "squared_gradient", "gradient"):
+        if name not in FITTING[kind] or (name, kind) == ("biharmonic", "sparse"):
+            continue
+        made = made_of(OPERATORS[name], pl.STDE(3, kind))
+        for _ in range(2):
+            made.objective.redraw()
+            rows = made.objective._batch(False).drawn.slopes.dense()
+            expected = by_hand(u, rows, kind)[name]().detach()
+            torch.testing.assert_close(residual_of(made), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_sparse_biharmonic_pairs():
+    """d²/K Σ ∂_i² ∂_j² over K independent pairs."""
+    made = made_of("biharmonic(u)", pl.STDE(3))
+    u = Nested(fields_of(made, factor=lambda x: (1 - (x**2).sum(1)) / 2), points_of(made))
+    made.objective.redraw()
+    rows = made.objective._batch(False).drawn.slopes.dense()
+    assert len(rows) == 6
+    pairs = zip(rows[:3], rows[3:], strict=True)
+    expected = D * D / 3 * sum(along(u, w, 2, along(u, v, 2)) for v, w in pairs)
+    torch.testing.assert_close(residual_of(made), expected.detach(), rtol=1e-9, atol=1e-9)
+
+
+def test_directions_through_a_factor():
+    made = made_of(OPERATORS["trace, function"], pl.STDE(3, "gaussian"))
+    u = Nested(fields_of(made, factor=lambda x: (1 - (x**2).sum(1)) / 2), points_of(made))
+    batches = made.objective._batch(False)
+    rows = batches.drawn.slopes.each([3] * 3)  # σ(x) v at every point
+    hessian = u.hessian().detach()
+    expected = sum(torch.einsum("ni,nij,nj->n", w, hessian, w) for w in rows) / 3
+    torch.testing.assert_close(residual_of(made), expected, rtol=1e-10, atol=1e-10)
+
+
 # --- draws ----------------------------------------------------------------------------------
 def test_draws_are_determined_by_seed_and_number():
     def made(seed=0):
