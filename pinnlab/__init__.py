@@ -32,6 +32,7 @@ from pinnlab.calculus import cos as cos
 from pinnlab.calculus import cosh as cosh
 from pinnlab.calculus import curl as curl
 from pinnlab.calculus import d as d
+from pinnlab.calculus import differential as differential
 from pinnlab.calculus import div as div
 from pinnlab.calculus import dot as dot
 from pinnlab.calculus import erf as erf

@@ -51,6 +51,7 @@ from pinnlab.calculus.operators import advect as advect
 from pinnlab.calculus.operators import biharmonic as biharmonic
 from pinnlab.calculus.operators import curl as curl
 from pinnlab.calculus.operators import d as d
+from pinnlab.calculus.operators import differential as differential
 from pinnlab.calculus.operators import div as div
 from pinnlab.calculus.operators import dot as dot
 from pinnlab.calculus.operators import grad as grad

@@ -7,7 +7,7 @@ coordinate, such as that of a hypercube, it is a single jet with rows ``(n, size
 ``laplacian(u)`` reads the one quantity that a stochastic estimator can supply.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -258,6 +258,31 @@ def d(u: Any, *names: str) -> Jet:
     return jet
 
 
+def differential(u: Any, table: Mapping[str, Any]) -> Jet:
+    r"""A linear differential operator given by its coefficients, :math:`\sum_α c_α ∂^α u`.
+
+    Args:
+        u: A field or an expression.
+        table: By derivative suffix the coefficient: ``{"xxx": 1, "xyy": -2, "": 0.5}`` is
+            u_xxx - 2 u_xyy + u/2. Numbers and expressions are allowed.
+
+    Raises:
+        DeclarationError: If the table is empty or a suffix is no derivative.
+    """
+    if not table:
+        raise DeclarationError(
+            "A differential operator has no coefficients",
+            expected='a table such as {"xxx": 1, "xyy": -2}',
+            got="an empty table",
+            do="name at least one derivative",
+        )
+    total: Jet = ZERO
+    for suffix, coefficient in table.items():
+        jet = as_jet(u)
+        total = total + coefficient * (jet.derivative(suffix) if suffix else jet)
+    return total
+
+
 @_prints
 def grad(u: Any) -> Any:
     """The gradient over the space coordinates.
@@ -477,6 +502,7 @@ __all__ = [
     "biharmonic",
     "curl",
     "d",
+    "differential",
     "div",
     "dot",
     "grad",

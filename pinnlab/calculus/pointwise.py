@@ -160,6 +160,21 @@ def _atan(z: Tensor, k: int) -> list[Tensor]:
     return f
 
 
+def _elu(z: Tensor, k: int) -> list[Tensor]:
+    e = torch.exp(z.clamp(max=0))
+    zero, one, positive = torch.zeros_like(z), torch.ones_like(z), z > 0
+    return [
+        torch.where(positive, a, b) for a, b in [(z, e - 1), (one, e), *[(zero, e)] * k][: k + 1]
+    ]
+
+
+def _softsign(z: Tensor, k: int) -> list[Tensor]:
+    # f = z r with r = 1/(1 + |z|), and f^{(j)} = j! (-sign z)^{j+1} r^{j+1} from j = 1 on.
+    r = 1 / (1 + z.abs())
+    step = -torch.sign(z) * r
+    return [z * r] + [math.factorial(j) * step ** (j - 1) * r * r for j in range(1, k + 1)]
+
+
 POINTWISE: dict[Callable, Derivatives] = {
     torch.tanh: _tanh,
     torch.sin: _sin,
@@ -179,6 +194,8 @@ POINTWISE: dict[Callable, Derivatives] = {
     F.softplus: _softplus,
     F.silu: _silu,
     F.gelu: _gelu,
+    F.elu: _elu,
+    F.softsign: _softsign,
     F.relu: _relu,
     torch.relu: _relu,
 }
@@ -190,15 +207,10 @@ ENTIRE: set[Derivatives] = {
         *(torch.erf, torch.sigmoid, F.softplus, F.silu, F.gelu),
     )
 }
-# Piecewise linear: under second derivatives they would train a network that cannot bend.
-KINKED: set[Callable] = {
-    F.relu,
-    torch.relu,
-    F.relu6,
-    F.leaky_relu,
-    F.prelu,
-    F.rrelu,
-    F.hardtanh,
-    F.hardsigmoid,
-    F.threshold,
+# How often a function with a kink can be differentiated continuously. Two orders further it has no
+# derivative but at the kink, and a network made of it would not see the term.
+SMOOTHNESS: dict[Callable, int] = {
+    **dict.fromkeys((F.relu, torch.relu, F.relu6, F.leaky_relu, F.prelu, F.rrelu, F.hardtanh), 0),
+    **dict.fromkeys((F.hardsigmoid, F.hardswish, F.threshold, F.selu), 0),
+    **dict.fromkeys((F.elu, F.celu, F.softsign), 1),
 }

@@ -20,9 +20,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pinnlab.calculus.layout import Collapsed, Layout, order
-from pinnlab.calculus.pointwise import KINKED, POINTWISE, Derivatives
+from pinnlab.calculus.pointwise import POINTWISE, Derivatives
 from pinnlab.calculus.slopes import Units
-from pinnlab.calculus.taylor import NotSmooth, TaylorTensor, compose
+from pinnlab.calculus.taylor import TaylorTensor, compose, refuse_kinks
 
 
 def shared_linear(
@@ -48,8 +48,7 @@ def shared_linear(
     """
     if not isinstance(x, TaylorTensor):
         return F.linear(activation(_blocks(x, shared) + offset), weight, bias)
-    if activation in KINKED and x.layout.order >= 2:
-        raise NotSmooth(activation.__name__, x.layout.order)
+    refuse_kinks(activation, x)
     function = POINTWISE[activation]
     directions = x.directions
     units = None if directions is None else directions.units

@@ -32,7 +32,7 @@ from pinnlab.calculus.chain import Layer, evaluate, evaluate_affine
 from pinnlab.calculus.host_numbers import host_numbers
 from pinnlab.calculus.kernels import compose_slot
 from pinnlab.calculus.layout import Collapsed, Layout, Slot, order
-from pinnlab.calculus.pointwise import KINKED, POINTWISE, Derivatives, power
+from pinnlab.calculus.pointwise import POINTWISE, SMOOTHNESS, Derivatives, power
 from pinnlab.calculus.product import Product
 from pinnlab.calculus.slopes import Part, Rows, Slopes, Units
 from pinnlab.errors import DeclarationError
@@ -360,8 +360,7 @@ class TaylorTensor:
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):
         rule = RULES.get(func)
-        if func in KINKED and args[0].layout.order >= 2:
-            raise NotSmooth(func.__name__, args[0].layout.order)
+        refuse_kinks(func, next((a for a in args if isinstance(a, TaylorTensor)), None))
         if rule is None:
             raise UnsupportedOperation(getattr(func, "__name__", str(func)))
         return rule(*args, **(kwargs or {}))
@@ -706,18 +705,22 @@ def _component(part: Part, k: int, column: Tensor, count: int) -> Tensor:
     return _row(part, k, count).index_select(-1, column)[..., 0]
 
 
+# Positional options that modules pass on although they are the defaults.
+_USUAL: dict[Callable, tuple] = {F.elu: (1,), F.softplus: (1, 20)}
+
+
 def _pointwise_rule(torch_function: Callable, derivatives: Derivatives) -> Callable:
     def rule(z: TaylorTensor, *args: Any, **options: Any) -> TaylorTensor:
         unusual = [a for a in args if a is not False] + [
             name
             for name, option in options.items()
-            if name not in ("inplace", "approximate", "out", "beta", "threshold")
+            if name not in ("inplace", "approximate", "out", "alpha", "beta", "threshold")
             or (name == "approximate" and option != "none")
-            or (name == "beta" and option != 1)
+            or (name in ("alpha", "beta") and option != 1)
             or (name == "threshold" and option != 20)
         ]
-        if args and torch_function is F.softplus and tuple(args) == (1, 20):
-            unusual = []
+        if tuple(a for a in args if a is not False) == _USUAL.get(torch_function, ()):
+            unusual = [option for option in unusual if option in options]
         if unusual:
             raise UnsupportedOperation(f"{torch_function.__name__} with options {unusual}")
         return compose(z, derivatives)
@@ -726,15 +729,91 @@ def _pointwise_rule(torch_function: Callable, derivatives: Derivatives) -> Calla
 
 
 class NotSmooth(DeclarationError):
-    """A function whose second derivative vanishes almost everywhere, under a second derivative."""
+    """A function under a derivative that vanishes wherever it exists."""
 
-    def __init__(self, name: str, order_: int) -> None:
+    def __init__(self, name: str, least: int, order_: int) -> None:
         super().__init__(
-            f"'{name}' has no useful second derivative, and the equations read order {order_}",
+            f"'{name}' has no useful {ORDINALS.get(least, f'{least}th')} derivative, and the "
+            f"equations read order {order_}",
             expected="a smooth activation",
             got=name,
             do="use a smooth activation such as tanh, sin, silu or gelu",
         )
+
+
+ORDINALS = {2: "second", 3: "third", 4: "fourth"}
+
+
+def refuse_kinks(function: Callable, jet: TaylorTensor | None) -> None:
+    """Refuse a function of a jet that carries derivatives which the function does not have.
+
+    Raises:
+        NotSmooth: If the highest order is two above that of its last continuous derivative.
+    """
+    least = SMOOTHNESS.get(function, math.inf) + 2
+    if jet is not None and jet.layout.order >= least:
+        raise NotSmooth(function.__name__, int(least), jet.layout.order)
+
+
+def _mean(x: TaylorTensor, dim: Any = -1, keepdim: bool = False) -> TaylorTensor:
+    axis = dim[0] if isinstance(dim, list | tuple) and len(dim) == 1 else dim
+    if not isinstance(axis, int):
+        raise UnsupportedOperation("a mean over several axes")
+    return x.sum(axis, keepdim=keepdim) / x.shape[axis]
+
+
+def _layer_norm(
+    x: TaylorTensor,
+    normalized_shape: Any,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> TaylorTensor:
+    """(x - mean)/sqrt(var + eps) over the features of each point."""
+    if x.ndim != 2 or tuple(normalized_shape) != tuple(x.shape[1:]):
+        raise UnsupportedOperation("layer_norm over other axes than the features")
+    centered = x.stacked() + _spread(-_mean(x), x.shape[1])
+    variance = _mean(centered * centered)
+    out = centered * _spread(compose(variance + eps, power(-0.5)), x.shape[1])
+    out = out if weight is None else out * weight
+    return out if bias is None else out + bias
+
+
+def _spread(x: TaylorTensor, width: int) -> TaylorTensor:
+    """One number a point as equal columns."""
+    return x._with(x.stacked().data[:, None].expand(-1, width).contiguous())  # type: ignore[index]
+
+
+def _batch_norm(
+    x: TaylorTensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> TaylorTensor:
+    """An affine map of the features, with the statistics of the running mean."""
+    if training or running_mean is None or running_var is None:
+        raise UnsupportedOperation("batch_norm in training mode, which joins the points")
+    scale = torch.rsqrt(running_var + eps)
+    scale = scale if weight is None else scale * weight
+    shift = -running_mean * scale
+    return x * scale + (shift if bias is None else shift + bias)
+
+
+def _chunk(x: TaylorTensor, chunks: int, dim: int = 0) -> tuple[TaylorTensor, ...]:
+    axis = dim if dim >= 0 else x.ndim + dim
+    if axis != 1 or x.ndim != 2:
+        raise UnsupportedOperation("chunk of other axes than the features")
+    size = -(-x.shape[1] // chunks)
+    return tuple(x[:, k : k + size] for k in range(0, x.shape[1], size))
+
+
+def _glu(x: TaylorTensor, dim: int = -1) -> TaylorTensor:
+    a, b = _chunk(x, 2, dim)
+    return a * compose(b, POINTWISE[torch.sigmoid])
 
 
 def _dropout(x: TaylorTensor, p: float = 0.5, training: bool = True, inplace: bool = False):
@@ -792,6 +871,11 @@ RULES: dict[Callable, Callable] = {
     torch.neg: lambda a: -a,
     torch.matmul: lambda a, b: a @ b,
     torch.sum: lambda a, dim, keepdim=False: a.sum(dim, keepdim),
+    torch.mean: _mean,
+    torch.chunk: _chunk,
+    F.layer_norm: _layer_norm,
+    F.batch_norm: _batch_norm,
+    F.glu: _glu,
     torch.unsqueeze: lambda a, dim: a.unsqueeze(dim),
     torch.squeeze: lambda a, dim: a.squeeze(dim),
     torch.select: lambda a, dim, i: a[(slice(None),) * dim + (i,)],

@@ -144,11 +144,11 @@ def test_transparent_path_is_differentiable_twice_and_forward():
 
 # --- modules with operations that have no rule ----------------------------------------------
 class Normalised(nn.Module):
-    """LayerNorm between two layers."""
+    """GroupNorm between two layers."""
 
     def __init__(self):
         super().__init__()
-        self.first, self.norm, self.last = nn.Linear(2, 6), nn.LayerNorm(6), nn.Linear(6, 2)
+        self.first, self.norm, self.last = nn.Linear(2, 6), nn.GroupNorm(1, 6), nn.Linear(6, 2)
 
     def forward(self, x):
         return self.last(torch.tanh(self.norm(torch.tanh(self.first(x)))))
@@ -225,10 +225,10 @@ def test_module_without_rules_falls_back_and_says_so_once(name, caplog):
 
 
 def test_the_warning_names_the_layer(caplog):
-    module = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.LayerNorm(4), nn.Linear(4, 1)).double()
+    module = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.GroupNorm(1, 4), nn.Linear(4, 1)).double()
     with caplog.at_level(logging.WARNING, logger="pinnlab"):
         propagate(module, points(2), layout([(0,)]))
-    assert "layer_norm in layer '2'" in caplog.text
+    assert "group_norm in layer '2'" in caplog.text
 
 
 @pytest.mark.parametrize("name", STRANGE)

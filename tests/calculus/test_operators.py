@@ -11,6 +11,7 @@ from pinnlab.calculus.operators import (
     biharmonic,
     curl,
     d,
+    differential,
     div,
     dot,
     grad,
@@ -177,3 +178,14 @@ def test_misuse_over_vector_coordinates_is_refused():
         with pytest.raises(DeclarationError, match="scalar and vector coordinates"):
             wrong()
     assert not hasattr(grad(u), "_x")
+
+
+def test_an_operator_is_a_table_of_coefficients():
+    source = RandomSource(XYT, 6)
+    u, x = field_jets(source, ["u"])["u"], coordinate_jets(source)["x"]
+    found = differential(u, {"xxx": 2.0, "xt": x, "": -1})
+    close(found, 2 * u.xxx + x * u.xt - u)
+    with pytest.raises(DeclarationError, match="no coefficients"):
+        differential(u, {})
+    with pytest.raises(DeclarationError, match="no derivative"):
+        differential(u, {"xz": 1})
