@@ -1,7 +1,10 @@
 """Every contraction over a vector coordinate is what nested autograd makes of the whole ansatz."""
 
+import dataclasses
+
 import pytest
 import torch
+from cases import NETWORKS, OPTIONS, SMOOTH, TRAINED
 from nested import Nested, assembled, fields_of, points_of, residual_of
 from torch import nn
 
@@ -256,3 +259,38 @@ def test_single_precision():
         assert found.dtype == torch.float32
         # Points are rounded as well; derivatives of fourth order lose four digits more.
         torch.testing.assert_close(found.double(), exact, rtol=2e-3, atol=2e-3 * exact.abs().max())
+
+
+# --- surrogates -----------------------------------------------------------------------------
+EVERY_KIND = "laplacian(u) + u*dot(x*x, grad(u)) + weighted_trace(u, 1 + x) + dot(grad(u), grad(u))"
+SURROGATES = {
+    **NETWORKS,
+    **{
+        f"{name} {option}": dataclasses.replace(TRAINED[name], **OPTIONS[option])
+        for name in ("MLP", "ModifiedMLP")
+        for option in OPTIONS
+        if option != "plain"
+    },
+    **{f"MLP {a}": pl.MLP(width=6, depth=2, activation=a) for a in SMOOTH if a != "tanh"},
+}
+
+
+@pytest.mark.parametrize("name", SURROGATES, ids=lambda n: n.replace(" ", "_"))
+@pytest.mark.parametrize("where", ["ball", "soft in time"], ids=lambda n: n.replace(" ", "_"))
+def test_every_surrogate_along_directions(where, name):
+    """Exact, and from all coordinates drawn at random, among directions that vary."""
+    made, u = made_of(EVERY_KIND, where, SURROGATES[name])
+    x = u.x[:, :D]
+    wanted = u.laplacian() + u.value * u.along(x**2) + u.trace(torch.diag_embed(1 + x))
+    wanted = (wanted + (u.rows**2).sum(1)).detach()
+    scale = float(wanted.abs().max())
+    torch.testing.assert_close(residual_of(made), wanted, rtol=1e-9, atol=1e-10 * scale)
+    drawn, _ = made_of(EVERY_KIND, where, SURROGATES[name], derivatives=pl.STDE(D))
+    torch.testing.assert_close(residual_of(drawn), wanted, rtol=1e-9, atol=1e-10 * scale)
+    assert drawn.objective.random
+    gradients = []
+    for one in (made, drawn):
+        one.objective.loss_and_gradient()
+        gradients.append(one.objective.flat_gradient())
+    scale = float(gradients[0].abs().max())
+    torch.testing.assert_close(*gradients, rtol=1e-9, atol=1e-10 * scale)
