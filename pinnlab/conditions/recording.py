@@ -5,6 +5,7 @@ asked where it is defined, and an empty or misnamed piece is found before any tr
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -281,8 +282,8 @@ def nonlinear_functionals(
 
     single = {functional for field, functional in read if not affine([(field, functional)])}
     others = [key for key in read if key[1] not in single]
-    together = set() if affine(others) else {functional for _, functional in others}
-    return frozenset(single | together)
+    pairs = [pair for pair in combinations(others, 2) if not affine(pair)]
+    return frozenset(single | {functional for pair in pairs for _, functional in pair})
 
 
 def _agrees(

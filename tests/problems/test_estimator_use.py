@@ -263,6 +263,19 @@ def test_nonlinear_use_is_said_to_be_biased(equation, named):
         assert "exact by naming only the other operators" in warning.do
 
 
+def test_of_a_product_only_the_factors_are_biased():
+    problem = pl.Problem(
+        BALL,
+        ["u", "v"],
+        {"one": "laplacian(u)", "two": "laplacian(v) - dot(grad(u), grad(v))"},
+        {"sides": pl.Dirichlet(u=0, v=0, hard=True)},
+    )
+    report = check(problem, derivatives=pl.STDE(3), quick=True)
+    (warning,) = (f for f in report.findings if f.level == "warning")
+    assert warning.where == "two"
+    assert warning.what.startswith("grad(u) is estimated")
+
+
 def test_what_is_exact_is_not_biased():
     equation = "laplacian(u)*dot(grad(u), grad(u))"
     warnings, text = findings(equation, {"laplacian": pl.STDE(3)}, quick=True)
