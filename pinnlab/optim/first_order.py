@@ -72,8 +72,10 @@ class Adam(Phase):
         """See :meth:`Phase.start`."""
         record = objective.recorded and isinstance(aggregator, Sum | None)
         kind = torch.optim.AdamW if self.weight_decay else torch.optim.Adam
+        groups = _groups(objective, self.lr, self.unknowns_lr)
+        rates = [group["lr"] for group in groups]
         optimizer = kind(
-            _groups(objective, self.lr, self.unknowns_lr, on_device=record),
+            [group | {"lr": _on_device(group)} for group in groups] if record else groups,
             betas=self.betas,
             eps=self.eps,
             weight_decay=self.weight_decay,
@@ -81,7 +83,7 @@ class Adam(Phase):
             capturable=record,
         )
         stepper = FirstOrderStepper(
-            self, optimizer, aggregator, schedule=self.schedule, clip=self.clip
+            self, optimizer, aggregator, rates, schedule=self.schedule, clip=self.clip
         )
         return RecordedStepper(stepper) if record else stepper
 
@@ -139,8 +141,10 @@ class Optimizer(Phase):
     def start(self, objective: Objective, aggregator: Aggregator | None) -> Stepper:
         """See :meth:`Phase.start`."""
         kind = getattr(torch.optim, self.name)
+        groups = _groups(objective, self.lr, self.unknowns_lr)
+        rates = [group["lr"] for group in groups]
         try:
-            optimizer = kind(_groups(objective, self.lr, self.unknowns_lr), **self.options)
+            optimizer = kind(groups, **self.options)
         except (TypeError, ValueError) as reason:
             raise DeclarationError(
                 f"torch.optim.{self.name} does not take these options",
@@ -149,7 +153,7 @@ class Optimizer(Phase):
                 do="correct `options`",
             ) from None
         return FirstOrderStepper(
-            self, optimizer, aggregator, schedule=self.schedule, clip=self.clip
+            self, optimizer, aggregator, rates, schedule=self.schedule, clip=self.clip
         )
 
     @property
@@ -158,19 +162,16 @@ class Optimizer(Phase):
         return self.name
 
 
-def _groups(
-    objective: Objective, lr: float, unknowns_lr: float | None, *, on_device: bool = False
-) -> list[dict[str, Any]]:
-    """Surrogate and unknowns with their rates, as tensors on the device or as numbers."""
+def _groups(objective: Objective, lr: float, unknowns_lr: float | None) -> list[dict[str, Any]]:
     unknowns = list(objective.state.unknowns.values())
     ids = {id(p) for p in unknowns}
     groups = [{"params": [p for p in objective.parameters if id(p) not in ids], "lr": lr}]
     if unknowns:
         groups.append({"params": unknowns, "lr": unknowns_lr or lr})
-    groups = [group for group in groups if group["params"]]
-    if on_device:
-        for group in groups:
-            group["lr"] = torch.tensor(
-                group["lr"], dtype=torch.float32, device=group["params"][0].device
-            )
-    return groups
+    return [group for group in groups if group["params"]]
+
+
+def _on_device(group: dict[str, Any]) -> torch.Tensor:
+    """The rate of a group as a tensor, in the precision that fused updates read."""
+    device = group["params"][0].device
+    return torch.tensor(group["lr"], dtype=torch.float32, device=device)

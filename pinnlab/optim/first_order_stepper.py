@@ -1,5 +1,6 @@
 """The mutable part of first-order phases."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -13,13 +14,23 @@ from pinnlab.optim.schedules import Constant, Schedule
 
 
 class FirstOrderStepper(Stepper):
-    """One gradient, one update; a non-finite gradient moves nothing."""
+    """One gradient, one update; a non-finite gradient moves nothing.
+
+    Args:
+        phase: Says how many steps there will be.
+        optimizer: Makes the updates.
+        aggregator: Direction from term gradients; None for their sum.
+        rates: Learning rate of each of the optimiser's groups.
+        schedule: Factor on the rates.
+        clip: Largest norm of the gradient, or None.
+    """
 
     def __init__(
         self,
         phase: Phase,
         optimizer: torch.optim.Optimizer,
         aggregator: Aggregator | None,
+        rates: Sequence[float],
         *,
         schedule: Schedule | None = None,
         clip: float | None = None,
@@ -28,7 +39,7 @@ class FirstOrderStepper(Stepper):
         self.schedule, self._clip = schedule or Constant(), clip
         self.aggregator = None if isinstance(aggregator, Sum) else aggregator
         self.taken = 0
-        self.rates = [float(group["lr"]) for group in optimizer.param_groups]
+        self.rates = list(rates)
 
     def step(self, objective: Objective) -> StepReport:
         """See :meth:`Stepper.step`."""

@@ -43,6 +43,7 @@ class Recorder:
     ) -> None:
         self._action, self.calls = action, 0
         self._graph: torch.cuda.CUDAGraph | None = None
+        self._device = device
         self._stream = torch.cuda.Stream(device) if record else None
 
     @property
@@ -64,10 +65,11 @@ class Recorder:
 
     def _beside(self, stream: torch.cuda.Stream) -> None:
         """On the stream of the recording, where autograd's bookkeeping then stays."""
-        stream.wait_stream(torch.cuda.current_stream())
+        usual = torch.cuda.current_stream(self._device)
+        stream.wait_stream(usual)
         with torch.cuda.stream(stream):
             self._action()
-        torch.cuda.current_stream().wait_stream(stream)
+        usual.wait_stream(stream)
 
     def _capture(self, stream: torch.cuda.Stream) -> None:
         graph = torch.cuda.CUDAGraph()

@@ -1,5 +1,6 @@
 """Recorded steps do what steps one operation at a time do; recording itself needs a GPU."""
 
+import functools
 import math
 
 import pytest
@@ -8,6 +9,7 @@ from cases import PROBLEMS, assembly
 
 import pinnlab as pl
 from pinnlab.errors import DeclarationError
+from pinnlab.optim import first_order
 from pinnlab.optim.base import Status
 from pinnlab.optim.recorded import LOOK_EVERY, RecordedStepper, Recorder
 from pinnlab.problems import PointBudget
@@ -58,6 +60,28 @@ def test_new_points_and_directions_reach_fixed_memory(resample):
     (ours, p), (theirs, q) = found
     assert [r["loss"] for r in ours] == [r["loss"] for r in theirs]
     assert torch.equal(p, q)
+
+
+@pytest.mark.parametrize("decay", [0.0, 1e-2])
+def test_rates_on_the_device_are_the_rates(monkeypatch, decay):
+    beside_it = functools.partial(RecordedStepper, record=False)
+    monkeypatch.setattr(first_order, "RecordedStepper", beside_it)
+    ours, theirs = (assembly(PROBLEMS["inverse"]()).objective for _ in range(2))
+    ours.recorded = True
+    # Powers of two, because rates on a device are in single precision.
+    phase = pl.Adam(
+        9, lr=2**-6, unknowns_lr=2**-4, weight_decay=decay, schedule=pl.Step((3, 6), 0.5)
+    )
+    recorded, eager = phase.start(ours, None), phase.start(theirs, None)
+    for _ in range(9):
+        a, b = recorded.step(ours), eager.step(theirs)
+        assert a.rate == b.rate and torch.equal(a.loss, b.loss)
+    groups = recorded._inner.optimizer.param_groups
+    assert all(isinstance(group["lr"], torch.Tensor) for group in groups)
+    assert torch.equal(ours.flat_parameters(), theirs.flat_parameters())
+    again = phase.start(ours, None)
+    again.load_state_dict(recorded.state_dict())
+    assert again._inner.taken == 9
 
 
 def test_held_memory_is_written_over_and_never_exchanged():
