@@ -58,8 +58,8 @@ def evaluate_affine(
 
     Args:
         value: Values ``(n, in)``.
-        slopes: First derivatives ``(k, in)``, one row per first-order slot; or multiples of unit
-            vectors.
+        slopes: First derivatives ``(k, in)``, one row per direction of the layout; or multiples of
+            unit vectors.
         layers: The chain; its first layer has a function.
         layout: Slots and points.
     """

@@ -205,22 +205,21 @@ class Directions:
 
     @torch.no_grad()
     def draw(self, layout: Layout, x: Tensor, generator: torch.Generator) -> "Drawn":
-        """The directions of all first-order slots of a layout.
+        """All directions of a layout.
 
         Args:
             layout: Slots and points.
             x: The points ``(n, d)``.
             generator: Source of randomness; every family advances it, used or not.
         """
-        used = set(layout.first_order)
-        columns = tuple(k for k in layout.first_order if k < self.coordinates.dim)
+        columns = tuple(k for k in layout.directions if k < self.coordinates.dim)
         where = host_numbers(columns, torch.long, x.device)
         parts: list[Part] = [Units(where, x.new_ones(len(columns)))]
         families: dict[Family, Part] = {}
         for family, numbers in self._ranges.items():
-            if numbers[0] not in used:
+            if numbers[0] not in layout.directions:
                 continue
-            count = layout.counts[layout.position[numbers[0],]]
+            count = layout.directions[numbers[0]]
             part = family.part(x[:count], self.coordinates, generator)
             families[family] = part
             parts.append(self._embedded(family, part))
@@ -242,7 +241,7 @@ class Drawn:
     """The directions of one batch.
 
     Args:
-        slopes: All of them, in the order of the first-order slots.
+        slopes: All of them, in the order of the layout.
         families: Each family over the columns of its coordinate.
     """
 

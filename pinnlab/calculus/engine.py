@@ -112,14 +112,13 @@ def _direction_rows(
     x: Tensor, layout: Layout, start: TaylorTensor | None
 ) -> dict[int, int | Tensor]:
     """Every direction of a layout as a column, or as its components at each point ``(n, d)``."""
-    directions = layout.first_order
     slopes = None if start is None else start.directions
     if slopes is None:
-        return {k: k for k in directions}
-    counts = [layout.counts[layout.position[k,]] for k in directions]
+        return {k: k for k in layout.directions}
+    rows = slopes.each(list(layout.directions.values()))
     return {
         k: k if k < x.shape[1] else F.pad(row, (0, 0, 0, len(x) - len(row)))
-        for k, row in zip(directions, slopes.each(counts), strict=True)
+        for k, row in zip(layout.directions, rows, strict=True)
     }
 
 

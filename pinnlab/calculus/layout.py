@@ -2,7 +2,7 @@
 
 A jet of a function of the points is stored as one stacked array: first the values of all points,
 then, slot by slot, the derivatives. A slot is a multi-index, or a *collapsed* sum
-Σ c_α ∂^α of derivatives of one order, which costs one slot instead of one per index.
+Σ c_α ∂^α of derivatives, which costs one slot instead of one per index.
 An index names *directions*: the numbers 0 … d-1 are the columns of the points, further ones
 are directions that a :class:`~pinnlab.calculus.directions.Directions` hands out.
 Every slot covers a prefix of the points, so that points whose residual reads only values (data,
@@ -26,18 +26,21 @@ from pinnlab.typing import MultiIndex
 
 @dataclass(frozen=True)
 class Collapsed:
-    """The sum Σ c_k ∂^{α_k} of derivatives of one order from 2 on, carried as one slot.
+    """The sum Σ c_k ∂^{α_k} of derivatives, carried as one slot.
+
+    The orders may differ, as in ∂_t − ν ∂_x²: a derivative that nothing needs by itself costs
+    nothing beside another one.
 
     Args:
-        terms: Pairs of a multi-index and its coefficient; all indices have the same length.
+        terms: Pairs of a multi-index and its coefficient.
     """
 
     terms: tuple[tuple[MultiIndex, float], ...]
 
     @property
     def order(self) -> int:
-        """Order of differentiation."""
-        return len(self.terms[0][0])
+        """The highest order of differentiation."""
+        return max(len(index) for index, _ in self.terms)
 
     @cached_property
     def directions(self) -> frozenset[int]:
@@ -51,6 +54,11 @@ Slot = MultiIndex | Collapsed
 def order(slot: Slot) -> int:
     """Order of differentiation of a slot."""
     return slot.order if isinstance(slot, Collapsed) else len(slot)
+
+
+def terms_of(slot: Slot) -> tuple[tuple[MultiIndex, float], ...]:
+    """The derivatives that a slot sums, and their coefficients."""
+    return slot.terms if isinstance(slot, Collapsed) else ((slot, 1.0),)
 
 
 def rank(slot: Slot) -> tuple:
@@ -73,6 +81,13 @@ def closure(slots: Iterable[Slot]) -> tuple[Slot, ...]:
             for size in range(1, len(slot)):
                 found.update(_sub_indices(slot, size))
     return tuple(sorted(found, key=rank))
+
+
+def maximal(indices: Iterable[MultiIndex]) -> frozenset[MultiIndex]:
+    """Those that no other one needs: no sub-index of any other."""
+    found = set(indices)
+    needed = {s for index in found for size in range(len(index)) for s in _sub_indices(index, size)}
+    return frozenset(found - needed)
 
 
 def _sub_indices(index: MultiIndex, size: int) -> set[MultiIndex]:
@@ -140,7 +155,7 @@ class SlopeProduct:
     Args:
         slot: Number of the slot.
         order: How many slopes are multiplied.
-        terms: Pairs of c and the numbers of first-order slots, counted among themselves.
+        terms: Pairs of c and the positions of directions in :attr:`Layout.directions`.
     """
 
     slot: int
@@ -211,6 +226,19 @@ class Layout:
         return tuple(s[0] for s in self.slots if not isinstance(s, Collapsed) and len(s) == 1)
 
     @cached_property
+    def directions(self) -> dict[int, int]:
+        """Every direction of which a slope is needed, ascending, and at how many points.
+
+        Those of all first-order slots, and those of first-order terms of sums.
+        """
+        found: dict[int, int] = {}
+        for slot, count in zip(self.slots, self.counts, strict=True):
+            for index, _ in terms_of(slot):
+                if len(index) == 1:
+                    found[index[0]] = max(count, found.get(index[0], 0))
+        return dict(sorted(found.items()))
+
+    @cached_property
     def bells(self) -> tuple[tuple[Bell, ...], ...]:
         """Composition terms of every slot, with factors as slot numbers."""
         table = []
@@ -241,7 +269,7 @@ class Layout:
         table = []
         for slot in self.slots:
             joined: Counter[tuple[int, int]] = Counter()
-            for index, coefficient in slot.terms if isinstance(slot, Collapsed) else ((slot, 1.0),):
+            for index, coefficient in terms_of(slot):
                 for c, left, right in recurrence_terms(index):
                     pair = self.position[left], self.position[right]
                     joined[pair] += c * coefficient  # type: ignore[assignment]
@@ -251,10 +279,10 @@ class Layout:
     @cached_property
     def slope_products(self) -> tuple["SlopeProduct", ...]:
         """The products of slopes in the jet of f(z) with z affine, by slot, then by order."""
-        row = {column: k for k, column in enumerate(self.first_order)}
+        row = {direction: k for k, direction in enumerate(self.directions)}
         out = []
         for k, slot in enumerate(self.slots[1:], start=1):
-            terms = slot.terms if isinstance(slot, Collapsed) else ((slot, 1.0),)
+            terms = terms_of(slot)
             for m in sorted({len(index) for index, _ in terms}):
                 factors = tuple((c, tuple(row[i] for i in x)) for x, c in terms if len(x) == m)
                 out.append(SlopeProduct(k, m, factors))
@@ -290,7 +318,7 @@ class Layout:
             return None
         coefficients = dict.fromkeys(first, 0.0)
         for index, c in last.terms:
-            if index[0] != index[1]:
+            if len(index) != 2 or index[0] != index[1]:
                 return None
             coefficients[index[:1]] += c
         return len(first), tuple(coefficients.values())

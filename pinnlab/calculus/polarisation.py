@@ -81,18 +81,22 @@ def cheapest(
 
     Args:
         name: Coordinate for whose lines new directions are named.
-        terms: Multi-indices of one length and their coefficients.
+        terms: Multi-indices and their coefficients; those of the highest order may be rewritten.
         others: Slots that are carried in any case.
         directions: Gives new directions their numbers, if lines are cheaper.
     """
-    m, others = len(next(iter(terms))), list(others)
+    m, others = max(map(len, terms)), list(others)
+    leading = {index: c for index, c in terms.items() if len(index) == m}
     plain = Collapsed(tuple(sorted(terms.items())))
-    if m == 2 and all(i == j for i, j in terms):  # its directions are the eigenvectors
+    if m == 2 and all(i == j for i, j in leading):  # its directions are the eigenvectors
         return plain
-    lines = polarised(terms)
+    lower = {index: c for index, c in terms.items() if len(index) < m}
+    others += [Collapsed(tuple(sorted(lower.items())))] if lower else []
+    lines = polarised(leading)
     # Of each line, the first derivative up to the (m - 1)-th, and all share the sum.
     if len(closure([*others])) + (m - 1) * len(lines) + 1 >= len(closure([*others, plain])):
         return plain
     family = Fixed(name, len(lines), tuple(lines))
     numbers = directions.numbers(family)
-    return Collapsed(tuple(((k,) * m, w) for k, w in zip(numbers, lines.values(), strict=True)))
+    powers = (((k,) * m, w) for k, w in zip(numbers, lines.values(), strict=True))
+    return Collapsed((*sorted(lower.items()), *powers))

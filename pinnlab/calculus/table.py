@@ -16,7 +16,7 @@ from torch import Tensor
 from pinnlab.calculus.directions import Across, Directions, Drawn
 from pinnlab.calculus.estimators import Estimator, Exact
 from pinnlab.calculus.functionals import Functional, Reading
-from pinnlab.calculus.layout import Collapsed, Layout, Slot, closure, rank
+from pinnlab.calculus.layout import Collapsed, Layout, Slot, closure, maximal, rank
 from pinnlab.calculus.polarisation import cheapest
 from pinnlab.calculus.recording import Plan
 from pinnlab.calculus.taylor import TaylorTensor, seed
@@ -59,8 +59,7 @@ class Demand:
             plan: What is read.
             directions: Gives further directions of differentiation their numbers.
             estimator: How contractions over vector coordinates are obtained; exactly by default.
-            sums: Coefficients of the derivatives of highest order that all residuals read through
-                one sum only.
+            sums: Coefficients of the derivatives that all residuals read through one sum only.
         """
         estimator = estimator or Exact()
         members = frozenset(sums or ())
@@ -274,19 +273,31 @@ class Window:
         return self.points.normals
 
 
+def summands(plan: Plan) -> list[frozenset[MultiIndex]]:
+    """Derivatives of a plan that may be carried as one sum, if all residuals read that sum only.
+
+    First all that no other one needs, such as ∂_t and ∂_x² of a heat equation, then those of
+    highest order alone. One derivative costs as much alone.
+    """
+    indices = {index for _, index in plan.derivatives if index}
+    highest = frozenset(index for index in indices if len(index) == plan.highest)
+    sets = dict.fromkeys((maximal(indices), highest))
+    return [members for members in sets if len(members) >= 2]
+
+
 def collapse(
-    plan: Plan, ratios: Mapping[tuple[str, MultiIndex], float] | None
+    members: frozenset[MultiIndex], ratios: Mapping[tuple[str, MultiIndex], float] | None
 ) -> dict[MultiIndex, float] | None:
-    """The sum that may stand for all derivatives of highest order of a plan, or None.
+    """The sum that may stand for the given derivatives, or None.
 
     Args:
-        plan: The derivatives read on one point set.
-        ratios: For each derivative of highest order that is read, its coefficient in the one
-            linear combination through which all residuals of the set see it; None if there is no
-            such combination.
+        members: The derivatives.
+        ratios: For each of them that is read, by field, its coefficient in the one linear
+            combination through which all residuals of the set see it; None if there is no such
+            combination.
 
     Returns:
-        The coefficients, if at least two derivatives of every field enter by the same sum.
+        The coefficients, if the derivatives of every field enter by the same sum.
     """
     if not ratios:
         return None
@@ -294,9 +305,6 @@ def collapse(
     for (name, index), ratio in ratios.items():
         sums.setdefault(name, {})[index] = ratio
     shapes = {tuple(sorted(terms.items())) for terms in sums.values()}
-    highest = {index for _, index in plan.derivatives if len(index) == plan.highest}
-    if len(shapes) != 1 or highest != {index for _, index in ratios}:
+    if len(shapes) != 1 or members != {index for _, index in ratios}:
         return None
-    terms = dict(shapes.pop())
-    # One derivative costs as much alone.
-    return terms if len(terms) >= 2 else None
+    return dict(shapes.pop())

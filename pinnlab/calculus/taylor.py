@@ -31,7 +31,7 @@ from torch import Tensor
 from pinnlab.calculus.chain import Layer, evaluate, evaluate_affine
 from pinnlab.calculus.host_numbers import host_numbers
 from pinnlab.calculus.kernels import compose_slot
-from pinnlab.calculus.layout import Collapsed, Layout, Slot, order
+from pinnlab.calculus.layout import Collapsed, Layout, SlopeProduct, Slot, terms_of
 from pinnlab.calculus.pointwise import POINTWISE, SMOOTHNESS, Derivatives, power
 from pinnlab.calculus.product import Product
 from pinnlab.calculus.slopes import Part, Rows, Slopes, Units
@@ -170,15 +170,24 @@ class TaylorTensor:
         assert value is not None and slopes is not None
         if weight is not None:
             value = F.linear(value, weight, bias)
-        counts = [c for s, c in zip(layout.slots, layout.counts, strict=True) if order(s) == 1]
+        counts = list(layout.directions.values())
         if isinstance(slopes, Slopes):
             first = slopes.each(counts, weight)
         else:
             slopes = slopes if weight is None else F.linear(slopes, weight)
             rows = zip(slopes, counts, strict=True)
             first = [row.expand(count, *value.shape[1:]) for row, count in rows]
-        rest = layout.rows - len(value) - sum(counts)
-        return torch.cat([value, *first, value.new_zeros((rest, *value.shape[1:]))])
+        along = dict(zip(layout.directions, first, strict=True))
+        parts = [value]
+        for slot, count in zip(layout.slots[1:], layout.counts[1:], strict=True):
+            own = [(along[i[0]][:count], c) for i, c in terms_of(slot) if len(i) == 1]
+            if not own:
+                parts.append(value.new_zeros((count, *value.shape[1:])))
+            elif len(own) == 1 and own[0][1] == 1:
+                parts.append(own[0][0])
+            else:
+                parts.append(sum(row * c for row, c in own))  # type: ignore[arg-type]
+        return torch.cat(parts)
 
     def _with(self, data: Tensor) -> "TaylorTensor":
         return TaylorTensor(self.layout, data)
@@ -388,17 +397,17 @@ def seed(x: Tensor, layout: Layout, slopes: Slopes | None = None) -> TaylorTenso
     Args:
         x: Points ``(n, d)``.
         layout: The derivatives to carry.
-        slopes: The direction of every first-order slot; by default the columns of that number.
+        slopes: Every direction of the layout; by default the columns of that number.
     """
     if slopes is None:
-        columns = host_numbers(layout.first_order, torch.long, x.device)
+        columns = host_numbers(tuple(layout.directions), torch.long, x.device)
         slopes = Slopes([Units(columns, x.new_ones(len(columns)))], x.shape[1])
     return TaylorTensor(layout, value=x, slopes=slopes)
 
 
 def constant(value: Tensor, layout: Layout) -> TaylorTensor:
     """A quantity ``(n, ...)`` whose derivatives are zero."""
-    slopes = value.new_zeros((len(layout.first_order), *value.shape[1:]))
+    slopes = value.new_zeros((len(layout.directions), *value.shape[1:]))
     return TaylorTensor(layout, value=value, slopes=slopes)
 
 
@@ -508,30 +517,19 @@ def _compose_plainly(z: TaylorTensor, function: Derivatives) -> TaylorTensor:
 def _compose_affine(z: TaylorTensor, function: Derivatives) -> TaylorTensor:
     layout, value, slopes = z.layout, z.value, z.slopes
     slopes = slopes.expand(len(slopes), *value.shape[1:])
-    row = {column: k for k, column in enumerate(layout.first_order)}
-
-    def product(slot: Slot) -> Tensor:
-        if isinstance(slot, Collapsed):
-            return _collapsed_power(slot, slopes, row)
-        out = slopes[row[slot[0]]]
-        for column in slot[1:]:
-            out = out * slopes[row[column]]
-        return out
-
     f = function(value, layout.order)
-    out = [
-        f[order(slot)][:count] * product(slot)
-        for slot, count in zip(layout.slots[1:], layout.counts[1:], strict=True)
-    ]
-    return TaylorTensor(layout, torch.cat([f[0], *out]))
+    out: list[Any] = [0.0] * len(layout.slots)
+    for product in layout.slope_products:
+        derivative = f[product.order][: layout.counts[product.slot]]
+        out[product.slot] = out[product.slot] + derivative * _slope_product(product, slopes)
+    return TaylorTensor(layout, torch.cat([f[0], *out[1:]]))
 
 
-def _collapsed_power(slot: Collapsed, slopes: Tensor, row: dict[int, int]) -> Tensor:
-    """Σ c_α Π_{i ∈ α} s_i as one weighted sum over the rows of the slopes."""
+def _slope_product(product: SlopeProduct, slopes: Tensor) -> Tensor:
+    """Σ c Π s_i as one weighted sum over the rows of the slopes."""
     device = slopes.device
-    numbers = tuple(tuple(row[i] for i in index) for index, _ in slot.terms)
-    rows = host_numbers(numbers, torch.long, device)
-    weights = host_numbers(tuple(c for _, c in slot.terms), slopes.dtype, device)
+    rows = host_numbers(tuple(rows for _, rows in product.terms), torch.long, device)
+    weights = host_numbers(tuple(c for c, _ in product.terms), slopes.dtype, device)
     return torch.tensordot(weights, slopes[rows].prod(1), dims=1)
 
 
@@ -626,7 +624,7 @@ def _sums_along(
     x: Tensor, function: Derivatives | None, directions: Slopes, layout: Layout
 ) -> list[Tensor]:
     """All slots but the value of a sum of one function over all coordinates."""
-    row = {direction: k for k, direction in enumerate(layout.first_order)}
+    row = {direction: k for k, direction in enumerate(layout.directions)}
     each = [(part, k) for part in directions.parts for k in range(len(part))]
     units = directions.units
     at = None if units is None else x.index_select(1, units.columns).T  # (k, n)
@@ -662,7 +660,9 @@ def _sums_along(
     for slot, count in zip(layout.slots[1:], layout.counts[1:], strict=True):
         if not isinstance(slot, Collapsed):
             out.append(along(slot, count))
-        elif units is not None and all(len(set(index)) == 1 for index, _ in slot.terms):
+        elif units is not None and all(
+            len(set(index)) == 1 and len(index) == slot.order for index, _ in slot.terms
+        ):
             out.append(whole(slot, count))
         else:
             out.append(sum(c * along(index, count) for index, c in slot.terms))

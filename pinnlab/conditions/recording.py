@@ -186,10 +186,13 @@ def record_term(name: str, constraint: Constraint, declared: Declared) -> Term:
     )
 
 
-def leading_ratios(
-    terms: Sequence[Term], placement: Placement, declared: Declared
+def common_ratios(
+    terms: Sequence[Term],
+    placement: Placement,
+    declared: Declared,
+    members: frozenset[MultiIndex],
 ) -> dict[tuple[str, MultiIndex], float] | None:
-    r"""The one combination of derivatives of highest order that all terms of a set read, if any.
+    r"""The one combination of the given derivatives that all terms of a set read, if any.
 
     If ∂F/∂u_β = c ∂F/∂u_α with the same number c at every point and for every value of the jets,
     then F depends on u_α and u_β through u_α + c u_β only, and the sum can be propagated as one.
@@ -198,12 +201,8 @@ def leading_ratios(
 
     Returns:
         Per field the coefficient of each derivative relative to the first one; None if they enter
-        in more than one combination, or the highest order is below two.
+        in more than one combination.
     """
-    plans = [plan for term in terms for plan in term.plans]
-    highest = max((plan.highest for plan in plans), default=0)
-    if highest < 2:
-        return None
     ratios: dict[tuple[str, MultiIndex], float] = {}
     rng = np.random.default_rng(2)
     for trial in range(3):
@@ -219,7 +218,7 @@ def leading_ratios(
                 return None
             probe = Probe(points, free=True, spread=trial > 0, seed=trial)
             block = term.residual([Context(probe, declared.fields, values, points)])
-            leading = {k: v for k, v in probe.read.items() if len(k[1]) == highest}
+            leading = {k: v for k, v in probe.read.items() if k[1] in members}
             for component in block.unbind(-1):
                 if not leading or not component.requires_grad:
                     continue

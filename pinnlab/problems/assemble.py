@@ -10,10 +10,10 @@ from torch import nn
 
 from pinnlab.calculus.directions import Directions
 from pinnlab.calculus.estimators import Estimator, check_use
-from pinnlab.calculus.table import Demand, collapse
+from pinnlab.calculus.table import Demand, collapse, summands
 from pinnlab.conditions.data import Data, DataPoints
 from pinnlab.conditions.placement import Placement, draw_all
-from pinnlab.conditions.recording import leading_ratios
+from pinnlab.conditions.recording import common_ratios
 from pinnlab.errors import DeclarationError, nearest
 from pinnlab.objective.objective import Objective
 from pinnlab.objective.state import State
@@ -178,10 +178,12 @@ def demands_of(
         plan = readers[0][1]
         for _, other in readers[1:]:
             plan = plan | other
-        sums = None
-        if sum(len(index) == plan.highest > 1 for _, index in plan.derivatives) >= 2:
-            terms = [term for term, _ in readers]
-            sums = collapse(plan, leading_ratios(terms, placement, problem.declared))
+        terms = [term for term, _ in readers]
+        tried = (
+            collapse(members, common_ratios(terms, placement, problem.declared, members))
+            for members in summands(plan)
+        )
+        sums = next(filter(None, tried), None)
         demands[placement] = Demand.of(plan, directions, estimator, sums)
     if estimator is not None:
         read = {f for term in problem.terms for plan in term.plans for _, f in plan.functionals}

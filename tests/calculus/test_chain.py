@@ -11,6 +11,9 @@ from pinnlab.calculus.layout import Collapsed, Layout, closure
 from pinnlab.calculus.pointwise import POINTWISE, power
 from pinnlab.calculus.taylor import TaylorTensor, seed
 
+HEAT = Collapsed((((0, 0), -0.3), ((1,), 1.0)))
+KORTEWEG = Collapsed((((0, 0, 0), 0.7), ((1,), 1.0), ((0, 1), 2.0)))
+TRANSPORT = Collapsed((((0,), 0.7), ((1,), 1.5)))
 N = 11
 LAPLACE = Collapsed((((0, 0), 1.0), ((1, 1), 2.5)))
 MIXED = Collapsed((((0, 0), 1.0), ((0, 1), -0.5)))
@@ -29,6 +32,10 @@ LAYOUTS = {
     "collapsed_mixed": layout([MIXED, (1, 1)]),
     "third": layout([(0, 0, 1)]),
     "fourth": layout([(0, 0, 1, 1)]),
+    "orders_one_and_two": layout([HEAT]),
+    "orders_one_to_three": layout([KORTEWEG, (0, 0)]),
+    "first_collapsed": layout([TRANSPORT]),
+    "prefix_of_mixed_orders": layout([HEAT], (N, 8, 6)),
     "prefix": layout([(0, 0), (0, 1)], (N, 9, 6, 6, 2)),
     "prefix_collapsed": layout([LAPLACE], (N, 7, 7, 4)),
     "values_at_more_points": layout([LAPLACE], (N, 8, 8, 8)),

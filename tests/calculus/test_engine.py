@@ -106,6 +106,7 @@ LAYOUTS = {
     "second": [(0, 0), (0, 1)],
     "collapsed": [LAPLACE],
     "fourth": [(0, 0, 1, 1)],
+    "mixed_orders": [Collapsed((((0, 0, 0), 0.5), ((1,), 2.0)))],
 }
 
 

@@ -10,6 +10,8 @@ from pinnlab.calculus.workspace import Slots
 LAPLACE = Collapsed((((0, 0), 1.0), ((1, 1), 2.5)))
 MIXED = Collapsed((((0, 0), 1.0), ((0, 1), -0.5)))
 QUARTIC = Collapsed((((0, 0, 0, 0), 1.0), ((0, 0, 1, 1), -0.5), ((1, 1, 1, 1), 2.0)))
+HEAT = Collapsed((((0, 0), -0.3), ((1,), 1.0)))
+KORTEWEG = Collapsed((((0, 0, 0), 0.7), ((1,), 1.0), ((0, 1), 2.0)))
 N, M, WIDTH = 5, 3, 2  # points, points with derivatives, features
 
 SLOTS = {
@@ -23,6 +25,8 @@ SLOTS = {
     "fourth": [(0, 0, 1, 1)],
     "fourth_in_one": [(0, 0, 0, 0)],
     "fourth_collapsed": [QUARTIC],
+    "orders_one_and_two": [HEAT],
+    "orders_one_to_three": [KORTEWEG, (0, 0)],
 }
 
 

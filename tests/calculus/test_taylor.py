@@ -18,6 +18,7 @@ LAYOUTS = {
     "second": Layout(closure([(0, 0), (0, 1), (1, 1)]), (6, 6, 6, 5, 4, 3)),
     "third": Layout(closure([(0, 0, 1)]), (6,) * 6),
     "collapsed": Layout(closure([LAPLACE]), (6, 6, 6, 4)),
+    "mixed_orders": Layout(closure([Collapsed((((0, 0), 0.5), ((1,), 2.0)))]), (6, 6, 5)),
 }
 
 

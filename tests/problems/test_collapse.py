@@ -1,4 +1,4 @@
-"""Carrying a sum of second derivatives as one slot never changes a loss or a gradient."""
+"""Carrying a sum of derivatives as one slot never changes a loss or a gradient."""
 
 import pytest
 import torch
@@ -11,6 +11,7 @@ from pinnlab.objective import Objective
 from pinnlab.problems.assemble import demands_of
 
 SQUARE = pl.Box(x=(0, 1), y=(0, 1))
+STRIP = pl.Interval("x", 0, 1) * pl.Time("t", 0, 1)
 
 
 def problem(equations, fields="u", conditions=None, **parts):
@@ -18,8 +19,12 @@ def problem(equations, fields="u", conditions=None, **parts):
     return pl.Problem(SQUARE, fields, equations, conditions, **parts)
 
 
+def evolution(equation, fields="u", conditions=None, **parts):
+    return pl.Problem(STRIP, fields, {"equation": equation}, conditions, **parts)
+
+
 def spread(objective, declared):
-    """The same objective with every second derivative carried by itself."""
+    """The same objective with every derivative carried by itself."""
     plans = {}
     for term in declared.terms:
         for placement, plan in zip(term.placements, term.plans, strict=True):
@@ -79,6 +84,22 @@ JOINED = {
     "operator": problem(operator),
     "divergence": problem(divergence),
     "hard": problem("u.xx + u.yy + 1", conditions={"sides": pl.Dirichlet(u=0, hard=True)}),
+    "heat": evolution("u.t - 0.3*u.xx"),
+    "burgers": evolution("u.t + u*u.x - 0.01*u.xx"),
+    "korteweg": evolution("u.t + 6*u*u.x + u.xxx + u.xx"),
+    "kuramoto": evolution("u.t + u*u.x + u.xx + u.xxxx"),
+    "boussinesq": evolution("u.tt - u.xx - u.xxxx"),
+    "transport": evolution("u.t + 2*u.x + u**2"),
+    "mixed orders": problem("u.xx + u.xy + 3*u.y - u.x"),
+    "hard heat": evolution("u.t - u.xx", conditions={"ends": pl.Dirichlet(u=0, hard=True)}),
+    "heat with flux": evolution("u.t - u.xx", conditions={"flux": pl.Neumann(u=1, on="left")}),
+    "heat with speed": evolution("u.t - u.xx", conditions={"s": pl.Condition("u.t", on="left")}),
+    "reaction": evolution(lambda u, v: (u.t - u.xx - u * v, v.t - v.xx + u * v), fields=["u", "v"]),
+    "reaction of two speeds": pl.Problem(
+        pl.Box(x=(0, 1), y=(0, 1)) * pl.Time("t", 0, 1),
+        ["u", "v"],
+        {"a": "u.t - u.xx - u.yy - v", "b": "v.t - 2*v.xx - 2*v.yy + u"},
+    ),
     "flux": problem("u.xx + u.yy", conditions={"flux": pl.Neumann(u=1, on="left")}),
 }
 
@@ -119,6 +140,13 @@ def corner(u, x, y):
 
 
 APART = {
+    "unknown viscosity": evolution("u.t - nu*u.xx", parameters={"nu": pl.Unknown(0.1)}),
+    "variable viscosity": evolution(lambda u, x: u.t - (1 + x) * u.xx),
+    "different speeds": evolution(
+        lambda u, v: (u.t - u.xx - u * v, v.t - 2 * v.xx + u * v), fields=["u", "v"]
+    ),
+    "nonlinear transport": evolution("u.t + u*u.x"),
+    "backwards": evolution("u.t**2 + u.xx"),
     "phases": problem(phases),
     "corner": problem(corner),
     "squares": problem("u.xx**2 + u.yy**2"),
