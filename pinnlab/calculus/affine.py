@@ -54,7 +54,7 @@ class AffineKernel:
         z: Where z is to be written before ``forward``, ``(width, points)``.
         out: Where f(z) goes.
         g: Where the cotangent of f(z) stands on the way back, or None if there is none.
-        room: An array like a slot of ``out``.
+        room: Arrays like ``z``, two more than the order of the block.
 
     Attributes:
         argument: The array ``z``; on the way back its cotangent.
@@ -67,18 +67,18 @@ class AffineKernel:
         z: Tensor,
         out: Slots,
         g: Slots | None,
-        room: Tensor,
+        room: list[Tensor],
     ) -> None:
         self._function, self.argument = function, z
-        self._order = block.layout.order + (g is not None)
-        self._out, self._g, self._room, self._inner = out, g, room, block.inner
+        self._order, self._keep = block.layout.order, g is not None
+        self._out, self._g, self._inner = out, g, block.inner
+        self._product, self._room = room[0][:, : block.inner], room[1:]
         self._products = block.layout.slope_products
-        self._slope = z
-        self._heads: list[Tensor] = []
+        self._f: list[Tensor] = []
 
     def forward(self, products: Tensor) -> None:
         """Write f(z), from the products of slopes of the block's slots."""
-        heads = self._heads = [f[:, : self._inner] for f in self._derivatives()]
+        heads = self._heads(self._evaluate())
         written: set[int] = set()
         for k, product in enumerate(self._products):
             part, slope = self._out.parts[product.slot], products[:, k, None]
@@ -88,28 +88,37 @@ class AffineKernel:
             else:
                 torch.mul(derivative, slope, out=part)
             written.add(product.slot)
-        if self._g is None:
-            self._heads = []
 
-    def _derivatives(self) -> list[Tensor]:
+    def _heads(self, f: list[Tensor]) -> list[Tensor]:
+        """Where there are derivatives."""
+        return [one[:, : self._inner] for one in f]
+
+    def _evaluate(self) -> list[Tensor]:
+        """Write f(z); the result are its derivatives as well."""
         z, value = self.argument, self._out.value
         if self._function is POINTWISE[torch.tanh]:
-            f = tanh_derivatives(tanh(z, out=value), self._order)
-        else:
-            f = self._function(z, self._order)
-            value.copy_(f[0])
-        if self._order:
-            self._slope = f[1]
+            return tanh_derivatives(tanh(z, out=value), self._order, self._room)
+        f = self._function(z, self._order + self._keep)
+        value.copy_(f[0])
+        if self._keep:
+            self._f = f
         return f
+
+    def _again(self) -> list[Tensor]:
+        """All derivatives on the way back; computing those of tanh is faster than fetching them."""
+        if self._function is POINTWISE[torch.tanh]:
+            return tanh_derivatives(self._out.value, self._order + 1, self._room)
+        return self._f
 
     def backward(self, products: Tensor) -> Tensor:
         """Write the cotangent of z over z; the result is that of the products."""
-        heads, g = self._heads, self._g
+        f, g = self._again(), self._g
         assert g is not None
+        heads, room = self._heads(f), self._product
         grad_products = torch.empty_like(products)
-        grad = torch.mul(g.value, self._slope, out=self.argument)[:, : self._inner]
+        grad = torch.mul(g.value, f[1], out=self.argument)[:, : self._inner]
         for k, product in enumerate(self._products):
             part, lower, upper = g.parts[product.slot], *heads[product.order : product.order + 2]
-            grad.addcmul_(torch.mul(part, upper, out=self._room), products[:, k, None])
-            torch.sum(torch.mul(part, lower, out=self._room), 1, out=grad_products[:, k])
+            torch.sum(torch.mul(part, lower, out=room), 1, out=grad_products[:, k])
+            grad.addcmul_(torch.mul(part, upper, out=room), products[:, k, None])
         return grad_products

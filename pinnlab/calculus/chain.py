@@ -103,18 +103,17 @@ class _Chain(torch.autograd.Function):
         out = start.new_empty((inputs.widths[-1], layout.rows))
         for one in ctx.lease.item:
             one.forward(inputs, out)
-        ctx.layout, ctx.units = layout, units
+        ctx.inputs = inputs
         ctx.save_for_backward(start, slopes, *tensors)
         return out.T
 
     @staticmethod
     @once_differentiable
     def backward(ctx, *grad_outputs: Tensor):
-        start, slopes, *tensors = ctx.saved_tensors
-        inputs = _Inputs(ctx.layout, start, ctx.units, slopes, tensors)
-        gradients = _Gradients(inputs, ctx.needs_input_grad[4:])
+        _ = ctx.saved_tensors  # which refuses tensors that were written over meanwhile
+        gradients = _Gradients(ctx.inputs, ctx.needs_input_grad[4:])
         for one in ctx.lease.item:
-            one.backward(inputs, grad_outputs[0].T, gradients)
+            one.backward(ctx.inputs, grad_outputs[0].T, gradients)
         return None, None, None, None, *gradients.finish()
 
 
@@ -249,7 +248,8 @@ class _BlockPass:
         assert function is not None
         out = self._slots("odd", width, kept=self._shape.keep)
         z = self._scratch.take("z", width, block.points)
-        room = self._scratch.take("room", width, block.inner)
+        names = [f"room {k}" for k in range(block.layout.order + 2)]
+        room = [self._scratch.take(name, width, block.points) for name in names]
         self._a += [out, out]  # the start itself is never written out
         self._z.append(out)
         self._kernels.append(None)

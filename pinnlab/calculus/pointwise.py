@@ -6,7 +6,7 @@ Hermite polynomials times a Gaussian.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import torch
@@ -20,18 +20,21 @@ def _tanh(z: Tensor, k: int) -> list[Tensor]:
     return tanh_derivatives(torch.tanh(z), k)
 
 
-def tanh_derivatives(t: Tensor, k: int) -> list[Tensor]:
-    """The tangent and its derivatives up to order k, polynomials in its value t."""
-    f = [t]
-    zero = torch.zeros((), dtype=t.dtype, device=t.device)
-    if k >= 1:
-        f.append(torch.addcmul(zero + 1, t, t, value=-1))
+def tanh_derivatives(t: Tensor, k: int, out: Sequence[Tensor] | None = None) -> list[Tensor]:
+    """The tangent and its derivatives up to order k, polynomials in its value t.
+
+    Args:
+        t: The tangent.
+        k: Highest order.
+        out: Where its derivatives go, from the first on; new arrays by default.
+    """
+    f, zero = [t], t.new_zeros(())
     # t' = 1 − t², and Leibniz on t² gives t^{(j+1)} = −Σ C(j,i) t^{(i)} t^{(j−i)}.
-    for j in range(1, k):
-        total = zero
+    for j in range(k):
+        total, place = zero + 1 if j == 0 else zero, None if out is None else out[j]
         for i in range(j // 2 + 1):
             c = math.comb(j, i) * (1 if 2 * i == j else 2)
-            total = torch.addcmul(total, f[i], f[j - i], value=-c)
+            total = torch.addcmul(total, f[i], f[j - i], value=-c, out=place)
         f.append(total)
     return f
 
