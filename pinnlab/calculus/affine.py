@@ -76,13 +76,12 @@ class AffineKernel:
         self._products = block.layout.slope_products
         self._f: list[Tensor] = []
 
-    def forward(self, products: Tensor) -> None:
-        """Write f(z), from the products of slopes of the block's slots."""
+    def forward(self, products: list[Tensor]) -> None:
+        """Write f(z), from the products of slopes of the block's slots, ``(width, 1)`` each."""
         heads = self._heads(self._evaluate())
         written: set[int] = set()
-        for k, product in enumerate(self._products):
-            part, slope = self._out.parts[product.slot], products[:, k, None]
-            derivative = heads[product.order]
+        for product, slope in zip(self._products, products, strict=True):
+            part, derivative = self._out.parts[product.slot], heads[product.order]
             if product.slot in written:
                 part.addcmul_(derivative, slope)
             else:
@@ -110,15 +109,15 @@ class AffineKernel:
             return tanh_derivatives(self._out.value, self._order + 1, self._room)
         return self._f
 
-    def backward(self, products: Tensor) -> Tensor:
-        """Write the cotangent of z over z; the result is that of the products."""
+    def backward(self, products: list[Tensor]) -> list[Tensor]:
+        """Write the cotangent of z over z; the results are those of the products, ``(width,)``."""
         f, g = self._again(), self._g
         assert g is not None
         heads, room = self._heads(f), self._product
-        grad_products = torch.empty_like(products)
+        sums: list[Tensor] = []
         grad = torch.mul(g.value, f[1], out=self.argument)[:, : self._inner]
-        for k, product in enumerate(self._products):
+        for product, slope in zip(self._products, products, strict=True):
             part, lower, upper = g.parts[product.slot], *heads[product.order : product.order + 2]
-            torch.sum(torch.mul(part, lower, out=room), 1, out=grad_products[:, k])
-            grad.addcmul_(torch.mul(part, upper, out=room), products[:, k, None])
-        return grad_products
+            sums.append(torch.mul(part, lower, out=room).sum(1))
+            grad.addcmul_(torch.mul(part, upper, out=room), slope)
+        return sums

@@ -122,7 +122,7 @@ class _Inputs:
 
     Attributes:
         slopes: First derivatives of an affine start by the first layer's argument, ``(width, k)``.
-        products: Their products, ``(width, number of products)``.
+        products: Their products, ``(width, 1)`` each.
     """
 
     def __init__(
@@ -146,7 +146,7 @@ class _Inputs:
         elif slopes is not None:
             self.slopes = slopes.T if first is None else first @ slopes.T
         if self.affine:
-            self.products = slope_products(self.slopes, layout)
+            self.products = slope_products(self.slopes, layout).unsqueeze(-1).unbind(1)
 
     @property
     def affine(self) -> bool:
@@ -203,8 +203,7 @@ class _BlockPass:
         self._like = like.new_empty(0)
         self._whole = block.size == layout.rows
         present = set(block.numbers)
-        products = [k for k, p in enumerate(layout.slope_products) if p.slot in present]
-        self._columns = None if len(products) == len(layout.slope_products) else products
+        self._products = [k for k, p in enumerate(layout.slope_products) if p.slot in present]
         # The cotangents of the results of all layers, and of what their linear maps give.
         count = len(shape.functions)
         self._g: list[Slots | None] = [None] * (count + 1)
@@ -306,11 +305,7 @@ class _BlockPass:
             torch.mm(weight, x, out=first.argument)
         else:
             torch.addmm(bias[:, None], weight, x, out=first.argument)
-        first.forward(self._products(inputs))
-
-    def _products(self, inputs: _Inputs) -> Tensor:
-        """The products of slopes in the slots of the block."""
-        return inputs.products if self._columns is None else inputs.products[:, self._columns]
+        first.forward([inputs.products[k] for k in self._products])
 
     def _read(self, a: Slots, stacked: Tensor) -> None:
         """Copy the block's part of a stacked jet ``(width, rows)``, zeros where it has none."""
@@ -354,8 +349,9 @@ class _BlockPass:
                 if layer or gradients.start is not None:
                     torch.mm(weight.T, gz.flat, out=lower.flat)
         if self._first is not None:
-            products = self._first.backward(self._products(inputs))
-            gradients.add_affine(self._block, self._first.argument, products, self._columns)
+            products = self._first.backward([inputs.products[k] for k in self._products])
+            found = dict(zip(self._products, products, strict=True))
+            gradients.add_affine(self._block, self._first.argument, found)
         elif gradients.start is not None and self._g[0] is not None:
             self._write(self._g[0], gradients.start.T)
 
@@ -374,7 +370,9 @@ class _Gradients:
         self._weights: list[Tensor | None] = [None] * len(self._needed)
         self._biases: list[Tensor | None] = [None] * len(self._needed)
         self.start = torch.empty_like(inputs.start) if start_needed else None
-        self._products = torch.zeros_like(inputs.products) if inputs.affine else None
+        self._products = None
+        if inputs.affine:
+            self._products = inputs.slopes.new_zeros((len(inputs.slopes), len(inputs.products)))
 
     def add(self, layer: int, g: Tensor, a: Tensor, value: Tensor) -> None:
         """A linear layer's.
@@ -393,24 +391,19 @@ class _Gradients:
             known, more = self._biases[layer], value.sum(1)
             self._biases[layer] = more if known is None else known.add_(more)
 
-    def add_affine(
-        self, block: Block, argument: Tensor, products: Tensor, columns: list[int] | None
-    ) -> None:
+    def add_affine(self, block: Block, argument: Tensor, products: dict[int, Tensor]) -> None:
         """Those of the first layer, from the cotangents of its argument and slope products.
 
         Args:
             block: Which points.
             argument: ``(width, points)``.
-            products: Of the block ``(width, number of products)``.
-            columns: Which of all products these are, or None for all.
+            products: By their numbers, ``(width,)`` each.
         """
         assert self._products is not None
         points = slice(block.start, block.stop)
         self.add(0, argument, self._inputs.start[points], argument)
-        if columns is None:
-            self._products.add_(products)
-        else:
-            self._products[:, columns] += products
+        for k, product in products.items():
+            self._products[:, k].add_(product)
         weight = self._inputs.weights[0]
         if self.start is not None:
             self.start[points] = argument.T if weight is None else argument.T @ weight

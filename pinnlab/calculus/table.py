@@ -177,7 +177,8 @@ class FieldTable:
     def __init__(self, jets: Mapping[str, tuple[TaylorTensor, int]], cuts: Sequence[int]) -> None:
         self.jets = jets
         self.cuts = sorted(set(cuts))
-        self._pieces: dict[int, dict[tuple[Slot, int], tuple[Tensor, ...]]] = {}
+        self._columns: dict[int, tuple[Tensor, ...]] = {}
+        self._pieces: dict[tuple[int, int], dict[tuple[Slot, int], Tensor]] = {}
 
     def read(self, field: str, slot: Slot, start: int, stop: int) -> Tensor:
         """One slot of one field on rows ``start:stop``, ``(n,)``."""
@@ -189,15 +190,22 @@ class FieldTable:
                 do="declare it in `fields`",
             )
         jet, column = self.jets[field]
-        key = id(jet)
+        key = id(jet), column
         if key not in self._pieces:
-            self._pieces[key] = self._cut(jet)
-        return self._pieces[key][slot, start][column]
+            self._pieces[key] = self._cut(jet.layout, self._column(jet, column))
+        return self._pieces[key][slot, start]
 
-    def _cut(self, jet: TaylorTensor) -> dict[tuple[Slot, int], tuple[Tensor, ...]]:
+    def _column(self, jet: TaylorTensor, column: int) -> Tensor:
+        """All slots of one column of a jet, ``(rows,)``."""
+        key = id(jet)
+        if key not in self._columns:
+            assert jet.data is not None
+            alone = jet.data.ndim == 1 or jet.data.shape[1] == 1
+            self._columns[key] = (jet.data.reshape(-1),) if alone else jet.data.unbind(-1)
+        return self._columns[key][column]
+
+    def _cut(self, layout: Layout, column: Tensor) -> dict[tuple[Slot, int], Tensor]:
         """All pieces at once: the backward pass of one split is one concatenation."""
-        layout, data = jet.layout, jet.data
-        assert data is not None
         labels: list[tuple[Slot, int]] = []
         sizes: list[int] = []
         for slot, count in zip(layout.slots, layout.counts, strict=True):
@@ -206,10 +214,7 @@ class FieldTable:
                     break
                 labels.append((slot, start))
                 sizes.append(min(stop, count) - start)
-        pieces = data.split(sizes)
-        if data.ndim == 1:
-            return {label: (piece,) for label, piece in zip(labels, pieces, strict=True)}
-        return {label: piece.unbind(-1) for label, piece in zip(labels, pieces, strict=True)}
+        return dict(zip(labels, column.split(sizes), strict=True))
 
 
 class Window:

@@ -7,7 +7,7 @@ import torch
 
 from pinnlab.calculus import taylor
 from pinnlab.calculus.engine import reference_jet
-from pinnlab.calculus.layout import Collapsed, Layout, closure
+from pinnlab.calculus.layout import Collapsed, Layout, closure, order
 from pinnlab.calculus.slopes import Rows, Slopes, Units
 from pinnlab.calculus.taylor import seed
 
@@ -134,7 +134,7 @@ def test_slots_cover_their_leading_points(kind, generator):
     x = torch.rand(N, D, generator=generator, dtype=F64)
     slots = renumbered([CROSSED, POWERS]) if kind == "columns" else [CROSSED, POWERS]
     full = layout_of(slots)
-    counts = [N] + [max(2, 4 - taylor.order(slot)) for slot in full.slots[1:]]
+    counts = [N] + [max(2, 4 - order(slot)) for slot in full.slots[1:]]
     counts[1 : 1 + len(full.first_order)] = [4] * len(full.first_order)
     cut = Layout(full.slots, tuple(counts))
     directions = Slopes(KINDS[kind](generator), D)
