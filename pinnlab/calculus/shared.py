@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pinnlab.calculus.layout import Collapsed, Layout, order
+from pinnlab.calculus.layout import Layout, terms_of
 from pinnlab.calculus.pointwise import POINTWISE, Derivatives
 from pinnlab.calculus.slopes import Units
 from pinnlab.calculus.taylor import TaylorTensor, compose, refuse_kinks
@@ -83,7 +83,7 @@ def _gathered(
     omega = shared[units.columns % len(shared)] * units.scale  # (k,)
     columns = weight.T[block]  # (k, h)
     f = function(z.index_select(1, block).T, layout.order)  # each (k, n)
-    row = {direction: k for k, direction in enumerate(layout.first_order)}
+    row = {direction: k for k, direction in enumerate(layout.directions)}
 
     def factor(index: tuple[int, ...]) -> Tensor:
         """The product of ω, zero where directions move different features."""
@@ -95,9 +95,12 @@ def _gathered(
 
     parts = [F.linear(function(z, 0)[0], weight, bias)]
     for slot, count in zip(layout.slots[1:], layout.counts[1:], strict=True):
-        terms = slot.terms if isinstance(slot, Collapsed) else ((slot, 1.0),)
-        rows = torch.tensor([row[index[0]] for index, _ in terms], device=z.device)
-        factors = torch.stack([c * factor(index) for index, c in terms])
-        slopes = f[order(slot)][rows, :count] * factors[:, None]  # (terms, count)
-        parts.append(slopes.T @ columns[rows])
+        terms, pieces = terms_of(slot), []
+        for m in {len(index) for index, _ in terms}:
+            own = [(index, c) for index, c in terms if len(index) == m]
+            rows = torch.tensor([row[index[0]] for index, _ in own], device=z.device)
+            factors = torch.stack([c * factor(index) for index, c in own])
+            slopes = f[m][rows, :count] * factors[:, None]  # (terms, count)
+            pieces.append(slopes.T @ columns[rows])
+        parts.append(sum(pieces[1:], start=pieces[0]))
     return TaylorTensor(layout, torch.cat(parts))

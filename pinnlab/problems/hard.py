@@ -195,7 +195,7 @@ def on_columns(
     if not jets:
         return result.value.expand(n)
     still = None if instant is None else coordinates.slice(coordinates.time or "").start
-    if max(jets[0].layout.first_order, default=0) >= coordinates.dim:
+    if max(jets[0].layout.directions, default=0) >= coordinates.dim:
         return _along_directions(result, coordinates, parts, x, still)
     return _slots(result, jets[0].layout, next(iter(x.values())), still)
 
@@ -233,8 +233,13 @@ def _by_nesting(
     """The same by nested differentiation, where an operation has no Taylor rule."""
     layout = parts[0].layout
     columns = [part.unsqueeze(-1) if part.ndim == 1 else part for part in parts]
-    rows = [torch.cat([c.slot((k,)) for c in columns], 1) for k in layout.first_order]
-    rows = [F.pad(row, (0, 0, 0, len(x) - len(row))) for row in rows]
+    rows = []
+    for k in layout.directions:
+        if (k,) in layout.position:
+            row = torch.cat([c.slot((k,)) for c in columns], 1)
+            rows.append(F.pad(row, (0, 0, 0, len(x) - len(row))))
+        else:  # a column that is read in a sum only
+            rows.append((torch.arange(coordinates.dim, device=x.device) == k).to(x).expand_as(x))
     start = TaylorTensor(layout, value=x, slopes=Slopes([Rows(torch.stack(rows))], coordinates.dim))
     frozen = torch.arange(coordinates.dim, device=x.device) == (-1 if still is None else still)
 

@@ -257,7 +257,7 @@ def kadomtsev_petviashvili(**options):
 
 @pytest.mark.parametrize(
     "options, slots",
-    [({}, 9), ({"samples": 1}, 18), ({"samples": 2}, 27), ({"by": ["x", "y", "t"]}, 24)],
+    [({}, 7), ({"samples": 1}, 18), ({"samples": 2}, 27), ({"by": ["x", "y", "t"]}, 24)],
     ids=str,
 )
 def test_a_direction_costs_as_much_as_the_residual(options, slots):
