@@ -21,7 +21,7 @@ from pinnlab.calculus.polarisation import cheapest
 from pinnlab.calculus.recording import Plan
 from pinnlab.calculus.taylor import TaylorTensor, seed
 from pinnlab.errors import DeclarationError
-from pinnlab.sampling.points import Points
+from pinnlab.sampling.points import Points, joined
 from pinnlab.typing import MultiIndex
 
 
@@ -137,9 +137,13 @@ class Batches:
         counts = tuple(needed[slot] for slot in slots)
         made = Layout(slots, counts, transparent)
         self.layout = made if layouts is None else layouts.setdefault(made.key, made)
-        self.points, self.demands = points, demands
-        sets = [points[k].x for k in self.arrangement]
-        self.x = sets[0] if len(sets) == 1 else torch.cat(sets)
+        self.demands = demands
+        self.x = joined([points[k].x for k in self.arrangement])
+        # Windows of the one array: the same points are not in memory twice.
+        self.points = [
+            part.held_in(self.x[start : start + len(part)])
+            for part, start in zip(points, self.starts, strict=True)
+        ]
         self.drawn: Drawn | None = None
 
     def draw(self, directions: Directions, generator: torch.Generator) -> Drawn:

@@ -137,6 +137,7 @@ class Objective:
             )
             self._draw(batches)
             self._batches[transparent] = batches
+            self.points |= dict(zip(self._demands, batches.points, strict=True))
         return self._batches[transparent]
 
     def execute(self, execution: str) -> None:

@@ -4,6 +4,7 @@ from pinnlab.sampling.draw import draw as draw
 from pinnlab.sampling.draw import to_points as to_points
 from pinnlab.sampling.noise import Noise as Noise
 from pinnlab.sampling.points import Points as Points
+from pinnlab.sampling.points import joined as joined
 from pinnlab.sampling.points import probe_count as probe_count
 from pinnlab.sampling.sequences import RULES as RULES
 from pinnlab.sampling.sequences import SAMPLERS as SAMPLERS
@@ -18,6 +19,7 @@ __all__ = [
     "Points",
     "draw",
     "gauss_rule",
+    "joined",
     "probe_count",
     "rule",
     "to_points",

@@ -1,6 +1,7 @@
 """A batch of points with everything that belongs to them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any, Self, overload
 
@@ -97,6 +98,12 @@ class Points:
         """The same points on another device or in another precision."""
         return self._changed(lambda tensor: tensor.to(device=device, dtype=dtype))
 
+    def held_in(self, x: Tensor) -> Self:
+        """The same points, whose positions lie in another array; nothing else is touched."""
+        held = copy(self)
+        object.__setattr__(held, "x", x)
+        return held
+
     def take(self, rows: Tensor) -> Self:
         """The points at ``rows``, an index or mask tensor."""
         return self._changed(lambda tensor: tensor[rows])
@@ -111,3 +118,22 @@ class Points:
         normals = changed if callable(given) else None if given is None else change(given)
         weights = None if self.weights is None else change(self.weights)
         return replace(self, x=change(self.x), normals=normals, weights=weights)
+
+
+def joined(sets: Sequence[Tensor]) -> Tensor:
+    """Arrays of points ``(n_k, d)`` below each other, ``(n, d)``.
+
+    Where they are windows of one array already, one after the other, it is that array: new points
+    of very many dimensions, drawn over old ones, are not copied.
+    """
+    first = sets[0]
+    if len(sets) == 1:
+        return first
+    end, memory = first.storage_offset(), first.untyped_storage().data_ptr()
+    for x in sets:
+        inside = x.untyped_storage().data_ptr() == memory and x.storage_offset() == end
+        if not inside or not x.is_contiguous() or x.requires_grad or x.dtype != first.dtype:
+            return torch.cat(list(sets))
+        end += x.numel()
+    rows = sum(len(x) for x in sets)
+    return first.as_strided((rows, first.shape[1]), first.stride())

@@ -488,6 +488,30 @@ def test_given_normals_reach_value_formulas():
 
 
 # -- vector coordinates -------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "total",
+    [
+        lambda x: torch.sum(x**2, -1),
+        lambda x: torch.sum(x**2, dim=1),
+        lambda x: torch.sum(x**2, axis=-1),
+        lambda x: 4 * torch.mean(x**2, -1),
+        lambda x: (x**2).sum(-1),
+    ],
+)
+def test_sums_and_means_of_torch_along_columns_can_be_differentiated(total):
+    x = coordinate_jets(RandomSource(HYPER, 6))["x"]
+    jet = total(x)
+    close(jet.value, (x.value**2).sum(1))
+    close(laplacian(jet).value.expand(6), torch.full((6,), 8.0, dtype=torch.float64))
+
+
+def test_other_sums_are_values_only():
+    x = coordinate_jets(RandomSource(HYPER, 6))["x"]
+    kept = torch.sum(x, -1, keepdim=True)
+    close(kept.value, x.value.sum(1, keepdim=True))
+    with pytest.raises(DeclarationError, match="does not give one value per point"):
+        torch.sum(x, 0)
+
 
 ROWS = {
     "square": lambda x, t: (x**2).sum(-1) * t,

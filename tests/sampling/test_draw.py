@@ -4,7 +4,7 @@ import torch
 
 from pinnlab.errors import DeclarationError, GeometryError
 from pinnlab.geometry import Box, Disk, Hypercube, Interval, PointSet, Time
-from pinnlab.sampling import Points, draw
+from pinnlab.sampling import Points, draw, joined
 from pinnlab.typing import Coordinates
 
 
@@ -78,3 +78,30 @@ def test_draw_refuses_an_empty_result(monkeypatch):
     monkeypatch.setattr(line, "sample_boundary", lambda *a, **k: empty)
     with pytest.raises(GeometryError, match="'left' got 0 points"):
         draw(line, 8, on="left", generator=rng())
+
+
+def test_windows_of_one_array_are_joined_without_a_copy():
+    whole = torch.rand(7, 2)
+    assert joined([whole]) is whole
+    again = joined([whole[1:3], whole[3:4], whole[4:7]])
+    assert again.data_ptr() == whole[1:].data_ptr()
+    assert torch.equal(again, whole[1:])
+    for parts in (
+        [whole[3:], whole[:3]],  # not in order
+        [whole[:3], whole[4:]],  # a gap
+        [whole[:3], torch.rand(2, 2)],
+        [whole[:, :1], whole[:, 1:]],
+        [whole[:3], whole[3:].double()],
+    ):
+        copied = joined(parts)
+        assert torch.equal(copied, torch.cat(parts))
+        assert copied.untyped_storage().data_ptr() != whole.untyped_storage().data_ptr()
+
+
+def test_points_held_in_another_array():
+    p = Points(torch.rand(3, 2), XY, lambda: torch.ones(3, 2), torch.rand(3), "wall")
+    held = p.held_in(p.x.clone())
+    assert torch.equal(held.x, p.x)
+    assert held.x is not p.x
+    assert (held.weights is p.weights, held.tag) == (True, "wall")
+    assert torch.equal(held.normals, torch.ones(3, 2))

@@ -180,6 +180,16 @@ def _opaque(name: str, func: Callable, args: tuple, kwargs: dict) -> Jet:
     return node
 
 
+# torch's functions of rows ``(n, size)`` along their columns, ``torch.sum(x**2, -1)``.
+_OVER_COLUMNS: dict[str, Callable] = {"sum": row_sum, "mean": row_mean}
+
+
+def _along_columns(jet: Any = None, dim: Any = None, axis: Any = None, **others: Any) -> bool:
+    """Whether torch is asked to join the columns of rows to one number a point."""
+    joined = (dim if axis is None else axis) in (-1, 1)
+    return joined and isinstance(jet, Jet) and jet._width > 0 and not others
+
+
 def _pinnlab_function(cls: type, name: str, args: tuple) -> Jet:
     return call(name, args)
 
@@ -191,6 +201,8 @@ def _torch_function(
     known = _FOREIGN.get(name)
     if known is not None and not kwargs:
         return known(*args)
+    if name in _OVER_COLUMNS and _along_columns(*args, **(kwargs or {})):
+        return _OVER_COLUMNS[name](args[0])
     return _opaque(name, func, args, kwargs or {})
 
 
