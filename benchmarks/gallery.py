@@ -31,12 +31,15 @@ def run_example(path: Path) -> dict[str, object]:
 def run_config(path: Path) -> dict[str, object]:
     """Error of a configuration: of all fields stacked, or the largest of an unknown."""
     from pinnlab.config import load_config
+    from pinnlab.io.exact_reference import ExactReference
     from pinnlab.metrics import pinnacle_l2
 
     solution = load_config(path).solve(out=None, progress=False)
     unknowns = solution.metrics.get("unknowns")
     if unknowns:
         error = max(row["relative_error"] for row in unknowns.values())
+    elif isinstance(solution.problem.reference, ExactReference):
+        error = max(row["relative_l2"] for row in solution.error().values())
     else:
         reference = solution.problem.reference
         found = solution(**reference.columns)
