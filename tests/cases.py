@@ -238,6 +238,17 @@ def many_dimensions() -> Problem:
     )
 
 
+def all_of_space() -> Problem:
+    """Diffusion without a wall, over one vector coordinate and time."""
+    return pl.Problem(
+        pl.RealSpace("x", dim=4) * pl.Time("t", 0, 0.5),
+        "u",
+        {"heat": "u.t - laplacian(u)"},
+        {"start": pl.Initial(u=lambda x: pl.exp(-0.5 * pl.dot(x, x)))},
+        name="all_of_space",
+    )
+
+
 def ring_advection() -> Problem:
     """Advection on a ring that is periodic by construction."""
     return pl.Problem(
@@ -295,6 +306,7 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
         obstacle,
         beam,
         many_dimensions,
+        all_of_space,
         ring_advection,
         soliton_gradient,
     )

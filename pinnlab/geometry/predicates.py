@@ -14,6 +14,7 @@ from pinnlab.geometry.base import Sample
 from pinnlab.typing import Coordinates
 
 _MOST_CANDIDATES = 2**18
+_MOST_NUMBERS = 2**25  # of all candidates: 256 MiB
 
 
 def select(predicate: Callable[..., object], x: np.ndarray, coordinates: Coordinates) -> np.ndarray:
@@ -76,14 +77,17 @@ def filter_boundary(
         GeometryError: If none of the candidates is selected.
     """
     count, previous = max(4 * n, 2048), 0
+    # In very many dimensions few candidates fill the memory.
+    most = max(n, min(_MOST_CANDIDATES, _MOST_NUMBERS // coordinates.dim))
+    count = min(count, most)
     while True:
         sample = candidates(count)
         kept = np.flatnonzero(select(predicate, sample.x, coordinates))
         # A boundary of isolated points has no more to give.
-        exhausted = len(sample.x) == previous or count >= _MOST_CANDIDATES
+        exhausted = len(sample.x) == previous or count >= most
         if len(kept) >= n or exhausted:
             break
-        count, previous = 4 * count, len(sample.x)
+        count, previous = min(4 * count, most), len(sample.x)
     if not len(kept):
         raise GeometryError(
             "A predicate selects no part of the boundary",

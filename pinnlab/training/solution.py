@@ -23,6 +23,12 @@ from pinnlab.sampling.points import Points
 from pinnlab.typing import MultiIndex
 
 CHUNK = 20_000  # points evaluated at once, so that memory stays bounded
+MOST_NUMBERS = 2**24  # of these points, where each has very many coordinates
+
+
+def chunk(d: int) -> int:
+    """How many points of ``d`` columns are evaluated at once."""
+    return max(1, min(CHUNK, MOST_NUMBERS // d))
 
 
 class FieldView:
@@ -135,7 +141,7 @@ class Solution:
             return {name: nothing if as_tensor else nothing.cpu().numpy() for name in wanted}
         plan = Plan(frozenset(wanted.items()))
         out: dict[str, list[Tensor]] = {name: [] for name in wanted}
-        for part in x.split(CHUNK):
+        for part in x.split(chunk(x.shape[1])):
             window = self._window(Points(part, self.problem.coordinates), plan)
             for name, index in wanted.items():
                 out[name].append(window.derivative(name, index).detach())
@@ -233,7 +239,7 @@ class Solution:
             )
         x, shape, as_tensor = self._points(coordinates)
         blocks = []
-        for part in x.split(CHUNK):
+        for part in x.split(chunk(x.shape[1])):
             points = Points(part, self.problem.coordinates)
             window = self._window(points, term.plans[0])
             with torch.no_grad():

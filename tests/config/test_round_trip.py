@@ -17,7 +17,19 @@ from pinnlab.config import (
 )
 from pinnlab.config.registry import ROLES
 from pinnlab.errors import ConfigError
-from pinnlab.geometry import SDF, Ball, Box, Disk, Hypercube, Interval, Polygon, Time, Triangle
+from pinnlab.geometry import (
+    SDF,
+    Ball,
+    Box,
+    Disk,
+    HyperBall,
+    Hypercube,
+    Interval,
+    Polygon,
+    RealSpace,
+    Time,
+    Triangle,
+)
 from pinnlab.io.reference import Reference
 from pinnlab.objective.unknown import Unknown
 from pinnlab.problems.problem import Problem
@@ -110,6 +122,9 @@ def test_shipped_configs_come_back(path: Path) -> None:
     Box(x=(0, 1), y=(0, 1)) - (Disk((0, 0), 0.2, name="a") | Disk((1, 1), 0.2, name="b")),
     Ball((0, 0, 0), 2.0, name="earth"),
     Hypercube("x", dim=5, low=-1, high=1),
+    HyperBall("x", dim=5, radius=2, center=0.5, name="shell"),
+    HyperBall("x", dim=2, center=[0.5, 1.0]),
+    RealSpace("x", dim=5, center=[0.0, 1.0, 2.0, 3.0, 4.0], scale=0.5) * Time("t", 0, 1),
     Polygon([(0, 0), (1, 0), (0, 1)], names=["floor", "slope", "wall"]),
     Triangle((0, 0), (1, 0), (0, 1), name="wedge"),
     Time("s", 0, 2),

@@ -98,6 +98,13 @@ def test_own_name_and_predicates():
     assert len(s.x) == 30
 
 
+def test_predicates_in_many_dimensions_draw_few_candidates():
+    cube = Hypercube("x", dim=400_000)
+    s = cube.sample_boundary(6, lambda x: x[:, 0] > 0.2, sampler="uniform", rng=rng())
+    assert 0 < len(s.x) <= 6
+    assert (s.x[:, 0] > 0.2).all()
+
+
 def test_what_is_refused():
     cube = Hypercube("x", dim=3)
     with pytest.raises(GeometryError, match="no Gauss rule"):
