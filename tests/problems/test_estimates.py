@@ -382,6 +382,17 @@ def test_an_estimate_is_the_sum_along_its_directions(kind):
             torch.testing.assert_close(residual_of(made), expected, rtol=1e-9, atol=1e-9)
 
 
+def test_the_loss_multiplies_what_two_sets_of_directions_give():
+    made = made_of("laplacian(u) - u", pl.STDE(3, "gaussian", unbiased=True))
+    u = Nested(fields_of(made, factor=lambda x: (1 - (x**2).sum(1)) / 2), points_of(made))
+    made.objective.redraw()
+    rows = made.objective._batch(False).drawn.slopes.dense()
+    assert len(rows) == 6
+    one, two = (sum(along(u, v, 2) for v in half) / 3 - u.value for half in rows.split(3))
+    torch.testing.assert_close(made.objective.terms()[0], (one * two).mean())
+    torch.testing.assert_close(residual_of(made), one.detach())
+
+
 def test_sparse_biharmonic_pairs():
     """d²/K Σ ∂_i² ∂_j² over K independent pairs."""
     made = made_of("biharmonic(u)", pl.STDE(3))
