@@ -118,7 +118,8 @@ def flattened(objective: "Objective", inputs: Inputs) -> nn.Module:
         gradients = torch.autograd.grad(loss, leaves, allow_unused=True, materialize_grads=True)
         return (loss.detach(), squares.detach(), *gradients)
 
-    return make_fx(function)(_values(objective), inputs.tensors())
+    # Copies lie anywhere in memory, as the arguments of later calls may.
+    return make_fx(function)(_values(objective), [t.clone() for t in inputs.tensors()])
 
 
 class _Call(nn.Module):

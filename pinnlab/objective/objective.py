@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, jvp, vjp
 
-from pinnlab.calculus.directions import Directions
+from pinnlab.calculus.directions import Directions, Drawn
 from pinnlab.calculus.engine import propagate
 from pinnlab.calculus.formula import Formula
 from pinnlab.calculus.layout import Layout
@@ -88,6 +88,8 @@ class Objective:
         self.batch_number = 0
         self._weighed: tuple[Any, Tensor] | None = None
         self._fixed: Inputs | None = None
+        self._source: torch.Generator | None = None
+        self._drawn: Drawn | None = None
         self.compiled: CompiledLoss | None = None
         self.recorded = False
         self.fallbacks: list[str] = []
@@ -119,12 +121,20 @@ class Objective:
         self._prepared = {}
 
     def _draw(self, batches: Batches) -> None:
-        if self._fixed is not None:
-            batches.drawn = self._fixed.drawn
-        elif self._directions is not None:
-            generator = torch.Generator(batches.x.device)
-            generator.manual_seed(_mixed(self._seed, self.draws))
+        if self._directions is None:
+            return
+        if self._fixed is None:
+            generator = torch.Generator(batches.x.device).manual_seed(self.direction_seed)
             batches.draw(self._directions, generator)
+            return
+        if self._drawn is None and self._source is not None:
+            self._drawn = batches.draw(self._directions, self._source)
+        batches.drawn = self._drawn
+
+    @property
+    def direction_seed(self) -> int:
+        """From which the present directions are drawn."""
+        return _mixed(self._seed, self.draws)
 
     def _batch(self, transparent: bool) -> Batches:
         """All points as the engine takes them."""
@@ -166,13 +176,21 @@ class Objective:
         return found
 
     @torch.no_grad()
-    def inputs(self, reads: Reads, *, transparent: bool = False, known: bool = False) -> Inputs:
+    def inputs(
+        self,
+        reads: Reads,
+        *,
+        transparent: bool = False,
+        known: bool = False,
+        directions: bool = True,
+    ) -> Inputs:
         """Everything beside the parameters that the loss depends on now.
 
         Args:
             reads: What the terms ask for.
             transparent: See :meth:`residuals`.
             known: Evaluate parameters that are functions of the points, as far as they are opaque.
+            directions: Draw the directions of differentiation.
         """
         points = {
             placement: given if placement in reads.normals else replace(given, normals=None)
@@ -181,7 +199,7 @@ class Objective:
         like = next(iter(points.values())).x
         return Inputs(
             points,
-            self._batch(transparent).drawn,
+            self._batch(transparent).drawn if directions else None,
             self._weight_vector(like),
             {p: self._known(p, reads) for p in self._demands} if known else {},
         )
@@ -199,21 +217,30 @@ class Objective:
         }
         return {k: v for k, v in values.items() if isinstance(v, Tensor) and v.ndim}
 
-    def at(self, inputs: Inputs) -> "Objective":
+    def at(self, inputs: Inputs, source: torch.Generator | None = None) -> "Objective":
         """The same terms and parameters at other points, directions and weights.
 
         They are read where they are, so that new numbers can be written over them, if
         :meth:`forget` is called before they are used.
+
+        Args:
+            inputs: Points and weights, and directions.
+            source: Draws directions instead, each time that the old ones are forgotten; the
+                present ones if it starts from :attr:`direction_seed`.
         """
         other = copy.copy(self)
         other._fixed, other._layouts = inputs, {}
-        other.points = dict(inputs.points)
+        other._source, other._drawn = source, inputs.drawn
         other.forget()
         return other
 
     def forget(self) -> None:
         """Drop everything that was computed from the present points."""
         self._batches, self._prepared = {}, {}
+        if self._fixed is not None:  # an evaluation may have joined the points elsewhere
+            self.points = dict(self._fixed.points)
+        if self._source is not None:
+            self._drawn = None
 
     @cached_property
     def parameters(self) -> list[nn.Parameter]:

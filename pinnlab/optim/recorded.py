@@ -2,19 +2,20 @@
 
 A step of a small network is some hundred operations of a few microseconds each, less than it takes
 to start them. Recorded once, they are started together. A recorded step reads and writes fixed
-memory: points and directions are copied to where the first step read them, the learning rate is a
-tensor, and whether loss and gradient are finite is decided on the device, where it keeps the update
-from being made, and is read by the host only now and then.
+memory: new points are copied to where the first step read them, unless they were drawn there;
+directions are drawn in the graph, by a generator that it knows; the learning rate is a tensor; and
+whether loss and gradient are finite is decided on the device, where it keeps the update from being
+made, and is read by the host only now and then.
 """
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
-from pinnlab.objective.inputs import Reads
+from pinnlab.objective.inputs import Inputs, Reads
 from pinnlab.objective.objective import Objective
 from pinnlab.optim.base import Status, Stepper, StepReport
 from pinnlab.optim.first_order_stepper import FirstOrderStepper, non_finite_message
@@ -32,6 +33,7 @@ class Recorder:
     Args:
         action: Reads and writes the same memory in every call, and reads no number back.
         device: Where.
+        generators: What the action draws random numbers from; seeds given between calls hold.
         record: Whether to record at all; otherwise the action is carried out in every call.
 
     Attributes:
@@ -39,11 +41,16 @@ class Recorder:
     """
 
     def __init__(
-        self, action: Callable[[], None], device: torch.device, *, record: bool = True
+        self,
+        action: Callable[[], None],
+        device: torch.device,
+        *,
+        generators: Sequence[torch.Generator] = (),
+        record: bool = True,
     ) -> None:
         self._action, self.calls = action, 0
         self._graph: torch.cuda.CUDAGraph | None = None
-        self._device = device
+        self._device, self._generators = device, tuple(generators)
         self._stream = torch.cuda.Stream(device) if record else None
 
     @property
@@ -73,6 +80,8 @@ class Recorder:
 
     def _capture(self, stream: torch.cuda.Stream) -> None:
         graph = torch.cuda.CUDAGraph()
+        for generator in self._generators:
+            graph.register_generator_state(generator)
         with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
             self._action()
         self._graph = graph
@@ -96,7 +105,7 @@ class RecordedStepper(Stepper):
         self._reads: Reads | None = None
         self._shapes: tuple = ()
         self._held: list[Tensor] = []
-        self._there: Objective | None = None
+        self._source: torch.Generator | None = None
         self._replay: Recorder | None = None
         self._look_in = 1
         self.fallback = ""
@@ -107,11 +116,12 @@ class RecordedStepper(Stepper):
             return self._inner.step(objective)
         self._load(objective)
         rate = self._inner.set_rate()
-        assert self._replay is not None
+        assert self._replay is not None and self._source is not None
         expected = self._expected(objective)
+        self._source.manual_seed(objective.direction_seed)
         try:
             self._replay()
-        except RuntimeError as reason:
+        except (RuntimeError, AttributeError) as reason:
             # The parameters have not moved: what fails is recording, which carries nothing out.
             if not self._record or self._replay.recorded:
                 raise
@@ -125,33 +135,38 @@ class RecordedStepper(Stepper):
 
     # --- memory ------------------------------------------------------------------------------
     def _load(self, objective: Objective) -> None:
-        """Bring points, directions and weights to where the step reads them."""
+        """Bring points and weights to where the step reads them."""
         if self._reads is None:
             self._reads = objective.reads()
-        inputs = objective.inputs(self._reads)
+            objective.forget()  # directions are drawn for what is kept, and nobody reads these
+        inputs = objective.inputs(self._reads, directions=False)
         tensors = inputs.tensors()
         shapes = tuple((t.shape, t.dtype) for t in tensors)
         if shapes != self._shapes:
-            self._begin(objective, tensors, shapes)
+            self._begin(objective, inputs, tensors)
+            self._shapes = shapes
             return
         for held, new in zip(self._held, tensors, strict=True):
             if held.data_ptr() != new.data_ptr():
                 held.copy_(new)
 
-    def _begin(self, objective: Objective, tensors: list[Tensor], shapes: tuple) -> None:
+    def _begin(self, objective: Objective, inputs: Inputs, tensors: list[Tensor]) -> None:
         """Take these arrays as the ones that are read from now on."""
-        assert self._reads is not None
-        self._shapes, self._held = shapes, tensors
-        inputs = objective.inputs(self._reads).with_tensors(tensors)
-        there = self._there = objective.at(inputs)
         like = objective.parameters[0]
+        self._held, self._source = tensors, torch.Generator(like.device)
+        there = objective.at(inputs, self._source)
         self.loss = like.new_zeros(())
         self.squares = like.new_zeros(len(objective.names))
         # Adam's own switch, read on the device: 1 keeps it from moving anything.
         self.rejected = torch.zeros((), dtype=torch.float32, device=like.device)
         self.in_a_row = torch.zeros_like(self.rejected)
         self._inner.optimizer.found_inf = self.rejected  # type: ignore[attr-defined]
-        self._replay = Recorder(lambda: self._act(there), like.device, record=self._record)
+        self._replay = Recorder(
+            lambda: self._act(there),
+            like.device,
+            generators=[self._source],
+            record=self._record,
+        )
 
     def _act(self, there: Objective) -> None:
         """One step; everything it makes is made anew, from fixed memory to fixed memory."""
@@ -188,7 +203,9 @@ class RecordedStepper(Stepper):
         if not self._record or self._replay.recorded or self._replay.calls < WARM_UP:
             return None
         with torch.no_grad():
-            return float(objective.loss())
+            loss = float(objective.loss())
+        objective.forget()
+        return loss
 
     def _compare(self, objective: Objective, expected: float) -> None:
         found = float(self.loss)
@@ -197,7 +214,7 @@ class RecordedStepper(Stepper):
 
     def _give_up(self, objective: Objective, reason: str) -> None:
         self.fallback = f"the step is not recorded: {reason}"
-        self._replay, self._there, self._held = None, None, []
+        self._replay, self._source, self._held = None, None, []
         self._inner.optimizer.found_inf = None  # type: ignore[attr-defined]
         objective.fallbacks.append(self.fallback)
         logger.warning("%s; training goes on without", self.fallback)

@@ -9,6 +9,7 @@ from cases import PROBLEMS, assembly
 
 import pinnlab as pl
 from pinnlab.errors import DeclarationError
+from pinnlab.objective.compiled import CompiledLoss
 from pinnlab.optim import first_order
 from pinnlab.optim.base import Status
 from pinnlab.optim.recorded import LOOK_EVERY, RecordedStepper, Recorder
@@ -62,6 +63,22 @@ def test_new_points_and_directions_reach_fixed_memory(resample):
     assert torch.equal(p, q)
 
 
+def test_compiled_losses_are_recorded_with_the_directions_of_the_step(monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda module, **_: module)
+    ours, theirs = (high_dimensional(dtype=torch.float64) for _ in range(2))
+    ours.objective.compiled = CompiledLoss()
+    phase = pl.Adam(6, lr=1e-2)
+    recorded, eager = beside(ours.objective, phase), phase.start(theirs.objective, None)
+    for _ in range(6):
+        for made in (ours, theirs):
+            made.resample()
+            made.objective.redraw()
+        a, b = recorded.step(ours.objective), eager.step(theirs.objective)
+        torch.testing.assert_close(a.loss, b.loss, rtol=1e-9, atol=0.0)
+    assert ours.objective.fallbacks == []
+    assert ours.objective.compiled.compilations == 1
+
+
 @pytest.mark.parametrize("decay", [0.0, 1e-2])
 def test_rates_on_the_device_are_the_rates(monkeypatch, decay):
     beside_it = functools.partial(RecordedStepper, record=False)
@@ -94,7 +111,7 @@ def test_held_memory_is_written_over_and_never_exchanged():
         made.objective.redraw()
         stepper.step(made.objective)
     assert [t.data_ptr() for t in stepper._held] == before
-    now = made.objective.inputs(made.objective.reads()).tensors()
+    now = made.objective.inputs(made.objective.reads(), directions=False).tensors()
     assert all(torch.equal(a, b) for a, b in zip(stepper._held, now, strict=True))
 
 
@@ -120,6 +137,21 @@ def test_mini_batches_start_a_new_recording():
         trainer.run()
         losses.append([r["loss"] for r in trainer.records])
     assert losses[0] == losses[1]
+
+
+def test_sets_of_points_that_change_their_size_are_read_where_they_are():
+    ours, theirs = (assembly(PROBLEMS["heat_flux"]()) for _ in range(2))
+    phase = pl.Adam(20, lr=1e-2)
+    recorded, eager = beside(ours.objective, phase), phase.start(theirs.objective, None)
+    for k in range(9):
+        losses = []
+        for made, stepper in ((ours, recorded), (theirs, eager)):
+            drawn = made.draw()
+            if 3 <= k < 6:
+                drawn = {p: x.take(torch.arange(len(x) - 1)) for p, x in drawn.items()}
+            made.objective.set_points(drawn)
+            losses.append(stepper.step(made.objective).loss.clone())
+        assert torch.equal(*losses)
 
 
 def test_a_gradient_that_is_not_finite_moves_nothing():
