@@ -1,7 +1,10 @@
 """Recorded steps do what steps one operation at a time do; recording itself needs a GPU."""
 
+import contextlib
 import functools
+import logging
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -210,6 +213,85 @@ def test_a_recorder_that_does_not_record_carries_out():
     for _ in range(5):
         act()
     assert len(calls) == 5 and not act.recorded
+
+
+class Cuda:
+    """Stands where ``torch.cuda`` would: notes what is asked of it."""
+
+    def __init__(self, monkeypatch, fails=False):
+        self.calls, self.fails = [], fails
+        for name in ("Stream", "current_stream", "stream", "CUDAGraph", "graph"):
+            monkeypatch.setattr(torch.cuda, name, getattr(self, name))
+
+    class Stream:
+        def __init__(self, device):
+            self.device = device
+
+        def wait_stream(self, other):
+            pass
+
+    def current_stream(self, device):
+        return self.Stream(device)
+
+    @contextlib.contextmanager
+    def stream(self, stream):
+        self.calls.append("beside")
+        yield
+
+    def CUDAGraph(self):
+        calls = self.calls
+        return SimpleNamespace(
+            replay=lambda: calls.append("replay"),
+            register_generator_state=lambda generator: calls.append("generator"),
+        )
+
+    @contextlib.contextmanager
+    def graph(self, graph, stream, capture_error_mode):
+        self.calls.append("begin")
+        yield
+        if self.fails:
+            raise RuntimeError("operation not permitted when stream is capturing")
+        self.calls.append("end")
+
+
+def test_a_recorder_warms_up_records_and_replays(monkeypatch):
+    cuda = Cuda(monkeypatch)
+    act = Recorder(
+        lambda: cuda.calls.append("act"), torch.device("cuda"), generators=[torch.Generator()]
+    )
+    for _ in range(6):
+        act()
+    warm_up = ["beside", "act"] * 3
+    assert cuda.calls == [*warm_up, "generator", "begin", "act", "end", *["replay"] * 3]
+    assert act.recorded and act.calls == 6
+
+
+def test_steps_that_cannot_be_recorded_go_on_one_operation_at_a_time(monkeypatch, caplog):
+    Cuda(monkeypatch, fails=True)
+    ours, theirs = (high_dimensional().objective for _ in range(2))
+    phase = pl.Adam(10, lr=1e-2)
+    recorded, eager = RecordedStepper(phase.start(ours, None)), phase.start(theirs, None)
+    for _ in range(3):
+        assert torch.equal(recorded.step(ours).loss, eager.step(theirs).loss)
+    monkeypatch.setattr(recorded, "_act", lambda there: None)  # what is recorded does nothing
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            assert torch.equal(recorded.step(ours).loss, eager.step(theirs).loss)
+    assert caplog.text.count("not recorded: operation not permitted") == 1
+    assert ours.fallbacks == [recorded.fallback]
+    assert torch.equal(ours.flat_parameters(), theirs.flat_parameters())
+
+
+def test_a_graph_that_computes_something_else_is_left(monkeypatch, caplog):
+    Cuda(monkeypatch)
+    objective = high_dimensional().objective
+    recorded = RecordedStepper(pl.Adam(10, lr=1e-2).start(objective, None))
+    for _ in range(3):
+        recorded.step(objective)
+    monkeypatch.setattr(recorded, "_act", lambda there: recorded.loss.mul_(1.5))
+    with caplog.at_level(logging.WARNING):
+        recorded.step(objective)
+    assert "not recorded: its loss is" in caplog.text
 
 
 def test_graphs_are_refused_where_there_is_no_gpu():
