@@ -32,7 +32,7 @@ def main(steps=5000, interior=100):
         dtype="float32",
     )
     scatter = [r["deviations"]["laplacian(u)"] for r in solution.records if "deviations" in r]
-    print(f"relative deviation of the Laplacian: {scatter[0]:.1%} at first, {scatter[-1]:.1%} at last")
+    print(f"the Laplacian scatters by {scatter[0]:.1%} at first, by {scatter[-1]:.1%} at last")
     return solution.error()["u"]["relative_l2"]
 
 

@@ -29,7 +29,8 @@ def manufactured(problem: Problem, points: int = 4096, **exact: Any) -> Problem:
 
     The source term F(u*) is evaluated exactly, by differentiating the expression's graph. Every
     equation, Dirichlet, Neumann, Robin and general condition gets its own; initial conditions get
-    the values of u*; gradients of residuals follow their equations. The exact solution becomes the reference.
+    the values of u*; gradients of residuals follow their equations. The exact solution becomes the
+    reference.
 
     Args:
         problem: The declaration; unknown parameters stand at their first guess.
