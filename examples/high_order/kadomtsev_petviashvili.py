@@ -39,7 +39,7 @@ problem = pl.Problem(
 # A residual that is small at 150 points only may be anything between them; its gradient, in the
 # loss as well, forbids that: without it the same run ends at an error of 1.1e-01. The residual
 # holds u_xxxx, its gradient u_xxxxx, u_xxxxy and u_xxxxt. What a neuron carries for every point,
-# `problem.check()` tells: 9 numbers for the residual, 24 with its gradient, and 18 with
+# `problem.check()` tells: 7 numbers for the residual, 24 with its gradient, and 18 with
 # `samples=1`, along one random direction that every step draws anew (then Adam has to do alone,
 # as L-BFGS compares the losses of different steps).
 

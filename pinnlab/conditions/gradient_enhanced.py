@@ -13,8 +13,8 @@ The amortised form differentiates along K random directions instead, drawn anew 
 
 .. math:: \mathbb E\, \frac1K \sum_{k=1}^K (v_k \cdot \nabla r)^2 = |\nabla r|^2 ,
 
-and each direction costs as much again as the residual itself, however many coordinates there are
-and however high the order: a derivative that a residual reads, and the same along v.
+and each direction carries every derivative that the residual needs once more, along v, however many
+coordinates there are. From three coordinates on that is less than the whole gradient.
 """
 
 from collections.abc import Callable, Sequence

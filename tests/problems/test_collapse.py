@@ -199,10 +199,11 @@ def test_derivatives_that_are_carried_anyway_are_not_summed():
     domain = pl.Box(x=(0, 1), y=(0, 1)) * pl.Time("t", 0, 1)
     enhanced = {"gradient": pl.GradientEnhanced("heat", samples=1)}
     problem = pl.Problem(domain, "u", {"heat": "u.t - u.xx - u.yy"}, enhanced)
-    objective = assembly(problem).objective
+    objective = assembly(problem, scales=None).objective
     (demand,) = objective._demands.values()
     assert not demand.shares
     assert len(objective._batch(False).layout.slots) == 12  # 1, x, y, t, xx, yy, and all along v
-    alone = assembly(pl.Problem(domain, "u", {"heat": "u.t - u.xx - u.yy"}, {})).objective
+    declared = pl.Problem(domain, "u", {"heat": "u.t - u.xx - u.yy"}, {})
+    alone = assembly(declared, scales=None).objective
     found = [o.residuals()["heat"] for o in (objective, alone)]
     torch.testing.assert_close(*found, rtol=1e-12, atol=1e-12)
