@@ -18,6 +18,7 @@ from pinnlab.aggregation.sum import Sum
 from pinnlab.calculus.estimators import Estimator, Exact, estimator_of
 from pinnlab.errors import CheckpointError, DeclarationError, nearest
 from pinnlab.io._json import to_json
+from pinnlab.objective.execution import Execution
 from pinnlab.optim.base import Phase
 from pinnlab.optim.first_order import Adam
 from pinnlab.optim.lbfgs import LBFGS
@@ -48,6 +49,7 @@ def solve(
     seed: int = 0,
     dtype: str | torch.dtype | None = None,
     device: str | torch.device = "auto",
+    execution: Execution = "eager",
     budget: float | None = None,
     out: str | Path | None = None,
     checkpoint_every: int = 1000,
@@ -71,10 +73,14 @@ def solve(
         phases: Stretches of training: by default Adam with a decaying rate, then L-BFGS; one
             least-squares solve where surrogate and equations are linear.
         callbacks: Called between steps; by default errors are evaluated if there is a reference.
-        scales: Size of every field by name, ``"auto"`` to read it off the data, None for 1.
+        scales: Size of every field by name, ``"auto"`` to read it off the data or, without data,
+            to find it from the equations, None for 1.
         seed: Determines weights, points and batches.
         dtype: ``"float32"`` or ``"float64"``; by default float64 where a phase needs it.
         device: ``"cpu"``, ``"cuda"``, or ``"auto"`` for a GPU if there is one.
+        execution: ``"eager"``, operation by operation; ``"compiled"``, loss and gradient as one
+            function made by ``torch.compile``; ``"graph"``, whole steps of Adam recorded and
+            replayed on a GPU; or ``"compiled_graph"``. Results agree to rounding.
         budget: Most seconds of training.
         out: Run folder for log, checkpoints, pictures, solution and report.
         checkpoint_every: Steps between checkpoints.
@@ -124,6 +130,8 @@ def solve(
         dtype=precision,
         device=where,
     )
+    check_aggregated(execution, gradients)
+    assembly.objective.execute(execution)
     settings = {
         "surrogate": repr(surrogate)
         if isinstance(surrogate, Specification)
@@ -139,9 +147,11 @@ def solve(
         "derivatives": repr(derivatives or estimator),
         "phases": [repr(phase) for phase in phases],
         "scales": scales if isinstance(scales, (str, type(None))) else dict(scales),
+        "sizes": _sizes(assembly.objective.state.surrogate, problem),
         "seed": seed,
         "dtype": str(precision).removeprefix("torch."),
         "device": str(where),
+        "execution": execution,
         "budget": budget,
     }
     defaults = [name for name in settings if name in DEFAULTS and name not in given]
@@ -166,6 +176,8 @@ def solve(
     if resume:
         trainer.restore()
     trainer.run()
+    if assembly.objective.fallbacks:
+        settings["execution"] = "; ".join([execution, *assembly.objective.fallbacks])
     solution = trainer.solution()
     solution.settings = settings | {"defaults": defaults, "resolved": resolved_text or ""}
     solution.metrics = _metrics(trainer, solution)
@@ -174,6 +186,14 @@ def solve(
 
         write_run(trainer, solution, folder)
     return solution
+
+
+def _sizes(surrogate: nn.Module, problem: Problem) -> dict[str, float]:
+    """The size of every field that the surrogate is scaled to."""
+    scale = getattr(surrogate, "output_scale", None)
+    if not isinstance(scale, torch.Tensor):
+        return {}
+    return dict(zip(problem.fields, scale.tolist(), strict=True))
 
 
 DEFAULTS = {
@@ -260,6 +280,21 @@ def _check_all(name: str, given: Any, kind: type, expected: str) -> None:
                 got=repr(part),
                 do=f"give a list: {name}=[...]",
             )
+
+
+def check_aggregated(execution: str, gradients: Aggregator | None) -> None:
+    """Refuse to compile or record what needs the gradient of every term.
+
+    Raises:
+        DeclarationError: With what to do instead.
+    """
+    if execution != "eager" and not isinstance(gradients, Sum | None):
+        raise DeclarationError(
+            f"execution='{execution}' knows the gradient of the whole loss only",
+            expected="gradients=Sum()",
+            got=repr(gradients),
+            do="leave `execution` or `gradients` out",
+        )
 
 
 def default_phases(estimator: Estimator | None = None, *, random: bool = False) -> list[Phase]:
