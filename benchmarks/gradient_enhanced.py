@@ -24,12 +24,12 @@ import pinnlab as pl
 from pinnlab.problems.assemble import PointBudget, assemble
 from pinnlab.training.trainer import Trainer
 
-LINE, SQUARE, CUBE = pl.Interval("x", -1, 1), {"x": (-1, 1), "y": (-1, 1)}, (-1, 1)
+SIDE = (-1, 1)
 CASES = {
-    "kdv": (LINE * pl.Time("t", 0, 1), "u", {}, 16),
-    "kadomtsev_petviashvili": (pl.Box(**SQUARE) * pl.Time("t", 0, 1), "u", {}, 8),
+    "kdv": (pl.Interval("x", *SIDE) * pl.Time("t", 0, 1), "u", {}, 16),
+    "kadomtsev_petviashvili": (pl.Box(x=SIDE, y=SIDE) * pl.Time("t", 0, 1), "u", {}, 8),
     "navier_stokes_3d": (
-        pl.Cuboid(**SQUARE, z=CUBE) * pl.Time("t", 0, 1), "u v w p", {"nu": 0.01}, 6,
+        pl.Cuboid(x=SIDE, y=SIDE, z=SIDE) * pl.Time("t", 0, 1), "u v w p", {"nu": 0.01}, 6,
     ),
 }  # fmt: skip
 KINDS = {
