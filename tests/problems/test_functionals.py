@@ -191,6 +191,18 @@ def test_a_module_without_rules_is_differentiated_by_nesting(name, caplog):
 
 
 @pytest.mark.parametrize("name", ["laplacian", "direction", "trace with a function"])
+@pytest.mark.parametrize("transparent", [False, True])
+def test_a_module_without_rules_beside_points_that_read_values(name, transparent):
+    """Directions are known at the points of the equation only, not at those of the boundary."""
+    equation, expected = CONTRACTIONS[name]
+    made, u = made_of(equation, "soft", Unruly(D))
+    layout = made.objective._batch(False).layout
+    assert min(layout.counts) < layout.n
+    found = residual_of(made, transparent=transparent)
+    torch.testing.assert_close(found, expected(u).detach(), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["laplacian", "direction", "trace with a function"])
 def test_a_module_without_rules_has_a_jacobian(name):
     made, _ = made_of(CONTRACTIONS[name][0], "ball", Unruly(D))
     objective = made.objective
