@@ -342,21 +342,23 @@ SCALE_MATTERS = 10.0
 def equation_scale(objective: Objective) -> float:
     r"""The size of the field that the equations ask for, or 1 if that is near.
 
-    With the untrained network N, the residual of a field s N is about
+    With the untrained network N, a residual of the field s N is about
     :math:`\rho_0 + s\,(\rho_1 - \rho_0)`, which is least for s near
-    :math:`\|\rho_0\| / \|\rho_1 - \rho_0\|`; times the root mean square of N this is the size of
-    the field. A tanh network that has to grow to a size of hundreds by itself saturates on the
-    way, and stops learning.
+    :math:`\|\rho_0\| / \|\rho_1 - \rho_0\|`; times the root mean square of N this is the size that
+    the term asks for. The largest one counts: a homogeneous equation asks for none. A tanh network
+    that has to grow to a size of hundreds by itself saturates on the way, and stops learning.
     """
     surrogate = objective.state.surrogate
     assert isinstance(surrogate, Surrogate)
-    one = objective.scaled(objective.residuals())
+    one = objective.residuals()
     surrogate.set_output_scale(0.0)
-    zero = objective.scaled(objective.residuals())
+    zero = objective.residuals()
     surrogate.set_output_scale(1.0)
     outputs = torch.cat([surrogate(points.x).flatten() for points in objective.points.values()])
-    response = float(torch.linalg.vector_norm(one - zero) / outputs.square().mean().sqrt())
-    size = float(torch.linalg.vector_norm(zero)) / response if response > 0 else 1.0
+    norm = torch.linalg.vector_norm
+    sizes = [float(norm(zero[name]) / norm(one[name] - zero[name])) for name in one]
+    size = max((s for s in sizes if s < float("inf")), default=0.0)
+    size *= float(outputs.square().mean().sqrt())
     if not 0 < size < float("inf") or 1 / SCALE_MATTERS < size < SCALE_MATTERS:
         return 1.0
     return float(f"{size:.1e}")
