@@ -3,9 +3,9 @@
 Allen-Cahn, sine-Gordon and Poisson problems on the unit ball with two-body solutions, as in table 1
 and tables 4 and 5 of Shi et al. (2024), arXiv 2412.00088: a tanh network of three hidden layers of
 128 neurons, 100 new points and 16 sparse directions in every step (``--samples``), Adam with a rate
-that falls from 1e-3 (``--lr``) to 0. The relative L2 error is taken at 2 000 points that no step has
-seen, drawn like those of the training. The paper does not say which coefficients of the solution its
-figures belong to; here they come from the seed.
+that falls from 1e-3 (``--lr``) to 0. The relative L2 error is taken at 2 000 points that no step
+has seen, drawn like those of the training. The paper does not say which coefficients of the
+solution its figures belong to; here they come from the seed.
 
     python benchmarks/high_dimension_training.py --dims 100 1000 --seeds 0
 
