@@ -1,18 +1,149 @@
-"""Directions from the gradients of several terms.
+r"""Directions from the gradients of several terms.
 
 An aggregator maps the Jacobian of the weighted terms ``(m, p)`` to one direction ``(p,)`` that
-takes the place of the gradient of their sum.
+takes the place of the gradient of their sum. Most need no more than the inner products of the
+gradients, the Gramian :math:`G = JJ^T` ``(m, m)``, and combine the rows,
+
+.. math:: d = J^T w(G),
+
+which makes them cheap, and independent of the inner product that is used.
+
+An aggregator is a frozen value. What it remembers from step to step lives in the
+:class:`Combiner` that :meth:`Aggregator.start` makes.
 """
 
-from typing import Protocol, runtime_checkable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import torch
 from torch import Tensor
 
 
-@runtime_checkable
-class Aggregator(Protocol):
+class Combiner:
+    """The mutable part of an aggregator while it trains.
+
+    Args:
+        combine: Maps ``(m, p)`` to ``(p,)``.
+
+    Attributes:
+        finished: Whether the direction is a whole step, with momentum and scaling of its own, by
+            which the parameters move without any further optimiser: θ ← θ − lr·d.
+        coefficients: Of the term gradients in the last direction, ``(m,)``, in float64; None if
+            it was no combination of them.
+    """
+
+    finished = False
+
+    def __init__(self, combine: Callable[[Tensor], Tensor]) -> None:
+        self._combine = combine
+        self.coefficients: Tensor | None = None
+
+    def wanted(self) -> Sequence[int] | None:
+        """Numbers of the terms whose gradients the next step needs; None for all."""
+        return None
+
+    def __call__(self, jacobian: Tensor, gramian: Tensor) -> Tensor:
+        """The direction ``(p,)``.
+
+        Args:
+            jacobian: Gradients of the wanted terms, ``(k, p)``.
+            gramian: Their inner products ``(k, k)``, in float64.
+        """
+        return self._combine(jacobian)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next direction depends on, as tensors and plain values."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on as if the steps before had been taken here."""
+
+
+class Aggregator(ABC):
     """``(m, p)`` term gradients to a ``(p,)`` direction."""
 
+    @abstractmethod
     def __call__(self, jacobian: Tensor) -> Tensor:
-        """The direction."""
-        ...
+        """The direction for term gradients ``(m, p)``."""
+
+    def start(
+        self,
+        names: Sequence[str],
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        seed: int = 0,
+    ) -> Combiner:
+        """What combines the gradients of one phase.
+
+        Args:
+            names: Of the terms.
+            betas: Decay of first and second moments, of the phase; for finished steps.
+            eps: Added to the root of the second moment, likewise.
+            seed: Of whatever is random.
+
+        Raises:
+            DeclarationError: If the aggregator names a term that does not exist.
+        """
+        return Combiner(self)
+
+
+class GramianAggregator(Aggregator):
+    """A combination of the rows that follows from their inner products."""
+
+    @abstractmethod
+    def weights(self, gramian: Tensor) -> Tensor:
+        """The coefficients ``(m,)`` for inner products ``(m, m)`` in float64."""
+
+    def __call__(self, jacobian: Tensor) -> Tensor:
+        """See :class:`Aggregator`."""
+        return combined(self.weights(gramian_of(jacobian)), jacobian)
+
+    def start(
+        self,
+        names: Sequence[str],
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        seed: int = 0,
+    ) -> Combiner:
+        """See :class:`Aggregator`."""
+        return GramianCombiner(self)
+
+
+class GramianCombiner(Combiner):
+    """Combines rows by weights of their Gramian.
+
+    Args:
+        aggregator: Says the weights.
+    """
+
+    def __init__(self, aggregator: GramianAggregator) -> None:
+        super().__init__(aggregator)
+        self._aggregator = aggregator
+
+    def __call__(self, jacobian: Tensor, gramian: Tensor) -> Tensor:
+        """See :class:`Combiner`."""
+        self.coefficients = self._aggregator.weights(gramian)
+        return combined(self.coefficients, jacobian)
+
+
+def gramian_of(jacobian: Tensor) -> Tensor:
+    """JJᵀ ``(m, m)`` in float64: its smallest eigenvalue is the square of a small length."""
+    rows = jacobian.double()
+    return rows @ rows.T
+
+
+def combined(weights: Tensor, jacobian: Tensor) -> Tensor:
+    """Jᵀw ``(p,)`` in the precision of J."""
+    return weights.to(jacobian) @ jacobian
+
+
+def combiner_of(
+    aggregator: Callable[[Tensor], Tensor], names: Sequence[str], **options: Any
+) -> Combiner:
+    """The mutable part of an aggregator, or of any function ``(m, p) -> (p,)``."""
+    if isinstance(aggregator, Aggregator):
+        return aggregator.start(names, **options)
+    return Combiner(aggregator)

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pinnlab.aggregation.base import GramianAggregator
+
 
 @dataclass(frozen=True)
-class ConFIG:
+class ConFIG(GramianAggregator):
     r"""A direction with the same positive cosine to the gradient of every term.
 
     With unit gradients :math:`\hat g_k` the direction :math:`d` solves
@@ -24,24 +26,16 @@ class ConFIG:
         of the gradient matrix is replaced by that of its Gramian, which is the same direction.
     """
 
-    def __call__(self, jacobian: Tensor) -> Tensor:
-        """The direction for term gradients ``(m, p)``."""
-        # In float64, because the null directions of dependent gradients are told from rounding by
-        # the size of an eigenvalue, which is the square of that of the rounding.
-        gradients = jacobian.double()
-        norms = torch.linalg.vector_norm(gradients, dim=1)
+    def weights(self, gramian: Tensor) -> Tensor:
+        """See :class:`GramianAggregator`."""
+        norms = gramian.diagonal().sqrt()
         active = norms > 0
-        if not bool(active.any()):
-            return torch.zeros_like(jacobian[0])
-        gradients = gradients[active]
-        unit = gradients / norms[active, None]
-        gramian = unit @ unit.T
-        ones = torch.ones(len(gramian), dtype=gramian.dtype, device=gramian.device)
-        direction = torch.linalg.pinv(gramian, rtol=1e-10, hermitian=True) @ ones @ unit
-        length = torch.linalg.vector_norm(direction)
+        scale = torch.where(active, 1 / norms.clamp_min(torch.finfo(norms.dtype).tiny), 0.0)
+        unit = gramian * scale[:, None] * scale
+        solved = torch.linalg.pinv(unit, rtol=1e-10, hermitian=True) @ active.to(unit)
+        length = torch.dot(solved, unit @ solved).clamp_min(0).sqrt()
         # It is at least one where the cosines can be equal, and rounding where gradients oppose
         # each other so that no common descent direction exists.
         if not bool(length > 1e-6):
-            return torch.zeros_like(jacobian[0])
-        direction = direction / length
-        return ((gradients @ direction).sum() * direction).to(jacobian.dtype)
+            return torch.zeros_like(norms)
+        return solved * scale * ((norms * (unit @ solved)).sum() / length**2)

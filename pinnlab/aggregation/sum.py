@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
+
+from pinnlab.aggregation.base import GramianAggregator
 
 
 @dataclass(frozen=True)
-class Sum:
+class Sum(GramianAggregator):
     r"""The gradient of the sum of the terms, :math:`g = \sum_k g_k`."""
 
-    def __call__(self, jacobian: Tensor) -> Tensor:
-        """Sum the rows of ``(m, p)``."""
-        return jacobian.sum(0)
+    def weights(self, gramian: Tensor) -> Tensor:
+        """All ones."""
+        return torch.ones_like(gramian[0])
