@@ -1,9 +1,10 @@
 """Residual blocks as a pure function of the parameters, and the views that optimisers pull.
 
-With terms k = 1 … m, block r_k of shape ``(n_k, c_k)`` and weight w_k, the scaled residual is
-ρ_k = √(w_k / n_k) r_k, flattened, and the loss is
+With terms k = 1 … m, block r_k of shape ``(n_k, c_k)``, weight w_k, and factors λ_ki of single
+points, which are one unless a weighting sets them, the scaled residual is
+ρ_ki = √(w_k λ_ki / n_k) r_k(x_i), flattened, and the loss is
 
-    L(θ) = ½ ‖ρ(θ)‖² = ½ Σ_k w_k mean_i ‖r_k(x_i)‖²,   ∇L = Jᵀρ with J = ∂ρ/∂θ.
+    L(θ) = ½ ‖ρ(θ)‖² = ½ Σ_k w_k mean_i λ_ki ‖r_k(x_i)‖²,   ∇L = Jᵀρ with J = ∂ρ/∂θ.
 
 The batch of points is frozen between calls of :meth:`Objective.set_points`, so that optimisers may
 evaluate as often as they like.
@@ -84,6 +85,10 @@ class Objective:
                     do=nearest(name, self.names) or "use the name of an equation or condition",
                 )
             self.weights[name] *= check_weight(f"term '{name}'", weight)
+        self.point_weights: dict[str, Tensor] = {}
+        self.latest: dict[str, Tensor] = {}
+        self.keep_latest = False
+        self._parts: dict[tuple[str, ...], Objective] = {}
         self.evaluations = 0
         self.batch_number = 0
         self._weighed: tuple[Any, Tensor] | None = None
@@ -97,12 +102,76 @@ class Objective:
 
     # --- points ------------------------------------------------------------------------------
     def set_points(self, points: Mapping[Placement, Points]) -> None:
-        """Freeze a new batch of points; ``batch_number`` counts them."""
+        """Freeze a new batch of points, of which none has a factor or a residual yet.
+
+        ``batch_number`` counts how often the loss has become another function.
+        """
         self.points = dict(points)
         self.batch_number += 1
+        self.point_weights, self.latest, self._parts = {}, {}, {}
         self._index = {placement: k for k, placement in enumerate(self._demands)}
         self._batches: dict[bool, Batches] = {}
         self._prepared: dict[bool, Any] = {}
+
+    def set_weights(
+        self, terms: Mapping[str, float], points: Mapping[str, Tensor] | None = None
+    ) -> None:
+        """Give terms, and single points, other weights.
+
+        Args:
+            terms: By name; others stay.
+            points: Factors λ ``(n_k,)`` on the squared residuals of a term's points, by name; the
+                points of all other terms count alike.
+
+        Raises:
+            DeclarationError: If a term does not exist, or has another number of points.
+        """
+        points = dict(points or {})
+        for name in (*terms, *points):
+            if name not in self.weights:
+                raise DeclarationError(
+                    f"A weight names no term: '{name}'",
+                    expected=", ".join(self.names),
+                    got=name,
+                    do=nearest(name, self.names) or "use the name of an equation or condition",
+                )
+        for name, factors in points.items():
+            count = len(self.points[self.terms_[self.names.index(name)].placements[0]])
+            if factors.shape != (count,):
+                raise DeclarationError(
+                    f"The points of term '{name}' have weights of the wrong shape",
+                    expected=(count,),
+                    got=tuple(factors.shape),
+                    do="give one factor for each point",
+                )
+        changed = any(self.weights[name] != weight for name, weight in terms.items())
+        if changed or points or self.point_weights:
+            self.weights.update(terms)
+            self.point_weights = points
+            self.batch_number += 1
+
+    def only(self, names: Sequence[str]) -> "Objective":
+        """The same with some of the terms, at the present points and weights.
+
+        Args:
+            names: Of terms, in the order of the declaration.
+        """
+        key = tuple(names)
+        if key not in self._parts:
+            part = copy.copy(self)
+            part.terms_ = tuple(term for term in self.terms_ if term.name in key)
+            part.names = tuple(term.name for term in part.terms_)
+            own = {placement for term in part.terms_ for placement in term.placements}
+            part._demands = {p: d for p, d in self._demands.items() if p in own}
+            part.set_points({p: self.points[p] for p in part._demands})
+            self._parts[key] = part
+        part = self._parts[key]
+        part.weights = {name: self.weights[name] for name in part.names}
+        part.point_weights = {k: v for k, v in self.point_weights.items() if k in part.names}
+        part.batch_number = self.batch_number
+        if part.draws != self.draws:
+            part.redraw(self.draws)
+        return part
 
     @property
     def random(self) -> bool:
@@ -326,10 +395,29 @@ class Objective:
             sums.append(torch.dot(flat, other) / len(r))
         return torch.stack(sums)
 
-    def _mean_squares_now(self) -> Tensor:
-        """Those of the present parameters."""
+    def _squares_now(self) -> tuple[Tensor, Tensor]:
+        """Those of the present parameters: as the loss counts them, and raw without gradient."""
         self.evaluations += 1
-        return self.mean_squares(*self._estimates(False))
+        blocks, twins = self._estimates(False)
+        if self.keep_latest:
+            self.latest = {name: r.detach() for name, r in blocks.items()}
+        return self._counted(blocks, twins)
+
+    def _counted(
+        self, blocks: Mapping[str, Tensor], twins: Mapping[str, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        if not self.point_weights:
+            squares = self.mean_squares(blocks, twins)
+            return squares, squares.detach()
+        weighed = {
+            name: r * self.point_weights[name].view(-1, *[1] * (r.ndim - 1))
+            if name in self.point_weights
+            else r
+            for name, r in blocks.items()
+        }
+        with torch.no_grad():
+            raw = self.mean_squares(blocks, twins)
+        return self.mean_squares(weighed, {**blocks, **twins}), raw
 
     def _weight_vector(self, like: Tensor) -> Tensor:
         if self._fixed is not None:
@@ -342,18 +430,19 @@ class Objective:
 
     def terms(self) -> Tensor:
         """Unweighted mean squares of the terms, ``(m,)``."""
-        return self._mean_squares_now()
+        self.evaluations += 1
+        return self.mean_squares(*self._estimates(False))
 
     def loss_of(self, mean_squares: Tensor) -> Tensor:
-        """½ Σ w_k mean square_k."""
+        """½ Σ w_k mean square_k, of squares that hold the factors of single points."""
         return 0.5 * torch.dot(self._weight_vector(mean_squares), mean_squares)
 
     def loss(self, parameters: Mapping[str, Tensor] | None = None) -> Tensor:
         """The scalar loss."""
         if parameters is None:
-            return self.loss_of(self._mean_squares_now())
+            return self.loss_of(self._squares_now()[0])
         self.evaluations += 1
-        return self.loss_of(self.mean_squares(*self._estimates_at(parameters, False)))
+        return self.loss_of(self._counted(*self._estimates_at(parameters, False))[0])
 
     def loss_and_gradient(self) -> tuple[Tensor, Tensor]:
         """Backward pass into ``.grad`` of the parameters, compiled if that was asked for.
@@ -370,10 +459,10 @@ class Objective:
         """The same, operation by operation."""
         for parameter in self.parameters:
             parameter.grad = None
-        squares = self._mean_squares_now()
+        squares, raw = self._squares_now()
         loss = self.loss_of(squares)
         loss.backward()
-        return loss.detach(), squares.detach()
+        return loss.detach(), raw
 
     def flat_gradient(self) -> Tensor:
         """The gradients that a backward pass left, as one vector ``(p,)``."""
@@ -390,7 +479,7 @@ class Objective:
         Returns:
             Jacobian of the terms ``(m, p)`` and their unweighted mean squares ``(m,)``.
         """
-        squares = self._mean_squares_now()
+        squares, raw = self._squares_now()
         halves = 0.5 * self._weight_vector(squares) * squares
         parameters = self.parameters
         rows = []
@@ -406,13 +495,17 @@ class Objective:
                     ]
                 )
             )
-        return torch.stack(rows), squares.detach()
+        return torch.stack(rows), raw
 
     def scaled(self, blocks: Mapping[str, Tensor]) -> Tensor:
         """The stacked residual ρ ``(r,)`` whose half squared norm is the loss."""
-        return torch.cat(
-            [(r * (self.weights[name] / len(r)) ** 0.5).reshape(-1) for name, r in blocks.items()]
-        )
+        rows = []
+        for name, r in blocks.items():
+            scaled = r * (self.weights[name] / len(r)) ** 0.5
+            if name in self.point_weights:
+                scaled = scaled * self.point_weights[name].sqrt().view(-1, *[1] * (r.ndim - 1))
+            rows.append(scaled.reshape(-1))
+        return torch.cat(rows)
 
     def _split(self, flat: Tensor) -> dict[str, Tensor]:
         out, start = {}, 0

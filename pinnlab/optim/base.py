@@ -39,6 +39,9 @@ class StepReport:
         evaluations: Evaluations of the objective.
         message: The reason, where the status is not OK.
         rate: Learning rate or step length.
+        gramian: Inner products of the gradients of the weighted terms, ``(m, m)`` in float64, where
+            the step needed all of them.
+        coefficients: Of these gradients in the direction that was taken, ``(m,)``.
     """
 
     status: Status
@@ -47,6 +50,8 @@ class StepReport:
     evaluations: int
     message: str = ""
     rate: float | None = None
+    gramian: Tensor | None = None
+    coefficients: Tensor | None = None
 
 
 class Stepper(ABC):
