@@ -1,0 +1,199 @@
+r"""How the terms of the loss pull on the parameters, collected step by step.
+
+With g_k the gradient of the weighted term k, G = (g_i · g_j) its Gramian and d = Σ_k w_k g_k the
+direction that a step took, an entry of the log says, over the steps since the entry before:
+
+=================  =================================================================================
+key                meaning
+=================  =================================================================================
+``steps``          steps that were looked at
+``conflicting``    share of them in which two gradients opposed each other: cosine below zero
+``cosines``        mean cosine of two gradients, ``{term: {later term: number}}``
+``opposed``        share of steps in which these two opposed each other, likewise; only above zero
+``norms``          mean length of the gradient of each weighted term, ‖g_k‖
+``zero``           share of steps in which that gradient was zero; only above zero
+``combined``       steps whose direction was such a combination; what follows is about these only
+``coefficients``   mean factor w_k on the gradient; one for each term in a plain sum
+``shares``         mean share of the step, \|w_k\|‖g_k‖ / Σ_j \|w_j\|‖g_j‖
+``against``        share of steps against the term: d · g_k < 0, so that a small step along -d lets
+                   it grow
+``blocked``        steps without a direction: gradients were there, but every factor was zero
+=================  =================================================================================
+
+A cosine between two gradients one of which is zero does not exist and does not count; what never
+existed is left out. Directions are those that an optimiser is handed, before it scales them.
+
+References:
+    Yu et al. (2020), NeurIPS, arXiv 2001.06782, call gradients conflicting if their cosine is
+    negative.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pinnlab.optim.base import StepReport
+
+ROUNDING = (
+    1e-6  # cosines of gradients in single precision that differ from zero by no more are zero
+)
+HELD = 64  # steps that are worked through at once
+
+# What is added up for each pair of terms, for each term, and once.
+PAIRS = ("cosines", "defined", "opposed")
+TERMS = ("norms", "zero", "coefficients", "shares", "against")
+COUNTS = ("steps", "conflicting", "combined", "moving", "blocked")
+
+
+class Conflicts:
+    """Statistics of the gradients of the terms since they were last asked for.
+
+    A step costs no more than keeping two references: they are worked through many at a time, so
+    that a GPU is not waited for either.
+
+    Args:
+        names: Of the terms, in the order of the rows of the Gramian.
+        every: Steps that an entry of the log needs at least, so that short runs, which log every
+            step, do not spend their time on it.
+    """
+
+    def __init__(self, names: Sequence[str], every: int = 1) -> None:
+        self.names, self.every = tuple(names), every
+        self._gramians: list[Tensor] = []
+        self._coefficients: list[Tensor | None] = []
+        self._sums = self._nothing()
+
+    def _nothing(self) -> dict[str, np.ndarray]:
+        m = len(self.names)
+        shapes = dict.fromkeys(PAIRS, (m, m)) | dict.fromkeys(TERMS, (m,))
+        return {key: np.zeros(shapes.get(key, ())) for key in (*PAIRS, *TERMS, *COUNTS)}
+
+    def observe(self, report: StepReport) -> None:
+        """Take in what a step found; one without a Gramian is passed over."""
+        if report.gramian is None:
+            return
+        self._gramians.append(report.gramian.detach())
+        self._coefficients.append(report.coefficients)
+        if len(self._gramians) >= HELD:
+            self._work_through()
+
+    def summary(self, *, last: bool = False) -> dict[str, Any]:
+        """The entry of the log since the last one, and begin anew.
+
+        Args:
+            last: Whether there will be no other; then it needs no more than one step.
+
+        Returns:
+            The entry; empty as long as there are too few steps for one.
+        """
+        if self._sums["steps"] + len(self._gramians) < (1 if last else self.every):
+            return {}
+        self._work_through()
+        sums, self._sums = self._sums, self._nothing()
+        return self._entry(sums) if sums["steps"] else {}
+
+    # --- adding up -------------------------------------------------------------------------------
+    def _work_through(self) -> None:
+        if not self._gramians:
+            return
+        gramians = torch.stack(self._gramians).double().cpu().numpy()
+        none = torch.full((len(self.names),), torch.nan)
+        coefficients = torch.stack(
+            [(none if w is None else w.detach().cpu()).double() for w in self._coefficients]
+        ).numpy()
+        self._gramians, self._coefficients = [], []
+        good = np.isfinite(gramians).all(axis=(1, 2))
+        self._add(gramians[good], coefficients[good])
+
+    def _add(self, gramians: np.ndarray, coefficients: np.ndarray) -> None:
+        """Add k steps with Gramians ``(k, m, m)`` and factors ``(k, m)``, nan where unknown."""
+        norms = np.sqrt(np.maximum(np.diagonal(gramians, axis1=1, axis2=2), 0.0))  # (k, m)
+        there = norms > 0
+        scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=there)
+        cosines = gramians * scale[:, :, None] * scale[:, None, :]
+        opposed = cosines < -ROUNDING
+        sums = self._sums
+        sums["steps"] += len(gramians)
+        sums["conflicting"] += opposed.any(axis=(1, 2)).sum()
+        sums["cosines"] += np.clip(cosines, -1.0, 1.0).sum(axis=0)
+        sums["defined"] += (there[:, :, None] & there[:, None, :]).sum(axis=0)
+        sums["opposed"] += opposed.sum(axis=0)
+        sums["norms"] += norms.sum(axis=0)
+        sums["zero"] += (~there).sum(axis=0)
+        known = np.isfinite(coefficients).all(axis=1)
+        self._add_directions(gramians[known], norms[known], coefficients[known])
+
+    def _add_directions(self, gramians: np.ndarray, norms: np.ndarray, factors: np.ndarray) -> None:
+        products = np.einsum("kij,kj->ki", gramians, factors)  # d · g_k
+        length = np.sqrt(np.maximum((products * factors).sum(axis=1), 0.0))  # ‖d‖
+        parts = np.abs(factors) * norms
+        whole = parts.sum(axis=1)
+        moving = whole > 0
+        sums = self._sums
+        sums["combined"] += len(factors)
+        sums["coefficients"] += factors.sum(axis=0)
+        sums["shares"] += (parts[moving] / whole[moving, None]).sum(axis=0)
+        sums["moving"] += moving.sum()
+        sums["against"] += (products < -ROUNDING * norms * length[:, None]).sum(axis=0)
+        sums["blocked"] += (~moving & (norms > 0).any(axis=1)).sum()
+
+    # --- telling ---------------------------------------------------------------------------------
+    def _entry(self, sums: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        steps, combined, moving = (float(sums[key]) for key in ("steps", "combined", "moving"))
+        defined = sums["defined"]
+        cosines = np.divide(
+            sums["cosines"], defined, out=np.full_like(defined, np.nan), where=defined > 0
+        )
+        entry = {
+            "steps": int(steps),
+            "conflicting": _short(float(sums["conflicting"]) / steps),
+            "cosines": self._pairs(cosines, np.isfinite(cosines)),
+            "opposed": self._pairs(sums["opposed"] / steps, sums["opposed"] > 0),
+            "norms": self._terms(sums["norms"] / steps),
+            "zero": self._terms(sums["zero"] / steps, sums["zero"] > 0),
+            "combined": int(combined),
+        }
+        if combined:
+            entry["coefficients"] = self._terms(sums["coefficients"] / combined)
+            entry["shares"] = self._terms(sums["shares"] / moving) if moving else {}
+            entry["against"] = self._terms(sums["against"] / combined)
+            entry["blocked"] = int(sums["blocked"])
+        return entry
+
+    def _terms(self, values: np.ndarray, kept: np.ndarray | None = None) -> dict[str, float]:
+        return {
+            name: _short(value)
+            for k, (name, value) in enumerate(zip(self.names, values.tolist(), strict=True))
+            if kept is None or kept[k]
+        }
+
+    def _pairs(self, values: np.ndarray, kept: np.ndarray) -> dict[str, dict[str, float]]:
+        """Upper triangle by the names of row and column."""
+        rows = {
+            first: {
+                second: _short(float(values[i, j]))
+                for j, second in enumerate(self.names)
+                if j > i and kept[i, j]
+            }
+            for i, first in enumerate(self.names)
+        }
+        return {name: row for name, row in rows.items() if row}
+
+    # --- state -----------------------------------------------------------------------------------
+    def state_dict(self) -> dict[str, Any]:
+        """What was added up since the last entry."""
+        self._work_through()
+        return {key: torch.from_numpy(value.copy()) for key, value in self._sums.items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on as if the steps before had been seen here."""
+        self._gramians, self._coefficients = [], []
+        self._sums = {key: state[key].double().numpy().copy() for key in self._sums}
+
+
+def _short(value: float) -> float:
+    """Four significant digits, so that a line of the log stays readable."""
+    return float(f"{value:.4g}")
