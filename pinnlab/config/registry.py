@@ -57,6 +57,8 @@ ROLES = (
     Role("schedule", "pinnlab.optim.schedules:Schedule", "pinnlab.optim.schedules", "a schedule"),
     Role("gradients", "pinnlab.aggregation.base:Aggregator", "pinnlab.aggregation",
          "an aggregator of gradients"),
+    Role("weighting", "pinnlab.weighting.base:Weighting", "pinnlab.weighting",
+         "a rule for weights"),
     Role("derivatives", "pinnlab.calculus.estimators:Estimator", "pinnlab.calculus.estimators",
          "an estimator of derivatives"),
     Role("callback", "pinnlab.training.callbacks.base:Callback", "pinnlab.training.callbacks",

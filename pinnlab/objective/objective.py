@@ -72,7 +72,7 @@ class Objective:
         self.terms_ = tuple(terms)
         self.state = state
         self._demands = dict(demands)
-        self._directions, self._seed, self.draws = directions, seed, 0
+        self._directions, self.seed, self.draws = directions, seed, 0
         self._layouts: dict[tuple, Layout] = {}
         self.names = tuple(term.name for term in terms)
         self.weights: dict[str, float] = {term.name: term.weight for term in terms}
@@ -90,6 +90,7 @@ class Objective:
         self.keep_latest = False
         self._parts: dict[tuple[str, ...], Objective] = {}
         self.evaluations = 0
+        self.losses: Tensor | None = None  # ½ w_k mean square_k (m,) of the last gradients()
         self.batch_number = 0
         self._weighed: tuple[Any, Tensor] | None = None
         self._fixed: Inputs | None = None
@@ -203,7 +204,7 @@ class Objective:
     @property
     def direction_seed(self) -> int:
         """From which the present directions are drawn."""
-        return _mixed(self._seed, self.draws)
+        return _mixed(self.seed, self.draws)
 
     def _batch(self, transparent: bool) -> Batches:
         """All points as the engine takes them."""
@@ -473,14 +474,26 @@ class Objective:
             ]
         )
 
-    def gradients(self) -> tuple[Tensor, Tensor]:
+    def gradients(self, terms: Sequence[int] | None = None) -> tuple[Tensor, Tensor]:
         """Gradient of every weighted term ½ w_k mean square_k.
 
+        Args:
+            terms: Numbers of the terms that are wanted, in ascending order; all by default. Only
+                their points are evaluated.
+
         Returns:
-            Jacobian of the terms ``(m, p)`` and their unweighted mean squares ``(m,)``.
+            Jacobian of the terms ``(m, p)`` and their unweighted mean squares ``(m,)``; the
+            weighted terms themselves are in ``losses``.
         """
+        if terms is not None and len(terms) < len(self.names):
+            self.evaluations += 1
+            part = self.only([self.names[k] for k in terms])
+            found = part.gradients()
+            self.latest |= part.latest
+            return found
         squares, raw = self._squares_now()
         halves = 0.5 * self._weight_vector(squares) * squares
+        self.losses = halves.detach()
         parameters = self.parameters
         rows = []
         for k in range(len(halves)):

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from pinnlab.aggregation.base import Aggregator
+from pinnlab.aggregation.base import Aggregator, Combiner, combiner_of
 from pinnlab.aggregation.sum import Sum
 from pinnlab.errors import DeclarationError, nearest
 from pinnlab.objective.objective import Objective
@@ -70,20 +70,31 @@ class Adam(Phase):
 
     def start(self, objective: Objective, aggregator: Aggregator | None) -> Stepper:
         """See :meth:`Phase.start`."""
-        record = objective.recorded and isinstance(aggregator, Sum | None)
-        kind = torch.optim.AdamW if self.weight_decay else torch.optim.Adam
+        combiner = _combiner(objective, aggregator, betas=self.betas, eps=self.eps)
+        record = objective.recorded and combiner is None
         groups = _groups(objective, self.lr, self.unknowns_lr)
         rates = [group["lr"] for group in groups]
-        optimizer = kind(
-            [group | {"lr": _on_device(group)} for group in groups] if record else groups,
-            betas=self.betas,
-            eps=self.eps,
-            weight_decay=self.weight_decay,
-            fused=True,
-            capturable=record,
-        )
+        if combiner is not None and combiner.finished:
+            if self.weight_decay:
+                raise DeclarationError(
+                    f"{type(aggregator).__name__} makes whole steps, which do not decay weights",
+                    expected="weight_decay=0",
+                    got=self.weight_decay,
+                    do="leave `weight_decay` out, or use another aggregator",
+                )
+            optimizer: torch.optim.Optimizer = torch.optim.SGD(groups)
+        else:
+            kind = torch.optim.AdamW if self.weight_decay else torch.optim.Adam
+            optimizer = kind(
+                [group | {"lr": _on_device(group)} for group in groups] if record else groups,
+                betas=self.betas,
+                eps=self.eps,
+                weight_decay=self.weight_decay,
+                fused=True,
+                capturable=record,
+            )
         stepper = FirstOrderStepper(
-            self, optimizer, aggregator, rates, schedule=self.schedule, clip=self.clip
+            self, optimizer, combiner, rates, schedule=self.schedule, clip=self.clip
         )
         return RecordedStepper(stepper) if record else stepper
 
@@ -152,14 +163,31 @@ class Optimizer(Phase):
                 expected=str(reason),
                 do="correct `options`",
             ) from None
+        combiner = _combiner(objective, aggregator)
+        if combiner is not None and combiner.finished:
+            raise DeclarationError(
+                f"{type(aggregator).__name__} makes whole steps and leaves {self.name} nothing",
+                expected="the phase Adam, whose betas and eps it takes",
+                got=self.name,
+                do="use Adam(steps), or another aggregator",
+            )
         return FirstOrderStepper(
-            self, optimizer, aggregator, rates, schedule=self.schedule, clip=self.clip
+            self, optimizer, combiner, rates, schedule=self.schedule, clip=self.clip
         )
 
     @property
     def label(self) -> str:
         """Name in logs and plots."""
         return self.name
+
+
+def _combiner(
+    objective: Objective, aggregator: Aggregator | None, **options: Any
+) -> Combiner | None:
+    """What combines the gradients of the terms; None where their sum is all that is needed."""
+    if aggregator is None or isinstance(aggregator, Sum):
+        return None
+    return combiner_of(aggregator, objective.names, seed=objective.seed, **options)
 
 
 def _groups(objective: Objective, lr: float, unknowns_lr: float | None) -> list[dict[str, Any]]:

@@ -1,13 +1,13 @@
 """The mutable part of first-order phases."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pinnlab.aggregation.base import Aggregator
-from pinnlab.aggregation.sum import Sum
+from pinnlab.aggregation.base import Combiner, gramian_of
 from pinnlab.objective.objective import Objective
 from pinnlab.optim.base import Phase, Status, Stepper, StepReport, all_finite
 from pinnlab.optim.schedules import Constant, Schedule
@@ -19,7 +19,7 @@ class FirstOrderStepper(Stepper):
     Args:
         phase: Says how many steps there will be.
         optimizer: Makes the updates.
-        aggregator: Direction from term gradients; None for their sum.
+        combiner: Direction from term gradients; None for their sum.
         rates: Learning rate of each of the optimiser's groups.
         schedule: Factor on the rates.
         clip: Largest norm of the gradient, or None.
@@ -29,7 +29,7 @@ class FirstOrderStepper(Stepper):
         self,
         phase: Phase,
         optimizer: torch.optim.Optimizer,
-        aggregator: Aggregator | None,
+        combiner: Combiner | None,
         rates: Sequence[float],
         *,
         schedule: Schedule | None = None,
@@ -37,16 +37,16 @@ class FirstOrderStepper(Stepper):
     ) -> None:
         self.phase, self.optimizer = phase, optimizer
         self.schedule, self._clip = schedule or Constant(), clip
-        self.aggregator = None if isinstance(aggregator, Sum) else aggregator
+        self.combiner = combiner
+        self.squares: Tensor | None = None  # of the terms, each as it was seen last
         self.taken = 0
         self.rates = list(rates)
 
     def step(self, objective: Objective) -> StepReport:
         """See :meth:`Stepper.step`."""
-        if self.aggregator is None:
-            loss, squares = objective.loss_and_gradient()
-        else:
-            loss, squares = self._aggregate(objective)
+        if self.combiner is not None:
+            return self._combined_step(objective, self.combiner)
+        loss, squares = objective.loss_and_gradient()
         gradients = [p.grad for p in objective.parameters if p.grad is not None]
         if not all_finite(loss, gradients):
             return StepReport(
@@ -73,26 +73,58 @@ class FirstOrderStepper(Stepper):
         if self._clip is not None:
             torch.nn.utils.clip_grad_norm_(objective.parameters, self._clip)
 
-    def _aggregate(self, objective: Objective) -> tuple[Tensor, Tensor]:
-        assert self.aggregator is not None
-        jacobian, squares = objective.gradients()
-        direction, start = self.aggregator(jacobian), 0
+    def _combined_step(self, objective: Objective, combiner: Combiner) -> StepReport:
+        """A step along a direction made of the gradients of the terms."""
+        wanted = combiner.wanted()
+        jacobian, squares = objective.gradients(wanted)
+        gramian = gramian_of(jacobian)
+        if self.squares is None:
+            self.squares = squares.new_full((len(objective.names),), math.nan)
+        self.squares = self.squares.clone()
+        self.squares[slice(None) if wanted is None else list(wanted)] = squares
+        loss = objective.loss_of(self.squares)
+        # The squared lengths of the gradients are finite if everything is, unless they overflow.
+        if not math.isfinite(gramian.diagonal().sum().item()):
+            return StepReport(
+                Status.NON_FINITE,
+                loss,
+                self.squares,
+                1,
+                message=non_finite_message(objective, self.squares, jacobian, wanted),
+            )
+        direction, start = combiner(jacobian, gramian), 0
         for p in objective.parameters:
-            p.grad = direction[start : start + p.numel()].view_as(p).clone()
+            p.grad = direction[start : start + p.numel()].view_as(p)
             start += p.numel()
-        return objective.loss_of(squares), squares
+        rate = self.set_rate()
+        self.clip(objective)
+        self.optimizer.step()
+        self.taken += 1
+        return StepReport(
+            Status.OK,
+            loss,
+            self.squares,
+            1,
+            rate=rate,
+            gramian=gramian if wanted is None else None,
+            coefficients=combiner.coefficients,
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """See :meth:`Stepper.state_dict`."""
         state = self.optimizer.state_dict()
         return {
             "taken": self.taken,
+            "combiner": None if self.combiner is None else self.combiner.state_dict(),
+            "squares": self.squares,
             "state": {str(k): dict(v) for k, v in state["state"].items()},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """See :meth:`Stepper.load_state_dict`."""
-        self.taken = state["taken"]
+        self.taken, self.squares = state["taken"], state["squares"]
+        if self.combiner is not None:
+            self.combiner.load_state_dict(state["combiner"])
         full = self.optimizer.state_dict()
         full["state"] = {int(k): v for k, v in state["state"].items()}
         self.optimizer.load_state_dict(full)
@@ -107,9 +139,29 @@ class FirstOrderStepper(Stepper):
                     own[name] = value.to(own[name].device)
 
 
-def non_finite_message(objective: Objective, squares: Tensor) -> str:
-    """Names the term that is not finite, and its worst point."""
-    for name, square in zip(objective.names, squares.tolist(), strict=True):
-        if square != square or abs(square) == float("inf"):
-            return f"term '{name}' is {square}{objective.worst_point(name)}"
+def non_finite_message(
+    objective: Objective,
+    squares: Tensor,
+    jacobian: Tensor | None = None,
+    wanted: Sequence[int] | None = None,
+) -> str:
+    """Names the term that is not finite, and its worst point.
+
+    Args:
+        objective: What was evaluated.
+        squares: Mean squares of all terms.
+        jacobian: Gradients of single terms, where they are known.
+        wanted: The numbers of these terms; all of them by default.
+    """
+    numbers = range(len(objective.names)) if wanted is None else wanted
+    values = squares.tolist()
+    for k in numbers:
+        if not math.isfinite(values[k]):
+            name = objective.names[k]
+            return f"term '{name}' is {values[k]}{objective.worst_point(name)}"
+    if jacobian is not None:
+        finite = jacobian.isfinite().all(1).tolist()
+        for k, fine in zip(numbers, finite, strict=True):
+            if not fine:
+                return f"term '{objective.names[k]}' is finite but its gradient is not"
     return "the loss is finite but its gradient is not"

@@ -16,6 +16,7 @@ from pinnlab._version import __version__
 from pinnlab.aggregation.base import Aggregator
 from pinnlab.aggregation.sum import Sum
 from pinnlab.calculus.estimators import Estimator, Exact, estimator_of
+from pinnlab.conditions.base import check_weight
 from pinnlab.errors import CheckpointError, DeclarationError, nearest
 from pinnlab.io._json import to_json
 from pinnlab.objective.execution import Execution
@@ -31,6 +32,7 @@ from pinnlab.surrogates.base import Specification
 from pinnlab.training.callbacks import Callback, Evaluate
 from pinnlab.training.solution import Solution
 from pinnlab.training.trainer import Trainer
+from pinnlab.weighting.base import Weighting
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -41,7 +43,10 @@ def solve(
     *,
     points: PointBudget | Mapping[str, Any] | None = None,
     gradients: Aggregator | None = None,
-    weights: Mapping[str, float] | None = None,
+    weights: Mapping[str, float]
+    | Weighting
+    | Sequence[Mapping[str, float] | Weighting]
+    | None = None,
     derivatives: Estimator | Mapping[str, Estimator] | None = None,
     phases: Sequence[Phase] | Phase | None = None,
     callbacks: Sequence[Callback] | Callback | None = None,
@@ -65,8 +70,9 @@ def solve(
         surrogate: ``MLP(64, 4)`` by default; any specification, or a module from points ``(n, d)``
             to fields ``(n, c)``.
         points: Numbers of points: ``PointBudget(interior=4000, boundary=400, sampler="sobol")``.
-        gradients: How the gradients of the terms become one direction: ``Sum()`` or ``ConFIG()``.
-        weights: Factor on the mean square of terms by name.
+        gradients: How the gradients of the terms become one direction: ``Sum()``, ``ConFIG()``, ...
+        weights: Factor on the mean square of terms by name, a rule by which weights follow the
+            training such as ``ReLoBRaLo()``, or a list of both, which multiply.
         derivatives: How operators over a vector coordinate are obtained: ``Exact()`` by default,
             ``STDE(samples=16)`` from random directions, or one for each operator:
             ``{"laplacian": STDE(16), "squared_gradient": Exact()}``.
@@ -106,6 +112,7 @@ def solve(
         callbacks=callbacks,
         seed=seed,
     )
+    fixed, weightings = split_weights(weights)
     estimator = estimator_of(derivatives)
     surrogate = surrogate if surrogate is not None else MLP()
     linear = isinstance(surrogate, Specification) and surrogate.linear
@@ -123,7 +130,7 @@ def solve(
         problem,
         surrogate,
         budget=budgeted,
-        weights=weights,
+        weights=fixed,
         derivatives=estimator,
         scales=scales,
         seed=seed,
@@ -144,6 +151,7 @@ def solve(
         },
         "gradients": repr(gradients or Sum()),
         "weights": dict(assembly.objective.weights),
+        "weightings": [repr(weighting) for weighting in weightings],
         "derivatives": repr(derivatives or estimator),
         "phases": [repr(phase) for phase in phases],
         "scales": scales if isinstance(scales, (str, type(None))) else dict(scales),
@@ -159,6 +167,7 @@ def solve(
         assembly,
         phases,
         aggregator=gradients,
+        weightings=weightings,
         callbacks=callbacks,
         folder=folder,
         checkpoint_every=checkpoint_every,
@@ -250,13 +259,7 @@ def check_arguments(
             got=repr(gradients),
             do="make one: gradients=ConFIG()",
         )
-    if weights is not None and not isinstance(weights, Mapping):
-        raise DeclarationError(
-            "The weights have no names",
-            expected="weights={'term': 10.0}",
-            got=repr(weights),
-            do="name the equations and conditions that they belong to",
-        )
+    split_weights(weights)
     _check_all("phases", phases, Phase, "a phase such as Adam(2000) or LBFGS(500)")
     _check_all("callbacks", callbacks, Callback, "a callback such as Evaluate(every=100)")
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
@@ -266,6 +269,32 @@ def check_arguments(
             got=repr(seed),
             do="use e.g. seed=0",
         )
+
+
+def split_weights(weights: Any) -> tuple[dict[str, float], tuple[Weighting, ...]]:
+    """The fixed factors by term, and the rules, of the argument ``weights`` of :func:`solve`.
+
+    Raises:
+        DeclarationError: If it holds anything else.
+    """
+    parts = weights if isinstance(weights, (list, tuple)) else [weights]
+    fixed: dict[str, float] = {}
+    rules: list[Weighting] = []
+    for part in parts:
+        if isinstance(part, Weighting):
+            rules.append(part)
+        elif isinstance(part, Mapping):
+            for name, factor in part.items():
+                check_weight(f"term '{name}'", factor)
+                fixed[name] = fixed.get(name, 1.0) * factor
+        elif part is not None or len(parts) > 1:
+            raise DeclarationError(
+                "The weights have no names",
+                expected="weights={'term': 10.0}, a weighting such as ReLoBRaLo(), or a list",
+                got=repr(part),
+                do="name the equations and conditions that they belong to",
+            )
+    return fixed, tuple(rules)
 
 
 def _check_all(name: str, given: Any, kind: type, expected: str) -> None:

@@ -26,6 +26,7 @@ from pinnlab.sampling.points import Points
 from pinnlab.training.callbacks.base import Callback
 from pinnlab.training.progress import Progress
 from pinnlab.training.solution import Solution
+from pinnlab.weighting.base import Weighting, Weights
 
 NON_FINITE_LIMIT = 3  # rejected steps in a row after which a phase gives up
 
@@ -36,7 +37,8 @@ class Trainer:
     Args:
         assembly: Objective and what redraws its points.
         phases: Stretches of training in order.
-        aggregator: Direction from term gradients, for first-order phases; None for their sum.
+        aggregator: Direction from term gradients; None for their sum.
+        weightings: Rules by which the weights of terms and points change.
         callbacks: Called between steps.
         folder: Run folder for log and checkpoints, or None to keep everything in memory.
         checkpoint_every: Steps between checkpoints.
@@ -55,6 +57,7 @@ class Trainer:
         phases: Sequence[Phase],
         *,
         aggregator: Aggregator | None = None,
+        weightings: Sequence[Weighting] = (),
         callbacks: Sequence[Callback] = (),
         folder: Path | None = None,
         checkpoint_every: int = 1000,
@@ -80,6 +83,8 @@ class Trainer:
         self.log_every = log_every or max(1, total // 2000)
         self.deviate_every = max(2, total // 50)  # as expensive as a step with many slots
         self.rng = np.random.default_rng([seed, 1])
+        _check_weightings(weightings, self.phases, assembly.objective)
+        self.weights = Weights(assembly.objective, weightings)
         # Building every stepper now refuses impossible combinations before the first step.
         for phase in self.phases:
             phase.start(assembly.objective, aggregator)
@@ -184,6 +189,7 @@ class Trainer:
                 self._take_batch(phase.batch)
             if self.objective.random:
                 self.objective.redraw()
+            self.weights.update(self.objective, self.step)
             report = self.stepper.step(self.objective)
             self.step += 1
             self.phase_step += 1
@@ -304,6 +310,7 @@ class Trainer:
             "points_rng": self.assembly.rng.bit_generator.state,
             "batch_rng": self.rng.bit_generator.state,
             "weights": dict(self.objective.weights),
+            "weighting": self.weights.state_dict(),
             "best": self.best,
             "phase_times": self.phase_times,
             "elapsed": self.elapsed,
@@ -355,6 +362,7 @@ class Trainer:
         self.objective.batch_number = state["batch_number"]
         self.objective.redraw(state["draws"])
         self.objective.weights.update(state["weights"])
+        self.weights.load_state_dict(state["weighting"])
         if state["stepper"] is not None and self.phase_index < len(self.phases):
             stepper = self.phases[self.phase_index].start(self.objective, self.aggregator)
             stepper.load_state_dict(state["stepper"])
@@ -393,6 +401,32 @@ class Trainer:
                 got=f"{len(self.callbacks)}: "
                 + ", ".join(type(c).__name__ for c in self.callbacks),
                 do="resume with the callbacks that started the run, in the same order",
+            )
+
+
+def _check_weightings(
+    weightings: Sequence[Weighting], phases: Sequence[Phase], objective: Objective
+) -> None:
+    """Refuse weights of single points where the points change in every step.
+
+    Raises:
+        DeclarationError: With what to do instead.
+    """
+    if weightings and (objective.compiled is not None or objective.recorded):
+        raise DeclarationError(
+            "Weights that follow the training are not part of a compiled or recorded step",
+            expected="execution='eager'",
+            got=", ".join(type(weighting).__name__ for weighting in weightings),
+            do="leave `execution` out, or use fixed weights",
+        )
+    for weighting in weightings:
+        changing = [phase for phase in phases if phase.batch or phase.resample == 1]
+        if weighting.per_point and changing:
+            raise DeclarationError(
+                f"{type(weighting).__name__} weighs single points, which must stay for a while",
+                expected="phases without `batch`, and with `resample` None or larger than 1",
+                got=_text(changing[0]),
+                do="use all points in every step, or another weighting",
             )
 
 
