@@ -14,6 +14,8 @@ import numpy as np
 import torch
 
 from pinnlab.aggregation.base import Aggregator
+from pinnlab.aggregation.sum import Sum
+from pinnlab.aggregation.sum import Sum
 from pinnlab.conditions.data import DataPoints
 from pinnlab.conditions.placement import Placement
 from pinnlab.errors import CheckpointError, DeclarationError
@@ -24,6 +26,7 @@ from pinnlab.optim.base import Phase, Status, Stepper, StepReport, check_count, 
 from pinnlab.problems.assemble import Assembly
 from pinnlab.sampling.points import Points
 from pinnlab.training.callbacks.base import Callback
+from pinnlab.training.conflicts import Conflicts
 from pinnlab.training.progress import Progress
 from pinnlab.training.solution import Solution
 from pinnlab.weighting.base import Weighting, Weights
@@ -81,7 +84,10 @@ class Trainer:
         self.checkpoint_every, self.budget = checkpoint_every, budget
         total = sum(phase.steps for phase in phases)
         self.log_every = log_every or max(1, total // 2000)
-        self.deviate_every = max(2, total // 50)  # as expensive as a step with many slots
+        # Estimates' deviations and, of a plain sum, the gradients of single terms cost extra steps.
+        self.look_every = max(2, total // 50)
+        seldom = isinstance(aggregator, Sum | None)
+        self.conflicts = Conflicts(assembly.objective.names, 1 if seldom else self.look_every // 2)
         self.rng = np.random.default_rng([seed, 1])
         _check_weightings(weightings, self.phases, assembly.objective)
         self.weights = Weights(assembly.objective, weightings)
@@ -102,6 +108,13 @@ class Trainer:
         self._progress = Progress(total, assembly.objective.names) if progress else None
         self._log: RunLog | None = None
         self._checkpoints = CheckpointFolder(folder / "checkpoints") if folder else None
+        for callback in self.callbacks:
+            callback.check(self)
+
+    @property
+    def points(self) -> Mapping[Placement, Points]:
+        """All points, also where the objective holds a mini-batch of them."""
+        return self._full_points or self.objective.points
 
     @property
     def objective(self) -> Objective:
@@ -225,10 +238,14 @@ class Trainer:
             self.phase_step, self.stepper = 0, None
 
     def _after_step(self, phase: Phase, report: StepReport, done: bool) -> None:
+        self._observe(report)
         record: dict[str, Any] = {}
         logged = self.step == 1 or done or self.last_step or self.step % self.log_every == 0
         if logged or report.status is not Status.OK or self._read_now():
             record = self._record(phase, report)
+        # Only into a record that is kept: the statistics begin anew with every entry.
+        if logged and (conflicts := self.conflicts.summary(self.step, last=self.last_step)):
+            record["conflicts"] = conflicts
         if record and record["loss"] < self.best["loss"]:
             self.best = {"loss": record["loss"], "step": self.step}
         for callback in self.callbacks:
@@ -241,6 +258,22 @@ class Trainer:
                 self._progress.update(self.step, record)
         if self._checkpoints is not None and self.step % self.checkpoint_every == 0:
             self.save_checkpoint()
+
+    def _observe(self, report: StepReport) -> None:
+        """Take in how the gradients of the terms lie; those of a plain sum now and then."""
+        objective = self.objective
+        if report.status is Status.NON_FINITE or len(objective.names) < 2 or objective.recorded:
+            return
+        if report.gramian is None:
+            if self.step % self.look_every != 1:
+                return
+            count, latest = objective.evaluations, objective.latest
+            gramian = objective.gramian()
+            objective.evaluations, objective.latest = count, latest
+            summed = self.aggregator is None or isinstance(self.aggregator, Sum)
+            factors = torch.ones_like(gramian[0]) if summed else None
+            report = replace(report, gramian=gramian, coefficients=factors)
+        self.conflicts.observe(report)
 
     def _read_now(self) -> bool:
         """Whether a callback reads the numbers of this step."""
@@ -260,7 +293,7 @@ class Trainer:
         }
         if report.rate is not None:
             record["lr"] = report.rate
-        if objective.random and (self.last_step or self.step % self.deviate_every == 1):
+        if objective.random and (self.last_step or self.step % self.look_every == 1):
             record["deviations"] = objective.estimate_deviations()
         if len(objective.state.unknowns):
             record["unknowns"] = objective.state.unknown_values()
@@ -294,7 +327,7 @@ class Trainer:
     def save_checkpoint(self) -> None:
         """Write everything that the next step depends on."""
         assert self._checkpoints is not None
-        points = self._full_points or self.objective.points
+        points = self.points
         state = {
             "step": self.step,
             "terms": {term.name: term.text for term in self.objective.terms_},
@@ -311,6 +344,7 @@ class Trainer:
             "batch_rng": self.rng.bit_generator.state,
             "weights": dict(self.objective.weights),
             "weighting": self.weights.state_dict(),
+            "conflicts": self.conflicts.state_dict(),
             "best": self.best,
             "phase_times": self.phase_times,
             "elapsed": self.elapsed,
@@ -363,6 +397,7 @@ class Trainer:
         self.objective.redraw(state["draws"])
         self.objective.weights.update(state["weights"])
         self.weights.load_state_dict(state["weighting"])
+        self.conflicts.load_state_dict(state["conflicts"])
         if state["stepper"] is not None and self.phase_index < len(self.phases):
             stepper = self.phases[self.phase_index].start(self.objective, self.aggregator)
             stepper.load_state_dict(state["stepper"])
