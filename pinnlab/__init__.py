@@ -99,6 +99,7 @@ from pinnlab.optim import Optimizer as Optimizer
 from pinnlab.optim import Step as Step
 from pinnlab.problems import PointBudget as PointBudget
 from pinnlab.problems import Problem as Problem
+from pinnlab.problems import conflict_free as conflict_free
 from pinnlab.problems import high_dimension as high_dimension
 from pinnlab.surrogates import MLP as MLP
 from pinnlab.surrogates import SIREN as SIREN

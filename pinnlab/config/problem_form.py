@@ -152,9 +152,10 @@ class ReferenceForm(Record):
 
 def ready_problems() -> dict[str, Callable[..., Any]]:
     """Problems of the catalogue: what may stand after ``kind:`` in the section ``problem``."""
-    from pinnlab.problems import high_dimension
+    from pinnlab.problems import conflict_free, high_dimension
 
-    return {name: getattr(high_dimension, name) for name in high_dimension.__all__}
+    packages = (high_dimension, conflict_free)
+    return {name: getattr(package, name) for package in packages for name in package.__all__}
 
 
 class ProblemForm(Record):
