@@ -142,6 +142,7 @@ def _resume(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     from pinnlab.config import load_config
+    from pinnlab.training.solve import split_weights
 
     config = load_config(arguments.file, arguments.overrides)
     options = {
@@ -149,25 +150,31 @@ def _check(arguments: argparse.Namespace) -> int:
         for name in ("surrogate", "points", "weights", "derivatives", "seed")
         if name in config.options
     }
+    options["weights"], weightings = split_weights(options.get("weights"))
     report = config.problem.check(**options)
     print(report)
     if report.ok:
-        _check_phases(config)
+        _check_training(config, weightings)
     return OK if report.ok else BAD_INPUT
 
 
-def _check_phases(config: Any) -> None:
-    """Refuse phases that do not go with the surrogate or the gradients."""
+def _check_training(config: Any, weightings: Sequence[Any]) -> None:
+    """Refuse phases, gradients, weights and an execution that do not go together."""
+    from pinnlab.aggregation.base import combiner_of
     from pinnlab.calculus.estimators import estimator_of
     from pinnlab.optim.first_order import Adam
     from pinnlab.problems.assemble import PointBudget, assemble
     from pinnlab.surrogates import MLP
+    from pinnlab.training.solve import check_aggregated
+    from pinnlab.training.trainer import check_weightings
 
+    gradients = config.options.get("gradients")
+    check_aggregated(config.options.get("execution", "eager"), gradients)
     given = config.options.get("phases") or []
     phases = list(given) if isinstance(given, list | tuple) else [given]
-    # Adam goes with everything, and to start it imports torch's compiler, which takes seconds.
-    phases = [phase for phase in phases if not isinstance(phase, Adam)]
-    if not phases:
+    # To start Adam imports torch's compiler, which takes seconds.
+    started = [phase for phase in phases if not isinstance(phase, Adam)]
+    if not started and not weightings and gradients is None:
         return
     surrogate = config.options.get("surrogate") or MLP()
     assembly = assemble(
@@ -176,8 +183,14 @@ def _check_phases(config: Any) -> None:
         budget=PointBudget(interior=16, boundary=16),
         derivatives=estimator_of(config.options.get("derivatives")),
     )
-    for phase in phases:
-        phase.start(assembly.objective, config.options.get("gradients"))
+    objective = assembly.objective
+    check_weightings(weightings, phases, objective)
+    for weighting in weightings:
+        weighting.start(objective)
+    for phase in started:
+        phase.start(objective, gradients)
+    if gradients is not None:
+        combiner_of(gradients, objective.names)
 
 
 # --- looking at runs -----------------------------------------------------------------------------

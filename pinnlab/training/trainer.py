@@ -29,6 +29,7 @@ from pinnlab.training.callbacks.base import Callback
 from pinnlab.training.conflicts import Conflicts
 from pinnlab.training.progress import Progress
 from pinnlab.training.solution import Solution
+from pinnlab.training.staging import Staging
 from pinnlab.weighting.base import Weighting, Weights
 
 NON_FINITE_LIMIT = 3  # rejected steps in a row after which a phase gives up
@@ -79,17 +80,18 @@ class Trainer:
         check_positive(self, budget=budget)
         check_count(self, checkpoint_every=checkpoint_every, log_every=log_every)
         self.assembly = assembly
-        self.phases, self.aggregator = tuple(phases), aggregator
+        self.staging = Staging(assembly, phases)
+        self.phases, self.aggregator = self.staging.phases, aggregator
         self.callbacks, self.folder = tuple(callbacks), folder
         self.checkpoint_every, self.budget = checkpoint_every, budget
-        total = sum(phase.steps for phase in phases)
+        total = sum(phase.steps for phase in self.phases)
         self.log_every = log_every or max(1, total // 2000)
         # Estimates' deviations and, of a plain sum, the gradients of single terms cost extra steps.
         self.look_every = max(2, total // 50)
         seldom = isinstance(aggregator, Sum | None)
         self.conflicts = Conflicts(assembly.objective.names, 1 if seldom else self.look_every // 2)
         self.rng = np.random.default_rng([seed, 1])
-        _check_weightings(weightings, self.phases, assembly.objective)
+        check_weightings(weightings, self.phases, assembly.objective)
         self.weights = Weights(assembly.objective, weightings)
         # Building every stepper now refuses impossible combinations before the first step.
         for phase in self.phases:
@@ -138,7 +140,7 @@ class Trainer:
         """The present state as a solution that shares its parameters."""
         a = self.assembly
         return Solution(
-            a.problem,
+            self.staging.declared,
             a.objective.state,
             dtype=a.dtype,
             device=a.device,
@@ -165,6 +167,7 @@ class Trainer:
             callback.on_finish(self)
         if self._checkpoints is not None:
             self.save_checkpoint()
+        self.staging.leave()
         if self._log is not None:
             self._log.close()
         if self._progress is not None:
@@ -192,6 +195,7 @@ class Trainer:
     def _run_phase(self, began: float) -> None:
         phase = self.phases[self.phase_index]
         if self.stepper is None:
+            self.staging.enter(self.phase_index)
             self.stepper = phase.start(self.objective, self.aggregator)
         started, rejected = time.perf_counter(), 0
         outcome = ""
@@ -413,6 +417,8 @@ class Trainer:
 
     def _refuse_other_run(self, state: Mapping[str, Any]) -> None:
         """Refuse a checkpoint of other terms, phases or callbacks."""
+        if state["stepper"] is not None and state["phase_index"] < len(self.phases):
+            self.staging.take_up(state["phase_index"])
         terms = {term.name: term.text for term in self.objective.terms_}
         if state["terms"] != terms or len(state["points"]) != len(self.assembly.placements):
             raise CheckpointError(
@@ -439,7 +445,7 @@ class Trainer:
             )
 
 
-def _check_weightings(
+def check_weightings(
     weightings: Sequence[Weighting], phases: Sequence[Phase], objective: Objective
 ) -> None:
     """Refuse weights of single points where the points change in every step.
