@@ -193,9 +193,9 @@ def test_resampling_really_changes_the_points(how, batch):
     if how == "phase":
         phase, callbacks = pl.Adam(9, batch=batch, resample=3), [watch]
     else:
-        share = 0.5 if how == "residual" else 0.0
         phase = pl.Adam(9, batch=batch)
-        callbacks = [watch, pl.Resample(3, share=share, candidates=100)]
+        again = pl.RAD(3, share=0.5, candidates=100) if how == "residual" else pl.Resample(3)
+        callbacks = [watch, again]
     run([phase], callbacks=callbacks)
     groups = [set().union(*watch.seen[k : k + 3]) for k in (0, 3, 6)]
     assert not groups[0] & groups[1]
@@ -389,9 +389,9 @@ def test_callbacks_that_cannot_work_are_refused_before_the_first_step(callback, 
         (lambda: pl.Evaluate(0), "every=0"),
         (lambda: pl.PlotFields(2.5), "every=2.5"),
         (lambda: pl.Resample(0), "every=0"),
-        (lambda: pl.Resample(share=1.5), "Resample cannot draw"),
-        (lambda: pl.Resample(share=0.5, k=0), "Resample cannot draw"),
-        (lambda: pl.Resample(candidates=0), "candidates=0"),
+        (lambda: pl.RAD(share=1.5), "RAD cannot draw"),
+        (lambda: pl.RAD(share=0.5, k=0), "RAD cannot draw"),
+        (lambda: pl.RAD(candidates=0), "candidates=0"),
     ],
 )
 def test_callbacks_that_make_no_sense_are_refused(make, words):
@@ -406,8 +406,8 @@ def test_a_trainer_needs_a_phase():
 
 
 def test_combinations_are_refused_before_the_first_step():
-    with pytest.raises(DeclarationError, match="cannot follow the direction"):
-        trainer([pl.Adam(5), pl.LBFGS(5)], aggregator=pl.ConFIG())
+    with pytest.raises(DeclarationError, match="minimises the sum of the terms"):
+        trainer([pl.Adam(5), pl.LeastSquares()], aggregator=pl.ConFIG())
 
 
 def test_callbacks_keep_their_state(tmp_path):
