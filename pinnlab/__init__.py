@@ -107,7 +107,12 @@ from pinnlab.surrogates import FourierFeatures as FourierFeatures
 from pinnlab.surrogates import ModifiedMLP as ModifiedMLP
 from pinnlab.surrogates import PirateNet as PirateNet
 from pinnlab.surrogates import RandomFeatures as RandomFeatures
+from pinnlab.training import AAS as AAS
+from pinnlab.training import R3 as R3
+from pinnlab.training import RAD as RAD
+from pinnlab.training import RAR as RAR
 from pinnlab.training import Callback as Callback
+from pinnlab.training import CausalR3 as CausalR3
 from pinnlab.training import EarlyStop as EarlyStop
 from pinnlab.training import Evaluate as Evaluate
 from pinnlab.training import PlotFields as PlotFields

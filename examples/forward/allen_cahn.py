@@ -50,7 +50,7 @@ def main(adam=2000, lbfgs=3000, interior=2000):
             pl.Adam(adam, lr=3e-3, schedule=pl.Exponential(rate=0.5, every=500)),
             pl.LBFGS(lbfgs),
         ],
-        callbacks=[pl.Resample(500, share=0.5)],
+        callbacks=[pl.RAD(500, share=0.5)],
     )
     return solution.error()["u"]["relative_l2"]
 

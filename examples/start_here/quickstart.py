@@ -51,7 +51,7 @@ def main(adam=1000, lbfgs=1000, interior=2000):
         surrogate=pl.MLP(width=20, depth=3),
         points={"interior": interior},
         phases=[pl.Adam(adam, lr=3e-3), pl.LBFGS(lbfgs)],
-        callbacks=[pl.Resample(500, share=0.5)],
+        callbacks=[pl.RAD(500, share=0.5)],
     )
     return solution.error()["u"]["relative_l2"]
 

@@ -114,46 +114,22 @@ class Assembly:
         """
         self.objective.set_points(self.draw(self.objective.points))
 
-    def resample_by_residual(self, share: float, k: float, c: float, candidates: int) -> None:
-        """Redraw all points; of each equation's, a share where the residual is large.
+    def draw_at(self, placement: Placement, n: int) -> Points:
+        """New points of one placement, another number of them than usual.
 
-        The density is p(x) ∝ |r(x)|^k / mean |r|^k + c over evenly drawn candidates.
+        Args:
+            placement: Where.
+            n: How many.
         """
-        fresh = self.draw()
-        equations = {
-            p for term in self.problem.terms if term.kind == "equation" for p in term.placements
-        }
-        many = {p: replace(p, count=candidates) if p in equations else p for p in self.placements}
-        drawn = draw_all(
-            many.values(),
+        return replace(placement, count=n).points(
             self.problem.domain,
             self.problem.regions,
-            counts=self.budget.count,
+            count=n,
             sampler=self.budget.sampler,
             rng=self.rng,
             dtype=self.dtype,
             device=self.device,
         )
-        self.objective.set_points({p: drawn[many[p]] for p in self.placements})
-        with torch.no_grad():
-            blocks = self.objective.residuals()
-        for placement in equations:
-            size = sum(
-                blocks[term.name].square().sum(-1)
-                for term in self.problem.terms
-                if term.kind == "equation" and term.placements == (placement,)
-            )
-            density = torch.as_tensor(size).double().cpu().numpy() ** (k / 2)
-            density = density / max(density.mean(), 1e-300) + c
-            even, pool = fresh[placement], drawn[many[placement]]
-            wanted = round(share * len(even))
-            rows = self.rng.choice(
-                len(pool), min(wanted, len(pool)), replace=False, p=density / density.sum()
-            )
-            # Quadrature weights no longer fit points that follow a density.
-            x = torch.cat([even.x[: len(even) - len(rows)], pool.x[torch.as_tensor(rows)]])
-            fresh[placement] = Points(x, even.coordinates, tag=even.tag)
-        self.objective.set_points(fresh)
 
 
 def demands_of(

@@ -25,9 +25,10 @@ from pinnlab.optim.first_order import Adam
 from pinnlab.optim.lbfgs import LBFGS
 from pinnlab.optim.least_squares import LeastSquares
 from pinnlab.optim.schedules import Exponential, Linear
+from pinnlab.optim.stage import March, innermost
 from pinnlab.problems.assemble import PointBudget, assemble
 from pinnlab.problems.problem import Problem
-from pinnlab.surrogates import MLP
+from pinnlab.surrogates import MLP, TimeMarching
 from pinnlab.surrogates.base import Specification
 from pinnlab.training.callbacks import Callback, Evaluate
 from pinnlab.training.solution import Solution
@@ -117,15 +118,21 @@ def solve(
     surrogate = surrogate if surrogate is not None else MLP()
     linear = isinstance(surrogate, Specification) and surrogate.linear
     if phases is None:
-        phases = [LeastSquares()] if linear else default_phases(estimator, random=problem.random)
+        moved = any(callback.resamples for callback in _listed(callbacks))
+        phases = (
+            [LeastSquares()]
+            if linear
+            else default_phases(estimator, random=problem.random, resample=not moved)
+        )
+        phases = [March(phases)] if isinstance(surrogate, TimeMarching) else phases
     phases = [phases] if isinstance(phases, Phase) else list(phases)
     budgeted = points if isinstance(points, PointBudget) else PointBudget(**(points or {}))
     precision = _dtype(dtype, phases)
     where = _device(device)
     folder = _folder(out, resume)
-    callbacks = [callbacks] if isinstance(callbacks, Callback) else callbacks
     if callbacks is None:
         callbacks = [Evaluate()] if problem.reference is not None else []
+    callbacks = _listed(callbacks)
     assembly = assemble(
         problem,
         surrogate,
@@ -326,7 +333,14 @@ def check_aggregated(execution: str, gradients: Aggregator | None) -> None:
         )
 
 
-def default_phases(estimator: Estimator | None = None, *, random: bool = False) -> list[Phase]:
+def _listed(callbacks: Sequence[Callback] | Callback | None) -> Sequence[Callback]:
+    """The callbacks as a sequence."""
+    return [callbacks] if isinstance(callbacks, Callback) else callbacks or []
+
+
+def default_phases(
+    estimator: Estimator | None = None, *, random: bool = False, resample: bool = True
+) -> list[Phase]:
     """Adam with a decaying rate to find the basin, L-BFGS to go down in it.
 
     With estimated derivatives Adam alone, on new points in every step.
@@ -334,18 +348,23 @@ def default_phases(estimator: Estimator | None = None, *, random: bool = False) 
     Args:
         estimator: How derivatives over vector coordinates are obtained.
         random: Whether a condition draws random directions by itself.
+        resample: Whether the phases draw new points; not if a callback does.
     """
+
+    def every(steps: int) -> int | None:
+        return steps if resample else None
+
     if random or not isinstance(estimator, Exact | None):
-        return [Adam(10_000, lr=1e-3, schedule=Linear(), resample=1)]
+        return [Adam(10_000, lr=1e-3, schedule=Linear(), resample=every(1))]
     return [
-        Adam(4000, lr=2e-3, schedule=Exponential(rate=0.5, every=1000), resample=1000),
-        LBFGS(2000, resample=500),
+        Adam(4000, lr=2e-3, schedule=Exponential(rate=0.5, every=1000), resample=every(1000)),
+        LBFGS(2000, resample=every(500)),
     ]
 
 
 def _dtype(dtype: str | torch.dtype | None, phases: Sequence[Phase]) -> torch.dtype:
     if dtype is None:
-        second = any(isinstance(phase, (LBFGS, LeastSquares)) for phase in phases)
+        second = any(isinstance(phase, (LBFGS, LeastSquares)) for phase in innermost(phases))
         return torch.float64 if second else torch.float32
     if isinstance(dtype, torch.dtype) and dtype in DTYPES.values():
         return dtype

@@ -71,7 +71,7 @@ gradients: {kind: ConFIG}
 phases:
   - {kind: Adam, steps: 10, schedule: {kind: Exponential, rate: 0.5}, betas: [0.8, 0.9]}
   - {kind: Optimizer, name: SGD, steps: 3, options: {momentum: 0.9}}
-callbacks: [{kind: EarlyStop, patience: 5}, {kind: Resample, share: 0.5}]
+callbacks: [{kind: EarlyStop, patience: 5}, {kind: RAD, share: 0.5}]
 run: {scales: {u: 2}, budget: 60, seed: 3}
 """
 

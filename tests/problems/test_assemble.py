@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 import torch
 from cases import NETWORKS, PROBLEMS, SMALL, assembly
@@ -71,57 +70,6 @@ def test_resampling_really_changes_the_points():
         built.resample()
         for placement, points in built.objective.points.items():
             assert not torch.equal(points.x, before[placement]), sampler
-
-
-# --- points that follow the residual --------------------------------------------------------
-class Flat(nn.Module):
-    """u = 0, so that the residual is the source."""
-
-    def forward(self, x):
-        return torch.zeros(len(x), 1, dtype=x.dtype)
-
-
-def spike():
-    return pl.Problem(
-        pl.Interval("x", 0, 1),
-        "u",
-        {"spike": "u.xx + 100*exp(-(x - 0.8)**2/0.002)"},
-        {"ends": pl.Dirichlet(u=0), "mean": pl.Integral("u + 1", 1)},
-    )
-
-
-def test_points_follow_the_residual():
-    built = assembly(spike(), Flat(), PointBudget(interior=200, boundary=2))
-    built.resample_by_residual(share=1.0, k=1.0, c=0.0, candidates=20_000)
-    x = by_name(built)["spike"][0].x[:, 0].numpy()
-    assert len(x) == 200
-    # The density is the normalised bump: mean 0.8, variance 0.001, each to its standard error.
-    assert x.mean() == pytest.approx(0.8, abs=4 * np.sqrt(0.001 / 200))
-    assert x.var() == pytest.approx(0.001, rel=0.3)
-    assert len(np.unique(x)) == 200
-
-
-def test_a_share_stays_even_and_integrals_are_left_alone():
-    built = assembly(spike(), Flat(), PointBudget(interior=1000, boundary=2))
-    before = built.objective.residuals()["mean"].item()
-    built.resample_by_residual(share=0.3, k=1.0, c=0.0, candidates=20_000)
-    x = by_name(built)["spike"][0].x[:, 0].numpy()
-    assert len(x) == 1000
-    # Outside of the bump are the even 70 %, of which 60 % lie below 0.6.
-    assert (x < 0.6).sum() == pytest.approx(420, abs=15)
-    mean = by_name(built)["mean"][0]
-    assert float(mean.weights.sum()) == pytest.approx(1.0)
-    # u = 0 makes the integrand one, whatever the points.
-    assert before == pytest.approx(0.0, abs=1e-12)
-    assert built.objective.residuals()["mean"].item() == pytest.approx(0.0, abs=1e-12)
-
-
-def test_a_constant_residual_gives_even_points():
-    problem = pl.Problem(pl.Interval("x", 0, 1), "u", {"one": "u.x + 1"})
-    built = assembly(problem, Flat(), PointBudget(interior=500, boundary=2))
-    built.resample_by_residual(share=1.0, k=2.0, c=0.0, candidates=5000)
-    x = np.sort(by_name(built)["one"][0].x[:, 0].numpy())
-    assert np.abs(x - (np.arange(500) + 0.5) / 500).max() < 0.1
 
 
 # --- scales ---------------------------------------------------------------------------------

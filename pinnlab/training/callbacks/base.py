@@ -1,6 +1,6 @@
 """What may be done between steps."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from pinnlab.training.trainer import Trainer
@@ -11,7 +11,19 @@ class Callback:
 
     A callback keeps what it must remember in :meth:`state_dict`, so that a resumed run goes on as
     if it had not been interrupted.
+
+    Attributes:
+        resamples: Whether it decides where the points of training lie.
     """
+
+    resamples: ClassVar[bool] = False
+
+    def check(self, trainer: "Trainer") -> None:
+        """When a trainer is made, before anything is written or restored.
+
+        Raises:
+            DeclarationError: If the callback and the run do not fit together.
+        """
 
     def on_start(self, trainer: "Trainer") -> None:
         """Before the first step, or after a resume."""
