@@ -132,6 +132,16 @@ class Data(Constraint):
                 do="check units and the order of the columns, or widen the domain",
             )
 
+    def between(self, declared: Declared, start: float, end: float) -> "Data | None":
+        """What was measured in an interval of time, or None if that is nothing."""
+        table = self._table(declared)
+        t = table[declared.coordinates.time or ""]
+        rows = (t >= start) & (t <= end)
+        if not rows.any():
+            return None
+        kept = {name: column[rows] for name, column in table.items()}
+        return Data(kept, sigma=self.sigma, weight=self.weight, points=self.points)
+
     def placements(self, declared: Declared) -> tuple[Placement, ...]:
         """See :meth:`Constraint.placements`."""
         table = self._table(declared)

@@ -122,6 +122,29 @@ def time_tolerance(time: Time) -> float:
     return 1e-10 * time.duration + 1e-13 * max(abs(time.start), abs(time.end))
 
 
+def during(domain: Geometry, start: float, end: float) -> Geometry:
+    """The same region of space at fewer times.
+
+    Args:
+        domain: A time interval, or a region of space times one.
+        start: First moment.
+        end: Last moment.
+
+    Raises:
+        GeometryError: If the domain is no such product.
+    """
+    if isinstance(domain, SpaceTime):
+        return SpaceTime(domain.space, Time(domain.time.coordinate, start, end))
+    if isinstance(domain, Time):
+        return Time(domain.coordinate, start, end)
+    raise GeometryError(
+        "Time cannot be cut out of this region",
+        expected="space * Time('t', 0, 1)",
+        got=repr(domain),
+        do="make it a product of a region of space and a time interval",
+    )
+
+
 class SpaceTime(Geometry):
     """The product of a region of space and a time interval; time is the last column.
 

@@ -174,6 +174,30 @@ class Objective:
             part.redraw(self.draws)
         return part
 
+    def redeclare(
+        self,
+        terms: Sequence[Term],
+        demands: Mapping[Placement, Demand],
+        points: Mapping[Placement, Points],
+        directions: Directions | None = None,
+    ) -> None:
+        """Go on with other residuals of the same names, for the same surrogate.
+
+        What is trained may have changed as well; weights and counts stay.
+
+        Args:
+            terms: Named residual blocks.
+            demands: Per placement the slots it needs.
+            points: Per placement its points.
+            directions: What the demands call further directions of differentiation.
+        """
+        self.terms_, self._demands = tuple(terms), dict(demands)
+        self._directions, self._layouts = directions, {}
+        self.__dict__.pop("parameters", None)
+        if self.compiled is not None:
+            self.compiled = CompiledLoss()
+        self.set_points(points)
+
     @property
     def random(self) -> bool:
         """Whether derivatives are estimated along random directions."""

@@ -6,6 +6,7 @@ from pinnlab.surrogates.networks import SIREN as SIREN
 from pinnlab.surrogates.networks import FourierFeatures as FourierFeatures
 from pinnlab.surrogates.networks import ModifiedMLP as ModifiedMLP
 from pinnlab.surrogates.networks import PirateNet as PirateNet
+from pinnlab.surrogates.time_marching import TimeMarching as TimeMarching
 
 __all__ = [
     "MLP",
@@ -14,4 +15,5 @@ __all__ = [
     "ModifiedMLP",
     "PirateNet",
     "RandomFeatures",
+    "TimeMarching",
 ]
