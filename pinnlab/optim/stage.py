@@ -3,8 +3,8 @@ r"""Stages: phases that are repeated while the problem grows towards the declare
 A stage is a phase list in one word. ``Curriculum("beta", [1, 10, 30], Adam(1000))`` stands for
 three phases of Adam, one a value; ``Windows("t", [0.5, 1.0], Adam(1000))`` for two, the first of
 which sees times up to 0.5 only; ``March(Adam(1000))`` for one a window of a surrogate that has a
-network for each. :func:`expand` writes the list out. What it holds are ordinary phases, each with the
-:class:`Setting` under which it runs; the optimisers know nothing of it, and what is saved and
+network for each. :func:`expand` writes the list out. What it holds are ordinary phases, each with
+the :class:`Setting` under which it runs; the optimisers know nothing of it, and what is saved and
 solved in the end is the problem as it was declared.
 """
 
