@@ -168,6 +168,30 @@ class MovedPoints(Points):
     column: int = 0
 
 
+def subset(
+    points: Mapping[Placement, Points], size: int, rng: np.random.Generator
+) -> dict[Placement, Points]:
+    """At most so many points of each set, drawn without repetition and kept in order.
+
+    Args:
+        points: The sets; rules for integrals stay whole, and mirrored sets follow their originals.
+        size: Most points of a set.
+        rng: Source of randomness; advances.
+    """
+    chosen: dict[Placement, Points] = {}
+    for placement, own in points.items():
+        if placement.mirror_of is not None:
+            continue
+        if len(own) > size and not placement.quadrature:
+            rows = rng.choice(len(own), size, replace=False)
+            own = own.take(torch.as_tensor(np.sort(rows), device=own.x.device))
+        chosen[placement] = own
+    for placement in points:
+        if placement.mirror_of is not None:
+            chosen[placement] = placement.moved(chosen[placement.mirror_of])
+    return {placement: chosen[placement] for placement in points}
+
+
 def _region(regions: Mapping[str, Geometry], name: str) -> Geometry:
     if name not in regions:
         raise DeclarationError(

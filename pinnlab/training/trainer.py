@@ -15,9 +15,8 @@ import torch
 
 from pinnlab.aggregation.base import Aggregator
 from pinnlab.aggregation.sum import Sum
-from pinnlab.aggregation.sum import Sum
 from pinnlab.conditions.data import DataPoints
-from pinnlab.conditions.placement import Placement
+from pinnlab.conditions.placement import Placement, subset
 from pinnlab.errors import CheckpointError, DeclarationError
 from pinnlab.io.run_log import RunLog, read_log
 from pinnlab.io.state import CheckpointFolder
@@ -208,6 +207,7 @@ class Trainer:
                 self.objective.redraw()
             self.weights.update(self.objective, self.step)
             report = self.stepper.step(self.objective)
+            self.weights.observe(self.objective)
             self.step += 1
             self.phase_step += 1
             self.elapsed = time.perf_counter() - began
@@ -304,23 +304,14 @@ class Trainer:
         if report.status is not Status.OK:
             record["status"] = report.status.name.lower()
             record["message"] = report.message
+        if self.weights.messages:
+            record["weighting"] = self.weights.messages
         return record
 
     def _take_batch(self, size: int) -> None:
         if self._full_points is None:
             self._full_points = dict(self.objective.points)
-        chosen: dict[Placement, Points] = {}
-        for placement, points in self._full_points.items():
-            if placement.mirror_of is not None:
-                continue
-            if len(points) > size and not placement.quadrature:
-                rows = self.rng.choice(len(points), size, replace=False)
-                points = points.take(torch.as_tensor(np.sort(rows), device=points.x.device))
-            chosen[placement] = points
-        for placement in self._full_points:
-            if placement.mirror_of is not None:
-                chosen[placement] = placement.moved(chosen[placement.mirror_of])
-        self.objective.set_points({p: chosen[p] for p in self._full_points})
+        self.objective.set_points(subset(self._full_points, size, self.rng))
 
     def _restore_points(self) -> None:
         if self._full_points is not None:

@@ -8,35 +8,50 @@ fixed weights of the declaration, and any of them goes with any aggregator: the 
 aggregated are those of the weighted terms.
 """
 
+import logging
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from torch import Tensor
 
 from pinnlab.objective.objective import Objective
 
+logger = logging.getLogger(__name__)
+
 
 class Weigher(ABC):
     """The mutable part of a weighting.
 
+    What it learns from a step it takes in right after it, in :meth:`observe`, so that its state is
+    all that the next weights depend on, and points may be drawn anew in between.
+
     Attributes:
         terms: Factor on terms by name; those that are left out keep theirs.
         points: Factor on the squared residuals of single points by term, ``(n_k,)`` each.
+        message: What could not be weighed the last time, and what was done; empty if all went well.
     """
 
     def __init__(self) -> None:
         self.terms: dict[str, float] = {}
         self.points: dict[str, Tensor] = {}
+        self.message = ""
+
+    def observe(self, objective: Objective) -> None:  # noqa: B027 - few need it
+        """Take in the step that was just made.
+
+        Args:
+            objective: ``objective.latest`` holds the residuals ``(n_k, c_k)`` of its last
+                evaluation by term, at the points that it still has.
+        """
 
     @abstractmethod
     def update(self, objective: Objective, step: int) -> None:
         """Set ``terms`` and ``points`` for the step to come.
 
         Args:
-            objective: As the last step left it; ``objective.latest`` holds the residuals
-                ``(n_k, c_k)`` of its last evaluation by term if they are those of the present
-                points, and is empty otherwise.
+            objective: As the last step left it, or with points drawn since; then
+                ``objective.point_weights`` is empty.
             step: Steps of the run so far.
         """
 
@@ -53,12 +68,15 @@ class Weighting(ABC):
     """A rule for weights.
 
     Attributes:
-        per_point: Whether it weighs single points, which must then stay the same points.
         residuals: Whether it reads the residuals of the last step, which are then kept.
     """
 
-    per_point: ClassVar[bool] = False
     residuals: ClassVar[bool] = False
+
+    @property
+    def per_point(self) -> bool:
+        """Whether it weighs single points, which must then stay the same points."""
+        return False
 
     @abstractmethod
     def start(self, objective: Objective) -> Weigher:
@@ -72,6 +90,8 @@ class Weighting(ABC):
 class Weights:
     """All weightings of a run: their product with the fixed weights, set before every step.
 
+    When the objective goes on with another problem, as in windows of time, they begin anew.
+
     Args:
         objective: Whose weights are set.
         weightings: The rules, in order.
@@ -81,19 +101,50 @@ class Weights:
         self.weightings = tuple(weightings)
         self.fixed: Mapping[str, float] = dict(objective.weights)
         objective.keep_latest = any(weighting.residuals for weighting in weightings)
-        self.weighers = [weighting.start(objective) for weighting in weightings]
+        self._objective = objective
+        self._start(objective)
+
+    def _start(self, objective: Objective) -> None:
+        self._terms = objective.terms_
+        self.weighers = [weighting.start(objective) for weighting in self.weightings]
+
+    def _restart_if_redeclared(self, objective: Objective) -> None:
+        """Begin anew where the objective has got the residuals of another problem."""
+        if self.weightings and self._terms is not objective.terms_:
+            objective.set_weights(self.fixed)
+            self._start(objective)
+
+    @property
+    def messages(self) -> list[str]:
+        """What the weightings could not weigh the last time."""
+        return [weigher.message for weigher in self.weighers if weigher.message]
+
+    def observe(self, objective: Objective) -> None:
+        """Take in the step that was just made, before any point is drawn anew."""
+        for weigher in self.weighers:
+            before = weigher.message
+            weigher.observe(objective)
+            _tell(weigher, before)
 
     def update(self, objective: Objective, step: int) -> None:
         """Set the weights of the step to come."""
+        if not self.weighers:
+            return
+        self._restart_if_redeclared(objective)
+        for weigher in self.weighers:
+            before = weigher.message
+            weigher.update(objective, step)
+            _tell(weigher, before)
+        objective.set_weights(*self._products())
+
+    def _products(self) -> tuple[dict[str, float], dict[str, Tensor]]:
         terms, points = dict(self.fixed), {}
         for weigher in self.weighers:
-            weigher.update(objective, step)
             for name, factor in weigher.terms.items():
                 terms[name] *= factor
             for name, factors in weigher.points.items():
                 points[name] = factors * points[name] if name in points else factors
-        if self.weighers:
-            objective.set_weights(terms, points)
+        return terms, points
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next weights depend on."""
@@ -101,5 +152,26 @@ class Weights:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on as if the steps before had been taken here."""
+        objective = self._objective
+        number, weights = objective.batch_number, dict(objective.weights)
+        self._restart_if_redeclared(objective)
+        objective.batch_number, objective.weights = number, weights
         for weigher, own in zip(self.weighers, state["weighers"], strict=True):
             weigher.load_state_dict(own)
+        points = self._products()[1]
+        # That they are those of the present points is how weighers know these for the same.
+        if all(len(points[name]) == count for name, count in point_counts(objective, points)):
+            like = next(iter(objective.points.values())).x
+            objective.point_weights = {name: factors.to(like) for name, factors in points.items()}
+
+
+def point_counts(objective: Objective, names: Iterable[str]) -> list[tuple[str, int]]:
+    """How many points terms have."""
+    terms = {term.name: term for term in objective.terms_}
+    return [(name, len(objective.points[terms[name].placements[0]])) for name in names]
+
+
+def _tell(weigher: Weigher, before: str) -> None:
+    """Say once what a weigher could not weigh."""
+    if weigher.message and weigher.message != before:
+        logger.warning("%s", weigher.message)

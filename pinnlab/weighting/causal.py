@@ -1,0 +1,232 @@
+"""Weights that let early times be solved before late ones."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pinnlab.errors import DeclarationError
+from pinnlab.objective.objective import Objective
+from pinnlab.weighting._checks import (
+    check_above_zero,
+    check_names,
+    check_share,
+    check_whole,
+    equations_of,
+    pointwise,
+    terms_of,
+)
+from pinnlab.weighting._residuals import (
+    not_finite,
+    residuals_now,
+    squared_norms,
+    sums_of,
+)
+from pinnlab.weighting.base import Weigher, Weighting
+
+
+@dataclass(frozen=True)
+class Causal(Weighting):
+    r"""Causal weights: a time counts once all times before it are solved.
+
+    The span of time is cut into equal bins. With the mean square :math:`L_j` of the equations at
+    the points of bin j, and :math:`L_0` that of the initial conditions with their weights, the
+    points of bin i have the weight
+
+    .. math:: w_i = \exp\Bigl(-\epsilon \bigl(L_0 + \sum_{j < i} L_j\bigr)\Bigr).
+
+    The steepness ε goes through a list of rising values: the next one is taken when the last bin's
+    weight exceeds the ``threshold``, or after so many steps. Weights follow from times, so that
+    points may be drawn anew, also in every step.
+
+    Args:
+        epsilons: Values of ε, rising.
+        bins: Number of bins of time.
+        threshold: Weight δ of the last bin at which ε rises.
+        patience: Steps after which ε rises in any case; None to wait.
+        terms: Names of the terms whose points are weighed; all equations by default. Their mean
+            squares add up with their declared weights.
+        after: Names of the terms that make up L_0; all initial conditions by default.
+
+    Raises:
+        DeclarationError: If a number makes no sense; when it starts, if there is no time
+            coordinate, or a name is unknown.
+
+    References:
+        Wang, Sankaran, Perdikaris (2024), Comput. Methods Appl. Mech. Eng. 421, 116813, arXiv
+        2203.07404, algorithm 1 and its values of ε and δ. Differs: points lie anywhere in a bin
+        instead of on slices of time; several equations share the weights; L_0 is only part of the
+        weights, since initial conditions are terms of the loss by themselves; the residuals are
+        those of the step before.
+    """
+
+    epsilons: Sequence[float] = (1e-2, 1e-1, 1.0, 10.0, 100.0)
+    bins: int = 32
+    threshold: float = 0.99
+    patience: int | None = None
+    terms: Sequence[str] | None = None
+    after: Sequence[str] | None = None
+
+    residuals = True
+
+    def __post_init__(self) -> None:
+        if isinstance(self.epsilons, (int, float, str)) or not self.epsilons:
+            raise DeclarationError(
+                f"Causal cannot have epsilons={self.epsilons!r}",
+                expected="a list of rising numbers",
+                got=self.epsilons,
+                do="use e.g. epsilons=[0.01, 0.1, 1, 10, 100]",
+            )
+        object.__setattr__(self, "epsilons", tuple(self.epsilons))
+        for value in self.epsilons:
+            check_above_zero(self, epsilons=value)
+        if list(self.epsilons) != sorted(set(self.epsilons)):
+            raise DeclarationError(
+                "The values of epsilons do not rise",
+                expected="each larger than the one before",
+                got=", ".join(f"{value:g}" for value in self.epsilons),
+                do="sort them",
+            )
+        check_whole(self, bins=self.bins)
+        if self.patience is not None:
+            check_whole(self, patience=self.patience)
+        check_share(self, threshold=self.threshold)
+        check_names(self, terms=self.terms, after=self.after)
+
+    def start(self, objective: Objective) -> Weigher:
+        """See :class:`Weighting`."""
+        names = equations_of(self, objective, self.terms)
+        names = pointwise(self, objective, self.terms, names)
+        for term in terms_of(self, objective, names):
+            coordinates = objective.points[term.placements[0]].coordinates
+            if coordinates.time is None:
+                raise DeclarationError(
+                    f"Causal weighs '{term.name}' by its times, and there is no time coordinate",
+                    expected="a domain such as Interval('x', 0, 1) * Time('t', 0, 1)",
+                    got="coordinates " + ", ".join(coordinates.names),
+                    do="leave the weighting out",
+                )
+        if self.after is None:
+            after = tuple(term.name for term in objective.terms_ if term.kind == "Initial")
+        else:
+            after = tuple(term.name for term in terms_of(self, objective, self.after))
+        return CausalWeigher(self, names, after, objective)
+
+
+class CausalWeigher(Weigher):
+    """The weight of every bin of time, and how far ε has risen.
+
+    Args:
+        rule: Its settings.
+        names: Terms whose points are weighed.
+        after: Terms that make up L_0.
+        objective: With the declared weights.
+    """
+
+    def __init__(
+        self, rule: Causal, names: Sequence[str], after: Sequence[str], objective: Objective
+    ) -> None:
+        super().__init__()
+        self.rule, self.names, self.after = rule, tuple(names), tuple(after)
+        self.declared = {name: objective.weights[name] for name in (*names, *after)}
+        self.placements = {
+            term.name: term.placements[0] for term in objective.terms_ if term.name in self.names
+        }
+        self.stage, self.steps = 0, 0
+        self.weights: Tensor | None = None  # (bins,)
+        self.span = (0.0, 0.0)  # of the times that the bins divide
+
+    def observe(self, objective: Objective) -> None:
+        """See :class:`Weigher`."""
+        if any(name not in objective.latest for name in self.names):
+            return
+        self._learn(objective, objective.latest)
+        self.steps += 1
+        patience = self.rule.patience
+        risen = self.weights is not None and float(self.weights[-1]) > self.rule.threshold
+        last = self.stage + 1 == len(self.rule.epsilons)
+        if not last and (risen or (patience is not None and self.steps >= patience)):
+            self.stage, self.steps = self.stage + 1, 0
+            self._learn(objective, objective.latest)
+
+    def update(self, objective: Objective, step: int) -> None:
+        """See :class:`Weigher`."""
+        if self.weights is None:
+            self._learn(objective, residuals_now(objective))
+        if self.weights is None:
+            return
+        for name in self.names:
+            times = self._times(objective, name)
+            self.points[name] = self.weights.to(times)[self._bins_of(times)]
+
+    def _learn(self, objective: Objective, blocks: dict[str, Tensor]) -> None:
+        """The weights of the bins, from residuals at the present points."""
+        squares = squared_norms(blocks, (*self.names, *self.after))
+        sums = sums_of(squares)
+        self.message = not_finite("Causal", sums)
+        if self.message:
+            return
+        times = {name: self._times(objective, name) for name in self.names}
+        ends = [(t.min(), t.max()) for t in times.values()]
+        # The span of the present points: windows of time may follow each other.
+        self.span = (min(float(a) for a, _ in ends), max(float(b) for _, b in ends))
+        like = next(iter(times.values()))
+        losses = torch.zeros(self.rule.bins, dtype=like.dtype, device=like.device)
+        for name, t in times.items():
+            losses += self.declared[name] * mean_by_bin(
+                squares[name], self._bins_of(t), self.rule.bins
+            )
+        first = sum(
+            self.declared[name] * sums[name] / len(squares[name])
+            for name in self.after
+            if name in squares
+        )
+        self.weights = causal_weights(losses, self.rule.epsilons[self.stage], first)
+
+    def _times(self, objective: Objective, name: str) -> Tensor:
+        points = objective.points[self.placements[name]]
+        assert points.coordinates.time is not None
+        return points.columns[points.coordinates.time]
+
+    def _bins_of(self, times: Tensor) -> Tensor:
+        """Numbers of the bins ``(n,)`` in which times lie; the outermost are open."""
+        begin, end = self.span
+        width = max((end - begin) / self.rule.bins, math.ulp(1.0) * max(abs(end), 1.0))
+        return ((times - begin) / width).floor().long().clamp(0, self.rule.bins - 1)
+
+    def state_dict(self) -> dict[str, Any]:
+        """See :class:`Weigher`."""
+        own = {name: getattr(self, name) for name in ("stage", "steps", "weights", "span")}
+        return super().state_dict() | own
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """See :class:`Weigher`."""
+        super().load_state_dict(state)
+        self.stage, self.steps = state["stage"], state["steps"]
+        self.weights, self.span = state["weights"], tuple(state["span"])
+
+
+def mean_by_bin(values: Tensor, bins: Tensor, count: int) -> Tensor:
+    """Means ``(count,)`` of values ``(n,)`` by number of bin; 0 where a bin is empty.
+
+    Example:
+        >>> mean_by_bin(torch.tensor([1.0, 3.0, 5.0]), torch.tensor([0, 0, 2]), 3)
+        tensor([2., 0., 5.])
+    """
+    # A matrix product: sums by scattering depend on chance on some devices.
+    member = (bins == torch.arange(count, device=bins.device)[:, None]).to(values)
+    return (member @ values) / member.sum(1).clamp_min(1)
+
+
+def causal_weights(losses: Tensor, epsilon: float, first: float = 0.0) -> Tensor:
+    """exp(−ε (L_0 + Σ_{j<i} L_j)) ``(bins,)`` of the losses ``(bins,)`` in order of time.
+
+    Example:
+        >>> causal_weights(torch.tensor([1.0, 2.0, 4.0]), 1.0).log()
+        tensor([ 0., -1., -3.])
+    """
+    before = losses.cumsum(0) - losses
+    return torch.exp(-epsilon * (first + before))
