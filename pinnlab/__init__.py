@@ -119,3 +119,12 @@ from pinnlab.training import PlotFields as PlotFields
 from pinnlab.training import Resample as Resample
 from pinnlab.training import Solution as Solution
 from pinnlab.training import TensorBoard as TensorBoard
+from pinnlab.weighting import LRA as LRA
+from pinnlab.weighting import NTK as NTK
+from pinnlab.weighting import RBA as RBA
+from pinnlab.weighting import Causal as Causal
+from pinnlab.weighting import GradNorm as GradNorm
+from pinnlab.weighting import InverseDirichlet as InverseDirichlet
+from pinnlab.weighting import ReLoBRaLo as ReLoBRaLo
+from pinnlab.weighting import SelfAdaptive as SelfAdaptive
+from pinnlab.weighting import SoftAdapt as SoftAdapt
