@@ -1,0 +1,246 @@
+"""One training run of :mod:`conflict_free`: which problems, which methods, how they are trained."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import pinnlab as pl
+from pinnlab.metrics import pinnacle_l2
+
+DATA = Path(__file__).parents[1] / "configs" / "data"
+WARM_UP, TIMED = 15, 45  # steps of one measurement of speed
+
+
+# --- problems -----------------------------------------------------------------------------------
+def four_holes(scale: float) -> pl.Problem:
+    """Laplace's equation around four holes, in a domain that is ``scale`` times as large."""
+    s = scale
+    domain = pl.Box(x=(-s / 2, s / 2), y=(-s / 2, s / 2), name="outer")
+    names = []
+    for x in (-0.3, 0.3):
+        for y in (-0.3, 0.3):
+            names.append(f"hole{len(names)}")
+            domain = domain - pl.Disk(center=(x * s, y * s), radius=0.1 * s, name=names[-1])
+    one = pl.Reference.load(DATA / "poisson1_cg_data.dat", ["x", "y"], ["u"])
+    return pl.Problem(
+        domain=domain,
+        fields=["u"],
+        equations={"laplace": "laplacian(u)"},
+        conditions={"outer": pl.Dirichlet(u=1, on="outer"), "holes": pl.Dirichlet(u=0, on=names)},
+        reference=pl.Reference(("x", "y"), one.points * s, one.fields, source="COMSOL"),
+    )
+
+
+@dataclass(frozen=True)
+class Case:
+    """A problem with its settings.
+
+    Args:
+        make: Declares it.
+        interior: Points of the equations, drawn anew in every step.
+        boundary: Points of each condition, likewise.
+        scale_inputs: Whether the network maps the domain to [-1, 1].
+        steps: Fixed number of steps; None for as many as the budget allows.
+        lr: Learning rate at the beginning.
+        final: Share of it at the end.
+        lrs: Other rates by method.
+    """
+
+    make: Callable[[], pl.Problem]
+    interior: int = 1000
+    boundary: int = 50
+    scale_inputs: bool = False
+    steps: int | None = None
+    lr: float = 1e-3
+    final: float = 0.1
+    lrs: dict[str, float] = field(default_factory=dict)
+
+
+CASES = {
+    "burgers": Case(pl.conflict_free.burgers),
+    "schrodinger": Case(pl.conflict_free.schrodinger),
+    "kovasznay": Case(pl.conflict_free.kovasznay),
+    "beltrami": Case(pl.conflict_free.beltrami, boundary=200),
+    # The published example, as it is.
+    "example": Case(
+        pl.conflict_free.burgers,
+        interior=2000,
+        steps=5000,
+        lr=1e-4,
+        final=1.0,
+        lrs={"MConFIG": 5e-4},
+    ),
+    **{
+        f"holes x{s}": Case(lambda s=s: four_holes(s), boundary=200, scale_inputs=True)
+        for s in (1, 4, 16)
+    },
+}
+
+
+# --- methods ------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Method:
+    """How gradients or weights are chosen.
+
+    Args:
+        aggregator: Class name of ``pinnlab``, or None for the plain sum.
+        weighting: Class name likewise, or None for fixed weights.
+        options: Arguments of the class.
+        betas: Of the moments.
+    """
+
+    aggregator: str | None = None
+    weighting: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    betas: tuple[float, float] = (0.9, 0.999)
+
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of ``pinnlab.solve``."""
+        name = self.aggregator or self.weighting
+        made = getattr(pl, name)(**self.options) if name else pl.Sum()
+        return {"weights": made} if self.weighting else {"gradients": made}
+
+
+METHODS = {
+    "Sum": Method(),
+    # weights
+    "ReLoBRaLo": Method(weighting="ReLoBRaLo"),
+    "SelfAdaptive": Method(weighting="SelfAdaptive"),
+    "LRA": Method(weighting="LRA"),
+    "GradNorm": Method(weighting="GradNorm", options={"every": 100}),
+    # directions
+    "PCGrad": Method("PCGrad"),
+    "GradVac": Method("GradVac"),
+    "GradDrop": Method("GradDrop"),
+    "IMTLG": Method("IMTLG"),
+    "MGDA": Method("MGDA"),
+    "CAGrad": Method("CAGrad"),
+    "NashMTL": Method("NashMTL"),
+    "AlignedMTL": Method("AlignedMTL"),
+    "DualProj": Method("DualProj"),
+    "UPGrad": Method("UPGrad"),
+    "MultiAdam": Method("MultiAdam", betas=(0.99, 0.99)),
+    "ConFIG": Method("ConFIG"),
+    "MConFIG": Method("MConFIG"),
+}
+
+
+# --- runs ---------------------------------------------------------------------------------------
+class Clock(pl.Callback):
+    """Processor time after the first steps."""
+
+    def __init__(self) -> None:
+        self.began = 0.0
+
+    def reads(self, trainer: Any) -> bool:
+        """See :class:`pinnlab.Callback`."""
+        return False
+
+    def on_step(self, trainer: Any, record: dict[str, Any]) -> None:
+        """See :class:`pinnlab.Callback`."""
+        if trainer.step == WARM_UP:
+            self.began = time.process_time()
+
+    def on_finish(self, trainer: Any) -> None:
+        """See :class:`pinnlab.Callback`."""
+        self.seconds = time.process_time() - self.began
+
+
+class Best(pl.Callback):
+    """The least mean squared error so far, as the published example reports it."""
+
+    def __init__(self, every: int) -> None:
+        self.every, self.mse = every, math.inf
+
+    def reads(self, trainer: Any) -> bool:
+        """See :class:`pinnlab.Callback`."""
+        return trainer.step % self.every == 0
+
+    def on_step(self, trainer: Any, record: dict[str, Any]) -> None:
+        """See :class:`pinnlab.Callback`."""
+        if trainer.step % self.every == 0:
+            self.mse = min(self.mse, figures(trainer.solution())["mse"])
+
+
+def solve(
+    case: str, method: str, steps: int, seed: int, callbacks: list[pl.Callback]
+) -> pl.Solution:
+    """Train one network by one method."""
+    settings, how = CASES[case], METHODS[method]
+    schedule = None
+    if settings.final < 1:
+        schedule = pl.Cosine(final=settings.final, warmup=min(100, max(1, steps // 100)))
+    lr = settings.lrs.get(method, settings.lr)
+    return pl.solve(
+        settings.make(),
+        pl.MLP(width=50, depth=5, scale_inputs=settings.scale_inputs),
+        points={
+            "interior": settings.interior,
+            "boundary": settings.boundary,
+            "sampler": "lhs",
+        },
+        phases=pl.Adam(steps, lr=lr, schedule=schedule, betas=how.betas, resample=1),
+        callbacks=callbacks,
+        scales=None,
+        seed=seed,
+        dtype="float32",
+        device="cpu",
+        progress=False,
+        **how.arguments(),
+    )
+
+
+def figures(solution: pl.Solution) -> dict[str, float]:
+    """Relative L2 error of all fields stacked, and their mean squared error as published."""
+    reference = solution.problem.reference
+    assert isinstance(reference, pl.Reference)
+    found = {name: np.asarray(solution(**reference.columns)[name]) for name in reference.fields}
+    squares = [np.mean((found[k] - reference.fields[k]) ** 2) for k in reference.fields]
+    complex_field = solution.problem.name == "schrodinger"  # published as the sum of both parts
+    return {
+        "relative_l2": float(pinnacle_l2(found, reference.fields)),
+        "mse": float(np.sum(squares) if complex_field else np.mean(squares)),
+    }
+
+
+def speed(case: str, method: str) -> dict[str, Any]:
+    """Milliseconds of processor time per step."""
+    clock = Clock()
+    solve(case, method, WARM_UP + TIMED, 0, [clock])
+    return {"ms": 1e3 * clock.seconds / TIMED}
+
+
+def train(case: str, method: str, seed: int, steps: int) -> dict[str, Any]:
+    """The figures of one run."""
+    wall, processor = time.perf_counter(), time.process_time()
+    best = Best(every=50) if CASES[case].steps else None
+    solution = solve(case, method, steps, seed, [best] if best else [])
+    times = {
+        "processor_seconds": round(time.process_time() - processor, 2),
+        "wall_seconds": round(time.perf_counter() - wall, 2),
+    }
+    found = figures(solution) | ({"best_mse": best.mse} if best else {})
+    return (
+        found | times | {"steps": solution.metrics["steps"], "status": solution.metrics["status"]}
+    )
+
+
+def answer(do: str, **arguments: Any) -> dict[str, Any]:
+    """What the worker answers; a failure is an answer too, so that the others go on."""
+    torch.set_num_threads(1)
+    try:
+        return {"speed": speed, "train": train}[do](**arguments)
+    except Exception as reason:
+        return {"failed": f"{type(reason).__name__}: {str(reason).splitlines()[0]}"}
+
+
+if __name__ == "__main__":
+    from _measure import serve
+
+    serve(answer)
