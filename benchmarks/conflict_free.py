@@ -228,8 +228,8 @@ def verdicts(table: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, 
         to_best = min(ours) / rows[best]["relative_l2"]
         out[problem] = {"of the plain sum": to_sum, "of the best method": to_best}
         print(
-            f"{problem}: the better of ConFIG and MConFIG has {to_sum:.2f} of the error of the plain"
-            f" sum, {to_best:.2f} of that of the best method ({best})"
+            f"{problem}: the better of ConFIG and MConFIG has {to_sum:.2f} of the error of the"
+            f" plain sum, {to_best:.2f} of that of the best method ({best})"
         )
     return out
 
@@ -240,6 +240,7 @@ def draw(table: Mapping[str, Mapping[str, Mapping[str, Any]]], path: Path, secon
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
+    from matplotlib import ticker
 
     tallest = max(len(rows) for rows in table.values())
     size = (3.3 * len(table), 0.9 + 0.24 * tallest)
@@ -254,6 +255,10 @@ def draw(table: Mapping[str, Mapping[str, Mapping[str, Any]]], path: Path, secon
             axis.plot(row["relative_l2"], height, "|", ms=11, mew=2, color=color)
         axis.set_yticks(range(len(order)), order, fontsize=8)
         axis.set_xscale("log")
+        axis.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_formatter("{x:.0e}")
+        axis.xaxis.set_minor_formatter(ticker.NullFormatter())
+        axis.tick_params(axis="x", labelsize=7)
         axis.set_title(problem, fontsize=10)
         axis.grid(axis="x", alpha=0.3)
     figure.supxlabel(
