@@ -201,6 +201,7 @@ def _show(arguments: argparse.Namespace) -> int:
 
 def _summary(folder: Path) -> str:
     from pinnlab.config.run_folder import read_run_folder
+    from pinnlab.report.conflicts import conflict_text
     from pinnlab.report.numbers import duration
     from pinnlab.report.tables import metric_table, phase_table, term_table, unknown_table
 
@@ -213,6 +214,8 @@ def _summary(folder: Path) -> str:
         parts.append(unknown_table(run.unknowns, color=color))
     if run.all_terms():
         parts.append(term_table(run.all_terms(), color=color))
+    if conflicts := conflict_text(run.history, color=color):
+        parts.append(conflicts)
     if run.phases:
         parts.append(phase_table(run.phases, color=color))
     versions = {k: v for k, v in run.versions.items() if k in ("pinnlab", "torch", "device")}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pinnlab.errors import CheckpointError
+from pinnlab.report.conflict_remarks import conflict_remarks
 from pinnlab.report.data import History, Phase, RunData, Term, UnknownValue
 
 _FILES = ("metrics.json", "versions.json", "resolved.yaml", "log.jsonl")
@@ -32,6 +33,7 @@ def read_run_folder(folder: str | Path) -> RunData:
     records = _records(folder / "log.jsonl")
     last = records[-1] if records else {}
     errors = metrics.get("errors") or last.get("errors") or {}
+    history = History.from_records(records) if records else None
     terms: Mapping[str, Any] = metrics.get("terms") or last.get("terms") or {}
     weights, held_out = last.get("weights", {}), metrics.get("held_out", {})
     return RunData(
@@ -41,7 +43,7 @@ def read_run_folder(folder: str | Path) -> RunData:
         settings=_settings(folder / "resolved.yaml"),
         versions=versions,
         phases=[Phase(**phase) for phase in metrics.get("phases", ())],
-        history=History.from_records(records) if records else None,
+        history=history,
         terms=[
             Term(name, value, weights.get(name, 1.0), held_out.get(name))
             for name, value in terms.items()
@@ -55,6 +57,7 @@ def read_run_folder(folder: str | Path) -> RunData:
             if e.get("best_constant")  # zero of a single value, which is nothing to compare with
         },
         unknowns=_unknowns(metrics, last),
+        warnings=[remark.text for remark in conflict_remarks(history) if remark.warning],
         seconds=metrics.get("seconds", last.get("time")),
         folder=str(folder),
     )

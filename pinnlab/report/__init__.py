@@ -9,6 +9,11 @@
 Matplotlib and rich are imported when the first figure or table is made.
 """
 
+from pinnlab.report.conflict_history import ConflictHistory as ConflictHistory
+from pinnlab.report.conflict_remarks import Remark as Remark
+from pinnlab.report.conflict_remarks import conflict_remarks as conflict_remarks
+from pinnlab.report.conflicts import conflict_text as conflict_text
+from pinnlab.report.conflicts import plot_conflicts as plot_conflicts
 from pinnlab.report.curves import plot_1d as plot_1d
 from pinnlab.report.curves import plot_family as plot_family
 from pinnlab.report.data import Finding as Finding
@@ -44,16 +49,20 @@ from pinnlab.report.volumes import plot_3d as plot_3d
 from pinnlab.report.volumes import plot_surface as plot_surface
 
 __all__ = [
+    "ConflictHistory",
     "Finding",
     "History",
     "Phase",
     "ProblemText",
+    "Remark",
     "RunData",
     "Statement",
     "Term",
     "UnknownValue",
     "animate",
     "comparison_table",
+    "conflict_remarks",
+    "conflict_text",
     "finding_table",
     "html_report",
     "metric_table",
@@ -62,6 +71,7 @@ __all__ = [
     "plot_2d",
     "plot_3d",
     "plot_comparison",
+    "plot_conflicts",
     "plot_errors",
     "plot_family",
     "plot_losses",

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pinnlab.errors import DataError, nearest
+from pinnlab.report.conflict_history import ConflictHistory
 
 Numbers = Sequence[float] | np.ndarray
 
@@ -53,6 +54,8 @@ class History:
         errors: Errors against a reference, {label: (k,)}.
         learning_rate: Learning rate, (k,) or empty.
         phases: The phases in their order.
+        conflicts: How the gradients of the terms pulled on each other, if that was looked at.
+        rejected: Step and reason of each step that was not taken for a number that is not finite.
     """
 
     step: Numbers = ()
@@ -63,6 +66,8 @@ class History:
     errors: Mapping[str, Numbers] = field(default_factory=dict)
     learning_rate: Numbers = ()
     phases: Sequence[Phase] = ()
+    conflicts: ConflictHistory | None = None
+    rejected: Sequence[tuple[float, str]] = ()
 
     @classmethod
     def from_records(
@@ -73,8 +78,9 @@ class History:
         Args:
             records: Dictionaries with ``step`` and any of ``loss``, ``lr``, ``phase`` and the
                 dictionaries ``terms``, ``weights``, ``unknowns``, ``errors`` (one level of nesting
-                such as ``{"u": {"relative_l2": 0.1}}`` becomes ``"u relative_l2"``). Records
-                without a ``step`` (messages) are passed over.
+                such as ``{"u": {"relative_l2": 0.1}}`` becomes ``"u relative_l2"``),
+                ``conflicts``, and ``status`` with ``message``. Records without a ``step``
+                (messages) are passed over.
             phases: The phases; by default read off the changes of ``phase`` in the records.
         """
         rows = [record for record in records if _number(record.get("step")) is not None]
@@ -89,6 +95,12 @@ class History:
             errors=_group(rows, "errors"),
             learning_rate=_series(rows, "lr"),
             phases=phases,
+            conflicts=ConflictHistory.from_records(rows),
+            rejected=[
+                (float(row["step"]), str(row.get("message", "a number is not finite")))
+                for row in rows
+                if row.get("status") == "non_finite"
+            ],
         )
 
 

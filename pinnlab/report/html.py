@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from pinnlab.errors import DataError
+from pinnlab.report.conflict_remarks import conflict_remarks
+from pinnlab.report.conflicts import gradient_rows, pair_rows, plot_conflicts
 from pinnlab.report.data import History, RunData, Statement, UnknownValue, as_record
 from pinnlab.report.figure import png
 from pinnlab.report.formula import latex_of, name_latex
@@ -41,6 +43,14 @@ _IMAGES = (
     (b"GIF8", "image/gif"),
     (b"<svg", "image/svg+xml"),  # inside <img>, where its scripts are dead
     (b"<?xml", "image/svg+xml"),
+)
+
+CONFLICT_NOTE = (
+    "The length of the gradient of a weighted term, its effective weight and its share of the step "
+    "are those at the end. The effective weight is what the raw gradient was multiplied by in the "
+    "direction of the step; the share is the length of that part among those of all terms. A step "
+    "is against a term if a small move along its direction lets the term grow. Two gradients "
+    "oppose each other if their cosine is negative."
 )
 
 # A figure of 9.3 inches fills the page.
@@ -259,6 +269,7 @@ def _training(run: RunData) -> str:
     else:
         parts.append(_missing("No loss was recorded."))
     parts += _courses(run)
+    parts += _conflicts(run)
     phases = run.all_phases()
     parts.append("<h3>Phases</h3>")
     if phases:
@@ -284,6 +295,24 @@ def _courses(run: RunData) -> list[str]:
     if _vary(history):
         figures.append(_own_figure("Effective weights of the loss terms", plot_weights, history))
     return figures
+
+
+def _conflicts(run: RunData) -> list[str]:
+    """How the gradients of the terms pulled on each other; nothing if that was not looked at."""
+    remarks = conflict_remarks(run.history)
+    conflicts = run.history.conflicts if run.history is not None else None
+    if not remarks and conflicts is None:
+        return []
+    parts = ["<h3>Gradients of the loss terms</h3>", _list(remark.text for remark in remarks)]
+    if conflicts is None:
+        return parts
+    parts.append(_own_figure("Cosines of gradients, share of steps in which two opposed each "
+                             "other, sizes of gradients, and what each term got of the step",
+                             plot_conflicts, run.history))  # fmt: skip
+    parts.append(_table(*gradient_rows(conflicts), text=("term",)))
+    parts.append(_table(*pair_rows(conflicts), text=("gradients of",)))
+    parts.append(f'<p class="label">{escape(CONFLICT_NOTE)}</p>')
+    return parts
 
 
 def _vary(history: History) -> bool:

@@ -7,19 +7,16 @@ finite.
 """
 
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pinnlab.errors import DataError
 from pinnlab.report.curves import legend_beside
-from pinnlab.report.data import History, Phase, UnknownValue, as_record, last_finite
+from pinnlab.report.data import History, UnknownValue, as_record, last_finite
 from pinnlab.report.figure import (
     INK,
     MUTED,
     PALETTE,
-    as_array,
     finite,
     grid_shape,
     light_axes,
@@ -31,13 +28,18 @@ from pinnlab.report.figure import (
     symbol,
 )
 from pinnlab.report.numbers import error_name, with_error
+from pinnlab.report.over_steps import (
+    log_axis,
+    positive,
+    series_of,
+    shade_phases,
+    step_axis,
+    thin,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-# A line of more steps is thinned for drawing, keeping the extremes of each stretch.
-_MANY = 4000
 
 
 @styled
@@ -62,15 +64,15 @@ def plot_losses(
     lines = {str(name): values for name, values in history.terms.items()}
     _draw_lines(axes, history, lines, log=True)
     if np.size(history.total):
-        step, total = _series(history, "total", history.total)
-        axes.plot(*_thin(step, _positive(total)), color=INK, lw=1.1, ls="-", alpha=0.85,
+        step, total = series_of(history, "total", history.total)
+        axes.plot(*thin(step, positive(total)), color=INK, lw=1.1, ls="-", alpha=0.85,
                   label="total (weighted)", zorder=1.9)  # fmt: skip
         _mark_failure(axes, step, total, INK)
     axes.set_ylabel("mean square")
     _finish(axes, history, title, log=True)
     if below is not None:
-        step, rate = _series(history, "learning_rate", history.learning_rate)
-        below.plot(*_thin(step, _positive(rate)), color=MUTED, lw=1.2)
+        step, rate = series_of(history, "learning_rate", history.learning_rate)
+        below.plot(*thin(step, positive(rate)), color=MUTED, lw=1.2)
         below.set_ylabel("learning rate")
         _finish(below, history, "", log=True, named=False)
         axes.set_xlabel("")
@@ -161,7 +163,7 @@ def plot_unknowns(
 
 
 def _draw_unknown(axes: "Axes", history: History, name: str, value: UnknownValue | None) -> None:
-    step, course = _series(
+    step, course = series_of(
         history, name, history.unknowns.get(name, np.full(len(history.step), np.nan))
     )
     there = np.isfinite(course)
@@ -178,7 +180,7 @@ def _draw_unknown(axes: "Axes", history: History, name: str, value: UnknownValue
         )  # fmt: skip
     if course.size:
         marker = "o" if course.size == 1 else ""
-        axes.plot(*_thin(step, course), color=PALETTE[0], marker=marker, label="estimate")
+        axes.plot(*thin(step, course), color=PALETTE[0], marker=marker, label="estimate")
     elif np.isfinite(estimate):
         axes.axhline(estimate, color=PALETTE[0], label="estimate")
     if value is not None and value.true is not None:
@@ -187,7 +189,7 @@ def _draw_unknown(axes: "Axes", history: History, name: str, value: UnknownValue
         axes.set_yscale("log", nonpositive="mask")
     reading = with_error(estimate, value.error if value else None)
     axes.set_title(f"{symbol(name, 24)} = {reading}", loc="left")
-    _step_axis(axes)
+    step_axis(axes)
     if not sizes.size:
         say(axes, "no finite values")
     elif len(axes.get_legend_handles_labels()[0]) > 1:
@@ -207,37 +209,20 @@ def _axes_for(history: History, two: bool) -> tuple["Figure", "Axes", "Axes | No
     return figure, top, below
 
 
-def _series(history: History, name: str, values: Any) -> tuple[np.ndarray, np.ndarray]:
-    step = as_array("step", history.step, (1,))
-    series = as_array(name, values, (1,))
-    if series.shape != step.shape:
-        raise DataError(
-            f"The history of '{name}' has another length than its steps",
-            expected=f"{step.size} values",
-            got=f"{series.size}",
-            do="write nan for steps at which it was not recorded",
-        )
-    return step, series
-
-
 def _draw_lines(
     axes: "Axes", history: History, lines: Mapping[str, Any], log: bool, gaps: bool = True
 ) -> None:
     for index, (name, values) in enumerate(lines.items()):
-        step, series = _series(history, name, values)
+        step, series = series_of(history, name, values)
         style = line_style(index)
         if gaps:
             _mark_failure(axes, step, series, style["color"])
         else:  # recorded now and then: join what there is
             there = np.isfinite(series)
             step, series = step[there], series[there]
-        shown = _positive(series) if log else series
+        shown = positive(series) if log else series
         marker = "o" if np.isfinite(shown).sum() == 1 else ""
-        axes.plot(*_thin(step, shown), marker=marker, ms=4, label=plain(name, 28), **style)
-
-
-def _positive(values: np.ndarray) -> np.ndarray:
-    return np.where(np.isfinite(values) & (values > 0), values, np.nan)
+        axes.plot(*thin(step, shown), marker=marker, ms=4, label=plain(name, 28), **style)
 
 
 def _mark_failure(axes: "Axes", step: np.ndarray, values: np.ndarray, colour: str) -> None:
@@ -248,34 +233,17 @@ def _mark_failure(axes: "Axes", step: np.ndarray, values: np.ndarray, colour: st
         axes.plot(step[last], values[last], "X", color=colour, ms=7, mec="white", mew=0.8, zorder=6)
 
 
-def _thin(step: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """At most about ``_MANY`` points of a line: the extremes of each stretch of steps stay."""
-    if step.size <= _MANY:
-        return step, values
-    edges = np.linspace(0, step.size, _MANY // 2 + 1).astype(int)
-    kept = {0, step.size - 1}
-    for first, last in pairwise(edges.tolist()):
-        part = values[first:last]
-        good = np.flatnonzero(np.isfinite(part))
-        if good.size < part.size:
-            kept.add(int(first + np.flatnonzero(~np.isfinite(part))[0]))  # the gap stays
-        if good.size:
-            kept.update((first + good[part[good].argmin()], first + good[part[good].argmax()]))
-    index = np.array(sorted(kept))
-    return step[index], values[index]
-
-
 def _finish(axes: "Axes", history: History, title: str, log: bool, named: bool = True) -> None:
     light_axes(axes)
     step = finite(history.step)
     drawn = [line for line in axes.lines if finite(line.get_ydata()).size]  # pyright: ignore
     if log and drawn:
-        _log_axis(axes)
+        log_axis(axes)
     if step.size:
         alone = step.min() == step.max()  # room for a single mark
         axes.set_xlim(step.min() - alone, step.max() + alone)
-    _step_axis(axes)
-    _shade_phases(axes, history, named)
+    step_axis(axes)
+    shade_phases(axes, history, named)
     if title:
         axes.set_title(plain(title, 80), loc="left", pad=20 if history.phases else 7)
     if not drawn:
@@ -283,49 +251,3 @@ def _finish(axes: "Axes", history: History, title: str, log: bool, named: bool =
         axes.set(xticks=[], yticks=[])
     elif named:
         legend_beside(axes)
-
-
-def _step_axis(axes: "Axes") -> None:
-    """Whole steps, written out."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-    axes.set_xlabel("step")
-    axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
-    axes.xaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{value:,.0f}".replace(",", " "))
-    )
-
-
-def _log_axis(axes: "Axes") -> None:
-    from matplotlib.ticker import LogLocator, NullFormatter
-
-    axes.set_yscale("log", nonpositive="mask")
-    low, high = axes.get_ylim()
-    if high < 10 * low:  # less than a decade would show no label at all
-        axes.set_ylim(low / 2, high * 2)
-    axes.yaxis.set_major_locator(LogLocator(numticks=8))
-    axes.yaxis.set_minor_formatter(NullFormatter())
-
-
-def _shade_phases(axes: "Axes", history: History, named: bool) -> None:
-    """Every second phase shaded, names above the axes, dropped where they have no room."""
-    from matplotlib.transforms import blended_transform_factory
-
-    start, end = axes.get_xlim()
-    where = blended_transform_factory(axes.transData, axes.transAxes)
-    free_from = -np.inf  # right end of the last name, as a share of the width
-    for index, phase in enumerate(as_record(Phase, phase) for phase in history.phases):
-        first, last = max(phase.first, start), min(phase.last, end)
-        if not first < last or end <= start:
-            continue
-        if index % 2 == 0:
-            axes.axvspan(first, last, color="#64748b", alpha=0.08, lw=0, zorder=0)
-        if index:
-            axes.axvline(first, color="#c3c9d2", lw=0.8, zorder=0.5)
-        text = plain(phase.name, 20)
-        place, width = (first - start) / (end - start), 0.0155 * len(text)
-        if named and place >= free_from:
-            axes.text(
-                first, 1.015, f" {text}", transform=where, fontsize=8, color=MUTED, va="bottom"
-            )
-            free_from = place + width

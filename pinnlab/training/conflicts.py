@@ -56,20 +56,21 @@ class Conflicts:
 
     Args:
         names: Of the terms, in the order of the rows of the Gramian.
-        every: Steps that an entry of the log needs at least, so that short runs, which log every
-            step, do not spend their time on it.
+        every: Steps of the run between entries at least, so that a short run, which logs every
+            step, does not spend its time on them.
     """
 
     def __init__(self, names: Sequence[str], every: int = 1) -> None:
         self.names, self.every = tuple(names), every
+        self._told = 0  # step of the last entry
         self._gramians: list[Tensor] = []
         self._coefficients: list[Tensor | None] = []
         self._sums = self._nothing()
 
     def _nothing(self) -> dict[str, np.ndarray]:
         m = len(self.names)
-        shapes = dict.fromkeys(PAIRS, (m, m)) | dict.fromkeys(TERMS, (m,))
-        return {key: np.zeros(shapes.get(key, ())) for key in (*PAIRS, *TERMS, *COUNTS)}
+        shapes = [(PAIRS, (m, m)), (TERMS, (m,)), (COUNTS, ())]
+        return {key: np.zeros(shape) for keys, shape in shapes for key in keys}
 
     def observe(self, report: StepReport) -> None:
         """Take in what a step found; one without a Gramian is passed over."""
@@ -80,20 +81,23 @@ class Conflicts:
         if len(self._gramians) >= HELD:
             self._work_through()
 
-    def summary(self, *, last: bool = False) -> dict[str, Any]:
-        """The entry of the log since the last one, and begin anew.
+    def summary(self, step: int, *, last: bool = False) -> dict[str, Any]:
+        """The entry of the log for the steps since the last entry, and begin anew.
 
         Args:
-            last: Whether there will be no other; then it needs no more than one step.
+            step: Steps of the run so far.
+            last: Whether there will be no other; then it comes however early it is.
 
         Returns:
-            The entry; empty as long as there are too few steps for one.
+            The entry; empty if it is too early for one, or no step was looked at.
         """
-        if self._sums["steps"] + len(self._gramians) < (1 if last else self.every):
+        if self._told and step - self._told < self.every and not last:
             return {}
         self._work_through()
-        sums, self._sums = self._sums, self._nothing()
-        return self._entry(sums) if sums["steps"] else {}
+        if not self._sums["steps"]:
+            return {}
+        sums, self._sums, self._told = self._sums, self._nothing(), step
+        return self._entry(sums)
 
     # --- adding up -------------------------------------------------------------------------------
     def _work_through(self) -> None:
@@ -184,14 +188,16 @@ class Conflicts:
 
     # --- state -----------------------------------------------------------------------------------
     def state_dict(self) -> dict[str, Any]:
-        """What was added up since the last entry."""
+        """What was added up since the last entry, and when that was."""
         self._work_through()
-        return {key: torch.from_numpy(value.copy()) for key, value in self._sums.items()}
+        sums = {key: torch.from_numpy(value.copy()) for key, value in self._sums.items()}
+        return {"told": self._told, "sums": sums}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on as if the steps before had been seen here."""
         self._gramians, self._coefficients = [], []
-        self._sums = {key: state[key].double().numpy().copy() for key in self._sums}
+        self._told = int(state["told"])
+        self._sums = {key: state["sums"][key].double().numpy().copy() for key in self._sums}
 
 
 def _short(value: float) -> float:

@@ -11,7 +11,7 @@ from pinnlab.training.many_dimensions import draw_many_dimensions
 if TYPE_CHECKING:
     from pinnlab.training.solution import Solution
 
-HISTORY_CAPTIONS = ("Losses", "Errors", "Unknowns")
+HISTORY_CAPTIONS = ("Losses", "Errors", "Unknowns", "Conflicts")
 LINE, PLANE, VOLUME = 401, 161, 41  # grid points a direction
 
 
@@ -38,6 +38,7 @@ def draw(solution: "Solution", folder: str | Path | None = None) -> dict[str, An
 
 
 def _history(solution: "Solution") -> dict[str, Any]:
+    from pinnlab.report.conflicts import plot_conflicts
     from pinnlab.report.data import History
     from pinnlab.report.progress import plot_errors, plot_losses, plot_unknowns
 
@@ -53,6 +54,8 @@ def _history(solution: "Solution") -> dict[str, Any]:
                 history,
                 {k: {"value": v, "true": true.get(k)} for k, v in solution.unknowns.items()},
             )
+        if history.conflicts is not None and len(history.conflicts.step) > 1:
+            out["Conflicts"] = plot_conflicts(history)
     return out
 
 

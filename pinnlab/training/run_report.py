@@ -8,6 +8,7 @@ from pinnlab.calculus.symbolic import latex
 from pinnlab.errors import PinnlabError
 from pinnlab.objective.unknown import Unknown
 from pinnlab.problems.problem import Problem
+from pinnlab.report.conflict_remarks import conflict_remarks
 from pinnlab.report.data import (
     Finding,
     History,
@@ -44,6 +45,7 @@ def run_data(trainer: Trainer, solution: Solution, figures: dict[str, Any]) -> R
     problem, metrics, settings = solution.problem, solution.metrics, solution.settings
     phases = [Phase(**phase) for phase in trainer.phase_times]
     errors = metrics.get("errors", {})
+    history = History.from_records(trainer.records, phases)
     chosen = {k: v for k, v in settings.items() if k not in ("resolved", "defaults")}
     return RunData(
         title=problem.name,
@@ -62,7 +64,7 @@ def run_data(trainer: Trainer, solution: Solution, figures: dict[str, Any]) -> R
         defaults=settings["defaults"],
         versions=versions(settings),
         phases=phases,
-        history=History.from_records(trainer.records, phases),
+        history=history,
         terms=[
             Term(
                 name,
@@ -90,6 +92,7 @@ def run_data(trainer: Trainer, solution: Solution, figures: dict[str, Any]) -> R
             for name, entry in metrics.get("unknowns", {}).items()
         },
         figures=figures,
+        warnings=[remark.text for remark in conflict_remarks(history) if remark.warning],
         seconds=metrics["seconds"],
         folder=str(solution.folder or ""),
     )

@@ -1,0 +1,251 @@
+r"""What is worth saying about the terms of a loss, in plain sentences, each with what to do.
+
+A term is *starved* if, over the last third of the run,
+
+* its share of the step, :math:`|w_k| \|g_k\| / \sum_j |w_j| \|g_j\|`, is below 1 % (with more than
+  ten terms: below a tenth of an equal share),
+* its mean square does not fall: the median over the second half of the stretch is not below 0.9
+  times that over the first half,
+* it is not solved: it makes up at least 1 % of the weighted loss or is still at least a tenth of
+  the largest mean square that it ever had, and is more than rounding.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pinnlab.report.conflict_history import ConflictHistory
+from pinnlab.report.data import History
+from pinnlab.report.numbers import clean, number
+
+STARVED_SHARE = 0.01
+FALLS = 0.9  # of medians over the halves of a stretch
+UNSOLVED_PART = 0.01  # of the weighted loss
+UNSOLVED_REST = 0.1  # of the largest mean square
+ROUNDING = 1e-12  # of the largest weighted loss, mean squares of single precision
+FEWEST = 5  # entries that a trend is read off
+FREQUENT = 0.25  # share of steps against a term from which another direction is advised
+LARGEST_WEIGHT = 1e4  # that is advised
+NAME = 40
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A sentence or two.
+
+    Args:
+        text: The sentences.
+        warning: Whether the user should do something about it.
+    """
+
+    text: str
+    warning: bool = False
+
+
+def conflict_remarks(history: History | None) -> list[Remark]:
+    """Steps that were rejected, terms without a gradient, starved terms, and conflicts.
+
+    Args:
+        history: The course of a training; without entries on conflicts only rejected steps are
+            told.
+    """
+    if history is None:
+        return []
+    remarks = _rejected(history.rejected)
+    conflicts = history.conflicts
+    if conflicts is None:
+        return remarks
+    silent = {name: _without_gradient(history, conflicts, name) for name in conflicts.names}
+    remarks += [remark for remark in silent.values() if remark is not None]
+    for name in conflicts.names:
+        if silent[name] is None and (starved := _starved(history, conflicts, name)) is not None:
+            remarks.append(starved)
+    return [*remarks, _conflicts(conflicts)]
+
+
+# --- rejected steps ------------------------------------------------------------------------------
+def _rejected(rejected: Sequence[tuple[float, str]]) -> list[Remark]:
+    """Which steps were not taken, by the reason."""
+    steps: dict[str, list[float]] = {}
+    for step, message in rejected:
+        steps.setdefault(clean(message, 200).rstrip("."), []).append(step)
+    remarks = []
+    for message, found in list(steps.items())[:3]:
+        which = f"Step {number(found[0])} was" if len(found) == 1 else f"{len(found)} steps were"
+        span = "" if len(found) == 1 else f" ({number(found[0])} to {number(found[-1])})"
+        told = f"{which} not taken{span}: {message}. The parameters were left as they were."
+        remarks.append(Remark(told, warning=True))
+    if len(steps) > 3:
+        more = sum(len(found) for found in list(steps.values())[3:])
+        remarks.append(Remark(f"{more} further steps were not taken, for like reasons.", True))
+    return remarks
+
+
+# --- single terms --------------------------------------------------------------------------------
+def _without_gradient(history: History, conflicts: ConflictHistory, name: str) -> Remark | None:
+    """A term whose gradient was zero in all steps, or in all of the last ones."""
+    zero = conflicts.zero[name]
+    squares = _known(history.terms.get(name, ()))
+    latest = float(squares[-1]) if squares.size else float("nan")
+    stretch = conflicts.stretch()
+    called = f"Term '{clean(name, NAME)}'"
+    if (zero == 1).all():
+        if latest == 0:
+            return Remark(
+                f"{called} had a gradient of zero in every step, for it holds exactly: it took no "
+                "part in any step."
+            )
+        return Remark(
+            f"{called} had a gradient of zero in every step, at a mean square of "
+            f"{number(latest, 2)}: nothing that is trained changes it, and it took no part in any "
+            "step. Check that its formula reads a field or an unknown, or leave it out.",
+            warning=True,
+        )
+    if stretch.sum() >= FEWEST and (zero[stretch] == 1).all() and latest > 0:
+        since = float(conflicts.step[np.flatnonzero(zero < 1).max()])
+        return Remark(
+            f"{called} has had a gradient of zero since step {number(since)}, at a mean square of "
+            f"{number(latest, 2)}: it takes no part any more. Its field may be constant there "
+            "(saturated activations); lower the learning rate or begin anew with another seed.",
+            warning=True,
+        )
+    return None
+
+
+def _starved(history: History, conflicts: ConflictHistory, name: str) -> Remark | None:
+    stretch = conflicts.stretch()
+    shares = conflicts.shares[name]
+    if np.isfinite(shares[stretch]).sum() < FEWEST:
+        return None
+    share = conflicts.mean(shares, stretch)
+    if share >= starved_share(len(conflicts.names)):
+        return None
+    first = conflicts.step[stretch][0]
+    latest = _level_if_stuck(history, name, first)
+    if latest is None or not _unsolved(history, name, latest):
+        return None
+    return Remark(
+        f"Term '{clean(name, NAME)}' is starved: since step {number(first)} it got "
+        f"{percent(share)} of the step, and its mean square does not fall ({number(latest, 2)}). "
+        + _remedy(history, conflicts, name, stretch),
+        warning=True,
+    )
+
+
+def _remedy(history: History, conflicts: ConflictHistory, name: str, stretch: np.ndarray) -> str:
+    """Another direction, or the weight with which its gradient is as long as the others' are."""
+    norms = {k: conflicts.mean(v, stretch) for k, v in conflicts.norms.items()}
+    others = float(np.mean([v for k, v in norms.items() if k != name]))
+    weight = _last(history.weights.get(name, ()), 1.0) * others / norms[name]
+    give = f"ive it a weight: weights={{'{clean(name, NAME)}': {float(f'{weight:.0e}'):g}}}."
+    if conflicts.summed:
+        return "Use gradients=ConFIG()" + (f", or g{give}" if weight <= LARGEST_WEIGHT else ".")
+    return f"G{give}" if weight <= LARGEST_WEIGHT else "Choose another aggregator or weighting."
+
+
+def starved_share(terms: int) -> float:
+    """The share of the step below which one of so many terms may be starved."""
+    return min(STARVED_SHARE, 0.1 / terms)
+
+
+def _level_if_stuck(history: History, name: str, first: float) -> float | None:
+    """The median mean square over the latest steps; None if it falls or too little is known."""
+    step, squares = np.asarray(history.step), np.asarray(history.terms.get(name, ()), dtype=float)
+    if squares.shape != step.shape:
+        return None
+    part = squares[(step >= first) & np.isfinite(squares)]
+    if part.size < 2 * FEWEST:
+        return None
+    before, after = np.array_split(part, 2)
+    level = float(np.median(after))
+    return None if level < FALLS * float(np.median(before)) else level
+
+
+def _unsolved(history: History, name: str, level: float) -> bool:
+    weights = {k: _last(history.weights.get(k, ()), 1.0) for k in history.terms}
+    parts = {k: weights[k] * _last(v, 0.0) for k, v in history.terms.items()}
+    here, loss = weights[name] * level, sum(parts.values())
+    totals = _known(history.total)
+    if not here > ROUNDING * (float(totals.max()) if totals.size else loss):
+        return False
+    largest = float(_known(history.terms[name]).max())
+    return here >= UNSOLVED_PART * loss or level >= UNSOLVED_REST * largest
+
+
+# --- all of them ---------------------------------------------------------------------------------
+def _conflicts(conflicts: ConflictHistory) -> Remark:
+    """How often gradients opposed each other, and what the direction made of it."""
+    steps = conflicts.steps.sum()
+    often = conflicts.mean(conflicts.conflicting)
+    looked = f"of the {number(steps)} steps looked at" if steps > 1 else "step looked at"
+    if not often > 0:
+        text = f"No two gradients opposed each other in any {looked}."
+        return Remark(text)
+    pairs = {pair: conflicts.mean(values) for pair, values in conflicts.opposed.items()}
+    first, second = pair = max(pairs, key=lambda p: pairs[p])
+    whose = f"those of '{clean(first, NAME)}' and '{clean(second, NAME)}'"
+    cosine = f"mean cosine {signed(conflicts.mean(conflicts.cosines[pair]))}"
+    which = (
+        f" ({cosine})"
+        if len(conflicts.names) == 2
+        else f", most often {whose} ({percent(pairs[pair])}, {cosine})"
+    )
+    text = f"Gradients opposed each other in {percent(often)} {looked}{which}."
+    return _direction(conflicts, text)
+
+
+def _direction(conflicts: ConflictHistory, text: str) -> Remark:
+    against = {k: conflicts.mean(v) for k, v in conflicts.against.items()}
+    against = {k: v for k, v in against.items() if np.isfinite(v)}
+    if conflicts.blocked.sum():
+        text += (
+            f" In {number(conflicts.blocked.sum())} steps no direction suited all terms, and the "
+            "gradient was taken as zero."
+        )
+    if not against:
+        return Remark(text)
+    worst = max(against, key=lambda name: against[name])
+    whose, share = f"'{clean(worst, NAME)}'", against[worst]
+    step = "their sum" if conflicts.summed else "the direction taken"
+    if not share > 0:
+        return Remark(f"{text} Yet {step} went against no term.")
+    text += f" In {percent(share)} {step} went against {whose}, which it lets grow."
+    if conflicts.summed and share >= FREQUENT:
+        return Remark(f"{text} With gradients=ConFIG() every term falls at the same rate.", True)
+    return Remark(text)
+
+
+# --- numbers -------------------------------------------------------------------------------------
+def percent(share: float) -> str:
+    """A share as it is read.
+
+    Example:
+        >>> percent(0.374), percent(0.00312), percent(2e-7), percent(0.0), percent(float("nan"))
+        ('37 %', '0.3 %', 'less than 0.1 %', '0 %', '-')
+    """
+    if not np.isfinite(share):
+        return "-"
+    if share == 0:
+        return "0 %"
+    if share < 1e-3:
+        return "less than 0.1 %"
+    if share < 0.0995:
+        return f"{float(f'{100 * share:.1g}'):g} %"
+    return f"{min(100 * share, 99):.0f} %" if share < 1 else "100 %"
+
+
+def signed(cosine: float) -> str:
+    """A cosine with two decimals and a true minus sign."""
+    text = f"{cosine:.2f}".replace("-", "−")
+    return "0.00" if text == "−0.00" else text
+
+
+def _known(values: Sequence[float] | np.ndarray) -> np.ndarray:
+    series = np.atleast_1d(np.asarray(values, dtype=float))
+    return series[np.isfinite(series)]
+
+
+def _last(values: Sequence[float] | np.ndarray, default: float) -> float:
+    known = _known(values)
+    return float(known[-1]) if known.size else default
