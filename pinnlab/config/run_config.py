@@ -22,6 +22,7 @@ from pinnlab.config.overrides import override
 from pinnlab.config.problem_form import EXACT, RECORDS, equations, parameters_section
 from pinnlab.config.schema import Schema
 from pinnlab.config.signature import parameters
+from pinnlab.config.weights_form import fixed_weights, named_terms, weights
 from pinnlab.config.wording import findings_of, gathered
 from pinnlab.errors import nearest
 from pinnlab.problems.problem import Problem
@@ -177,6 +178,7 @@ def run_schema() -> Schema:
             ("Problem", "parameters"): parameters_section,
             ("solve", "derivatives"): derivatives,
             ("solve", "points"): _points,
+            ("solve", "weights"): weights,
             ("solve", "dtype"): lambda _: leaves.choice("float32", "float64", optional=True),
         },
         records=RECORDS,
@@ -270,13 +272,19 @@ def _misplaced(data: Mapping[str, Any], schema: Schema) -> Iterable[tuple[tuple,
 
 def _unknown_terms(problem: Problem, weights: Any) -> Iterable[tuple[tuple, Exception]]:
     names = [term.name for term in problem.terms]
-    for name in weights or {}:
+    for place, name in fixed_weights(weights):
         if name not in names:
-            yield ("weights", name), refuse(
-                f"There is no equation or condition '{name}' to weigh",
-                expected=", ".join(names), got=name, do=nearest(name, names) or "remove it",
-                at="key",
-            )  # fmt: skip
+            yield ("weights", *place, name), _no_term(name, names, at="key")
+    for place, name in named_terms(weights):
+        if name not in names:
+            yield ("weights", *place), _no_term(name, names, at="value")
+
+
+def _no_term(name: str, names: Sequence[str], *, at: str) -> Exception:
+    return refuse(
+        f"There is no equation or condition '{name}' to weigh",
+        expected=", ".join(names), got=name, do=nearest(name, names) or "remove it", at=at,
+    )  # fmt: skip
 
 
 def _at_top(errors: list[tuple[tuple, Exception]]) -> ValidationError:
