@@ -4,12 +4,13 @@ Problems are made by functions, so that no test can disturb another, and are sma
 evaluates them on a few dozen points.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
 
 import pinnlab as pl
+from pinnlab.aggregation import Aggregator
 from pinnlab.optim import Phase
 from pinnlab.problems import Assembly, PointBudget, Problem, assemble
 from pinnlab.surrogates.base import ACTIVATIONS, Frame, Network, Specification
@@ -69,7 +70,26 @@ PHASES: dict[str, Callable[[int], Phase]] = {
     "SGD": lambda steps: pl.Optimizer("SGD", steps, lr=1e-3, options={"momentum": 0.5}),
     "LBFGS": lambda steps: pl.LBFGS(steps),
 }
-AGGREGATORS = {"Sum": pl.Sum(), "ConFIG": pl.ConFIG()}
+# Made for the names of the terms.
+AGGREGATORS: dict[str, Callable[[Sequence[str]], Aggregator]] = {
+    "Sum": lambda names: pl.Sum(),
+    "ConFIG": lambda names: pl.ConFIG(),
+    "MConFIG": lambda names: pl.MConFIG(),
+    "UPGrad": lambda names: pl.UPGrad(),
+    "DualProj": lambda names: pl.DualProj(),
+    "MGDA": lambda names: pl.MGDA(),
+    "NashMTL": lambda names: pl.NashMTL(),
+    "CAGrad": lambda names: pl.CAGrad(c=0.5),
+    "PCGrad": lambda names: pl.PCGrad(),
+    "AlignedMTL": lambda names: pl.AlignedMTL(),
+    "IMTLG": lambda names: pl.IMTLG(),
+    "GradVac": lambda names: pl.GradVac(beta=0.5),
+    "GradDrop": lambda names: pl.GradDrop(),
+    "Bloop": lambda names: pl.Bloop(main=names[0]),
+    "MultiAdam": lambda names: pl.MultiAdam(),
+    "SparseTraining": lambda names: pl.SparseTraining(0.6, pl.ConFIG()),
+    "TorchJD": lambda names: pl.TorchJD("Random"),
+}
 
 
 # --- problems -------------------------------------------------------------------------------

@@ -2,9 +2,19 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
+from pinnlab.aggregation._gram import (
+    SINGULAR,
+    Matrix,
+    Vector,
+    dot,
+    least_squares,
+    on_host,
+    product,
+    shortest,
+    unit_gramian,
+)
 from pinnlab.aggregation.base import GramianAggregator
 
 
@@ -18,24 +28,51 @@ class ConFIG(GramianAggregator):
     .. math:: g = \Bigl(\sum_k g_k \cdot \hat d\Bigr)\, \hat d, \qquad \hat d = d / \|d\|
 
     so that all terms decrease at the same relative rate. Computed from the ``(m, m)`` Gramian of
-    the unit gradients in float64; a singular Gramian is solved in the least-squares sense. Terms
-    whose gradient is zero do not take part.
+    the unit gradients in float64. Terms whose gradient is zero do not take part.
+
+    If the gradients are linearly dependent, those m equations may have no solution. Then their
+    least-squares solution is taken, unless it would let a term grow; in its place comes the
+    direction along which the slowest term decreases fastest, the shortest vector of the convex
+    hull of the unit gradients. Where that is zero, nothing lowers all terms, and neither is there
+    a direction.
+
+    Promise: no term increases to first order; linearly independent ones decrease at equal rates.
 
     References:
         Liu, Chu, Thuerey (2025), ICLR, arXiv 2408.11104, equation 2. Differs: the pseudo-inverse
-        of the gradient matrix is replaced by that of its Gramian, which is the same direction.
+        of the gradient matrix is replaced by that of its Gramian, which is the same direction;
+        the paper supposes independent gradients, for which alone its solution is free of conflict.
+
+    >>> import torch
+    >>> import pinnlab as pl
+    >>> pl.ConFIG()(torch.tensor([[3.0, 0.0], [0.0, 0.5]]))
+    tensor([1.7500, 1.7500])
     """
 
     def weights(self, gramian: Tensor) -> Tensor:
         """See :class:`GramianAggregator`."""
-        norms = gramian.diagonal().sqrt()
-        active = norms > 0
-        scale = torch.where(active, 1 / norms.clamp_min(torch.finfo(norms.dtype).tiny), 0.0)
-        unit = gramian * scale[:, None] * scale
-        solved = torch.linalg.pinv(unit, rtol=1e-10, hermitian=True) @ active.to(unit)
-        length = torch.dot(solved, unit @ solved).clamp_min(0).sqrt()
-        # It is at least one where the cosines can be equal, and rounding where gradients oppose
-        # each other so that no common descent direction exists.
-        if not bool(length > 1e-6):
-            return torch.zeros_like(norms)
-        return solved * scale * ((norms * (unit @ solved)).sum() / length**2)
+        return on_host(equal_cosines, gramian)
+
+
+def equal_cosines(gramian: Matrix) -> Vector:
+    """Coefficients of ConFIG's direction."""
+    norms, cosines = unit_gramian(gramian)
+    active = [k for k, n in enumerate(norms) if n > 0]
+    hull = [[cosines[k][j] for j in active] for k in active]
+    solved = least_squares(hull, [1.0] * len(active), SINGULAR) if active else []
+    rates = product(hull, solved)
+    if active and min(rates) < -1e-9:
+        solved = shortest(hull)
+        rates = product(hull, solved)
+        if not dot(solved, rates) > SINGULAR:
+            return [0.0] * len(norms)
+    squared = dot(solved, rates)
+    # With equal rates of one the squared length is at least one; of what is left by rounding where
+    # gradients cancel it is not.
+    if not squared > SINGULAR:
+        return [0.0] * len(norms)
+    factor = sum(norms[k] * rate for k, rate in zip(active, rates, strict=True)) / squared
+    weights = [0.0] * len(norms)
+    for k, value in zip(active, solved, strict=True):
+        weights[k] = factor * value / norms[k]
+    return weights

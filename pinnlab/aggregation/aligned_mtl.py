@@ -1,0 +1,55 @@
+"""Independent component alignment."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pinnlab.aggregation.base import GramianAggregator
+from pinnlab.errors import DeclarationError, nearest
+
+SCALES = ("min", "median", "rmse")
+
+
+@dataclass(frozen=True)
+class AlignedMTL(GramianAggregator):
+    r"""The sum of gradients that were made orthogonal and equally long.
+
+    With the eigendecomposition :math:`G = V \Lambda V^T` of the Gramian, over its non-zero
+    eigenvalues,
+
+    .. math:: d = J^T \alpha, \qquad \alpha = \sigma\, V \Lambda^{-1/2} V^T 1
+
+    is the sum of the rows of the matrix with orthogonal rows of length σ that is closest to J.
+
+    Promise: no term increases to first order where the gradients are linearly independent, at
+    rates that are :math:`g_k \cdot d = \sigma (V \Lambda^{1/2} V^T 1)_k` if those are positive,
+    which is not promised; the loss itself decreases.
+
+    Args:
+        scale: Length σ of the aligned gradients: the ``min`` or ``median`` of the singular values
+            of J, or their root mean square, ``rmse``.
+
+    References:
+        Senushkin et al. (2023), Independent component alignment for multi-task learning, CVPR,
+        algorithm 1. Computed by TorchJD, with a preference of one for every term.
+    """
+
+    scale: str = "min"
+
+    def __post_init__(self) -> None:
+        if self.scale not in SCALES:
+            raise DeclarationError(
+                f"AlignedMTL has no scale '{self.scale}'",
+                expected=", ".join(SCALES),
+                got=self.scale,
+                do=nearest(str(self.scale), SCALES).strip() or "choose one of them",
+            )
+
+    def weights(self, gramian: Tensor) -> Tensor:
+        """See :class:`GramianAggregator`."""
+        from torchjd.aggregation import AlignedMTLWeighting
+
+        host = gramian.cpu()
+        rule = AlignedMTLWeighting(torch.ones_like(host[0]), scale_mode=self.scale)  # type: ignore[arg-type]
+        return rule(host).to(gramian.device)

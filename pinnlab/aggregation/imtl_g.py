@@ -1,0 +1,57 @@
+"""Impartial multi-task learning of the gradients."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from pinnlab.aggregation._gram import (
+    SINGULAR,
+    Matrix,
+    Vector,
+    dot,
+    least_squares,
+    on_host,
+    product,
+    unit_gramian,
+)
+from pinnlab.aggregation.base import GramianAggregator
+
+
+@dataclass(frozen=True)
+class IMTLG(GramianAggregator):
+    r"""A combination of sum one with the same projection on every unit gradient.
+
+    .. math:: d = J^T \alpha, \qquad \hat g_k \cdot d = \hat g_j \cdot d, \qquad
+              \sum_k \alpha_k = 1
+
+    This is the line of :class:`ConFIG` at another length, and with another sign where the
+    coefficients of that add up to less than zero: between a strong gradient and a weak one that
+    opposes it.
+
+    Promise: equal rates of linearly independent terms; whether they fall or grow is not promised.
+
+    References:
+        Liu et al. (2021), Towards impartial multi-task learning, ICLR, equation 3; with the
+        pseudo-inverse for dependent gradients as in Quinton and Rey (2024), arXiv 2406.16232.
+    """
+
+    def weights(self, gramian: Tensor) -> Tensor:
+        """See :class:`GramianAggregator`."""
+        return on_host(equal_projections, gramian)
+
+
+def equal_projections(gramian: Matrix) -> Vector:
+    """Coefficients of sum one; zeros where those of equal projections add up to nothing."""
+    norms, cosines = unit_gramian(gramian)
+    active = [k for k, n in enumerate(norms) if n > 0]
+    weights = [0.0] * len(norms)
+    if not active:
+        return weights
+    hull = [[cosines[k][j] for j in active] for k in active]
+    solved = least_squares(hull, [1.0] * len(active), SINGULAR)
+    if not dot(solved, product(hull, solved)) > SINGULAR:  # no projections can be equal
+        return weights
+    for k, value in zip(active, solved, strict=True):
+        weights[k] = value / norms[k]
+    total, size = sum(weights), sum(map(abs, weights))
+    return [w / total for w in weights] if abs(total) > 1e-9 * size else [0.0] * len(norms)

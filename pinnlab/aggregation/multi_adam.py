@@ -1,0 +1,135 @@
+"""Adam for every group of terms."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pinnlab.aggregation._checks import check_known, check_names
+from pinnlab.aggregation.base import Aggregator, Combiner, gramian_of
+from pinnlab.errors import DeclarationError
+
+
+@dataclass(frozen=True)
+class MultiAdam(Aggregator):
+    r"""The mean of the steps that Adam would make for each group of terms by itself.
+
+    Every group i of terms has moments of its own, of the gradient :math:`g_i` of its sum,
+
+    .. math:: m_i \leftarrow \beta_1 m_i + (1 - \beta_1) g_i, \qquad
+              v_i \leftarrow \beta_2 v_i + (1 - \beta_2) g_i^2, \qquad
+              d = \frac1n \sum_{i=1}^n \frac{\hat m_i}{\sqrt{\hat v_i} + \epsilon}
+
+    entry by entry, with :math:`\hat m_i = m_i / (1 - \beta_1^t)` and :math:`\hat v_i` likewise, so
+    that the size of a group does not matter. The direction is a whole step, which the phase
+    ``Adam`` takes as it is; its ``betas`` and ``eps`` are those above. A call on a matrix is the
+    first step, with each term for itself.
+
+    Promise: multiplying the terms of a group by a number changes nothing, up to ε. Single terms
+    may increase.
+
+    Args:
+        groups: Lists of names of terms; empty makes each term a group. The paper has two: the
+            equations, and all conditions.
+
+    References:
+        Yao et al. (2023), MultiAdam: parameter-wise scale-invariant optimizer for multiscale
+        training of physics-informed neural networks, ICML, arXiv 2306.02816, algorithm 1.
+    """
+
+    groups: Sequence[Sequence[str]] = ()
+
+    def __post_init__(self) -> None:
+        if any(isinstance(group, str) for group in self.groups) or isinstance(self.groups, str):
+            raise DeclarationError(
+                "MultiAdam needs lists of names in `groups`",
+                expected="a list of lists of names of terms",
+                got=self.groups,
+                do="write e.g. groups=[['burgers'], ['ends', 'start']]",
+            )
+        object.__setattr__(self, "groups", tuple(tuple(group) for group in self.groups))
+        for group in self.groups:
+            check_names(self, "groups", group)
+        if self.groups:
+            check_names(self, "groups", [name for group in self.groups for name in group])
+
+    def __call__(self, jacobian: Tensor) -> Tensor:
+        """See :class:`Aggregator`."""
+        names = [str(k) for k in range(len(jacobian))]
+        combiner = _MultiAdamCombiner(self, [[name] for name in names], names, (0.9, 0.999), 1e-8)
+        return combiner(jacobian, gramian_of(jacobian))
+
+    def start(
+        self,
+        names: Sequence[str],
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        seed: int = 0,
+    ) -> Combiner:
+        """See :class:`Aggregator`."""
+        named = [name for group in self.groups for name in group]
+        check_known(self, "groups", named, names)
+        left = [name for name in names if name not in named]
+        if named and left:
+            raise DeclarationError(
+                f"MultiAdam has no group for '{left[0]}'",
+                expected="every term in one group",
+                got=[list(group) for group in self.groups],
+                do=f"add '{left[0]}' to a group, or give it one of its own",
+            )
+        groups = self.groups or [[name] for name in names]
+        return _MultiAdamCombiner(self, groups, names, betas, eps)
+
+
+class _MultiAdamCombiner(Combiner):
+    """Moments of every group."""
+
+    finished = True
+
+    def __init__(
+        self,
+        aggregator: MultiAdam,
+        groups: Sequence[Sequence[str]],
+        names: Sequence[str],
+        betas: tuple[float, float],
+        eps: float,
+    ) -> None:
+        super().__init__(aggregator)
+        alone = [list(group) for group in groups] == [[name] for name in names]
+        members = [[float(name in group) for name in names] for group in groups]
+        self._members = None if alone else torch.tensor(members)  # (n, m)
+        self._betas, self._eps, self._taken = betas, eps, 0
+        self._first: Tensor | None = None
+        self._second: Tensor | None = None
+
+    def __call__(self, jacobian: Tensor, gramian: Tensor) -> Tensor:
+        """See :class:`Combiner`."""
+        rows = jacobian if self._members is None else self._members.to(jacobian) @ jacobian
+        if self._first is None or self._second is None:
+            self._first, self._second = torch.zeros_like(rows), torch.zeros_like(rows)
+        b1, b2 = self._betas
+        self._taken += 1
+        self._first.lerp_(rows, 1 - b1)
+        self._second.mul_(b2).addcmul_(rows, rows, value=1 - b2)
+        scale = (self._second / (1 - b2**self._taken)).sqrt_().add_(self._eps)
+        steps = self._first / scale  # (n, p)
+        return steps.sum(0).div_(len(rows) * (1 - b1**self._taken))
+
+    def state_dict(self) -> dict[str, Any]:
+        """See :class:`Combiner`."""
+        first, second = self._first, self._second
+        return {
+            "taken": self._taken,
+            "first": None if first is None else first.clone(),
+            "second": None if second is None else second.clone(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """See :class:`Combiner`."""
+        first, second = state["first"], state["second"]
+        self._taken = state["taken"]
+        self._first = None if first is None else first.clone()
+        self._second = None if second is None else second.clone()
