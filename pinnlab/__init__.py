@@ -105,13 +105,17 @@ from pinnlab.geometry import from_deepxde as from_deepxde
 from pinnlab.io import Reference as Reference
 from pinnlab.objective import Unknown as Unknown
 from pinnlab.optim import LBFGS as LBFGS
+from pinnlab.optim import SOAP as SOAP
 from pinnlab.optim import Adam as Adam
 from pinnlab.optim import Cosine as Cosine
+from pinnlab.optim import Curriculum as Curriculum
 from pinnlab.optim import Exponential as Exponential
 from pinnlab.optim import LeastSquares as LeastSquares
 from pinnlab.optim import Linear as Linear
+from pinnlab.optim import March as March
 from pinnlab.optim import Optimizer as Optimizer
 from pinnlab.optim import Step as Step
+from pinnlab.optim import Windows as Windows
 from pinnlab.problems import PointBudget as PointBudget
 from pinnlab.problems import Problem as Problem
 from pinnlab.problems import conflict_free as conflict_free
@@ -122,6 +126,7 @@ from pinnlab.surrogates import FourierFeatures as FourierFeatures
 from pinnlab.surrogates import ModifiedMLP as ModifiedMLP
 from pinnlab.surrogates import PirateNet as PirateNet
 from pinnlab.surrogates import RandomFeatures as RandomFeatures
+from pinnlab.surrogates import TimeMarching as TimeMarching
 from pinnlab.training import AAS as AAS
 from pinnlab.training import R3 as R3
 from pinnlab.training import RAD as RAD

@@ -69,6 +69,7 @@ PHASES: dict[str, Callable[[int], Phase]] = {
     "AdamW": lambda steps: pl.Adam(steps, lr=1e-2, weight_decay=1e-3),
     "SGD": lambda steps: pl.Optimizer("SGD", steps, lr=1e-3, options={"momentum": 0.5}),
     "LBFGS": lambda steps: pl.LBFGS(steps),
+    "SOAP": lambda steps: pl.SOAP(steps, lr=1e-2),
 }
 # Made for the names of the terms.
 AGGREGATORS: dict[str, Callable[[Sequence[str]], Aggregator]] = {

@@ -12,12 +12,14 @@ from pinnlab.optim.schedules import Cosine as Cosine
 from pinnlab.optim.schedules import Exponential as Exponential
 from pinnlab.optim.schedules import Linear as Linear
 from pinnlab.optim.schedules import Step as Step
+from pinnlab.optim.soap import SOAP as SOAP
 from pinnlab.optim.stage import Curriculum as Curriculum
 from pinnlab.optim.stage import March as March
 from pinnlab.optim.stage import Windows as Windows
 
 __all__ = [
     "LBFGS",
+    "SOAP",
     "Adam",
     "Cosine",
     "Curriculum",

@@ -70,9 +70,9 @@ class Adam(Phase):
 
     def start(self, objective: Objective, aggregator: Aggregator | None) -> Stepper:
         """See :meth:`Phase.start`."""
-        combiner = _combiner(objective, aggregator, betas=self.betas, eps=self.eps)
+        combiner = combiner_for(objective, aggregator, betas=self.betas, eps=self.eps)
         record = objective.recorded and combiner is None
-        groups = _groups(objective, self.lr, self.unknowns_lr)
+        groups = parameter_groups(objective, self.lr, self.unknowns_lr)
         rates = [group["lr"] for group in groups]
         if combiner is not None and combiner.finished:
             if self.weight_decay:
@@ -152,7 +152,7 @@ class Optimizer(Phase):
     def start(self, objective: Objective, aggregator: Aggregator | None) -> Stepper:
         """See :meth:`Phase.start`."""
         kind = getattr(torch.optim, self.name)
-        groups = _groups(objective, self.lr, self.unknowns_lr)
+        groups = parameter_groups(objective, self.lr, self.unknowns_lr)
         rates = [group["lr"] for group in groups]
         try:
             optimizer = kind(groups, **self.options)
@@ -163,14 +163,8 @@ class Optimizer(Phase):
                 expected=str(reason),
                 do="correct `options`",
             ) from None
-        combiner = _combiner(objective, aggregator)
-        if combiner is not None and combiner.finished:
-            raise DeclarationError(
-                f"{type(aggregator).__name__} makes whole steps and leaves {self.name} nothing",
-                expected="the phase Adam, whose betas and eps it takes",
-                got=self.name,
-                do="use Adam(steps), or another aggregator",
-            )
+        combiner = combiner_for(objective, aggregator)
+        refuse_finished(self.name, aggregator, combiner)
         return FirstOrderStepper(
             self, optimizer, combiner, rates, schedule=self.schedule, clip=self.clip
         )
@@ -181,7 +175,7 @@ class Optimizer(Phase):
         return self.name
 
 
-def _combiner(
+def combiner_for(
     objective: Objective, aggregator: Aggregator | None, **options: Any
 ) -> Combiner | None:
     """What combines the gradients of the terms; None where their sum is all that is needed."""
@@ -190,7 +184,25 @@ def _combiner(
     return combiner_of(aggregator, objective.names, seed=objective.seed, **options)
 
 
-def _groups(objective: Objective, lr: float, unknowns_lr: float | None) -> list[dict[str, Any]]:
+def refuse_finished(name: str, aggregator: Aggregator | None, combiner: Combiner | None) -> None:
+    """Refuse a combiner that leaves an optimiser nothing to do.
+
+    Raises:
+        DeclarationError: If it makes whole steps.
+    """
+    if combiner is not None and combiner.finished:
+        raise DeclarationError(
+            f"{type(aggregator).__name__} makes whole steps and leaves {name} nothing",
+            expected="the phase Adam, whose betas and eps it takes",
+            got=name,
+            do="use Adam(steps), or another aggregator",
+        )
+
+
+def parameter_groups(
+    objective: Objective, lr: float, unknowns_lr: float | None
+) -> list[dict[str, Any]]:
+    """The parameters in groups by learning rate: those of the surrogate, then the unknowns."""
     unknowns = list(objective.state.unknowns.values())
     ids = {id(p) for p in unknowns}
     groups = [{"params": [p for p in objective.parameters if id(p) not in ids], "lr": lr}]
