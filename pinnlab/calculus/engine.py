@@ -10,7 +10,8 @@ from torch.func import grad
 from torch.nn import functional as F
 
 from pinnlab.calculus.layout import Collapsed, Layout, Slot
-from pinnlab.calculus.taylor import TaylorTensor, UnsupportedOperation, seed
+from pinnlab.calculus.taylor import TaylorTensor, seed
+from pinnlab.calculus.unsupported import UnsupportedOperation
 from pinnlab.errors import DeclarationError
 
 logger = logging.getLogger(__name__)

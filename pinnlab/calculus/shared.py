@@ -22,7 +22,8 @@ from torch.nn import functional as F
 from pinnlab.calculus.layout import Layout, terms_of
 from pinnlab.calculus.pointwise import POINTWISE, Derivatives
 from pinnlab.calculus.slopes import Units
-from pinnlab.calculus.taylor import TaylorTensor, compose, refuse_kinks
+from pinnlab.calculus.taylor import TaylorTensor, compose
+from pinnlab.calculus.unsupported import refuse_kinks
 
 
 def shared_linear(

@@ -19,9 +19,8 @@ Dangel et al. (2025), arXiv 2505.13644, for collapsing linear combinations of de
 import math
 import numbers
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import torch
@@ -29,21 +28,26 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pinnlab.calculus.chain import Layer, evaluate, evaluate_affine
+from pinnlab.calculus.coordinate_sums import coordinate_sum
 from pinnlab.calculus.host_numbers import host_numbers
 from pinnlab.calculus.kernels import compose_slot
-from pinnlab.calculus.layout import Collapsed, Layout, SlopeProduct, Slot, terms_of
-from pinnlab.calculus.pointwise import POINTWISE, SMOOTHNESS, Derivatives, power
+from pinnlab.calculus.layer_rules import (
+    add,
+    batch_norm,
+    chunk,
+    dropout,
+    glu,
+    layer_norm,
+    mean,
+    refuse_options,
+    subtract,
+    times,
+)
+from pinnlab.calculus.layout import Layout, SlopeProduct, Slot, terms_of
+from pinnlab.calculus.pointwise import POINTWISE, Derivatives, power
 from pinnlab.calculus.product import Product
-from pinnlab.calculus.slopes import Part, Rows, Slopes, Units
-from pinnlab.errors import DeclarationError
-
-
-class UnsupportedOperation(TypeError):
-    """An operation that has no Taylor rule; the caller falls back to nested differentiation."""
-
-    def __init__(self, what: str) -> None:
-        self.what = what
-        super().__init__(f"no Taylor rule for {what}")
+from pinnlab.calculus.slopes import Slopes, Units
+from pinnlab.calculus.unsupported import UnsupportedOperation, refuse_kinks
 
 
 class TaylorTensor:
@@ -366,6 +370,10 @@ class TaylorTensor:
     def __len__(self) -> int:
         return self.shape[0]
 
+    def spread(self, width: int) -> "TaylorTensor":
+        """One number a point as equal columns."""
+        return self._with(self.stacked().data[:, None].expand(-1, width).contiguous())  # type: ignore[index]
+
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):
         rule = RULES.get(func)
@@ -458,7 +466,7 @@ def _merged(layers: list[Layer]) -> list[Layer]:
     """Each function together with the linear map before it."""
     out: list[Layer] = []
     for layer in layers:
-        if layer.function is not None and out and out[-1].function is None:
+        if layer.weight is None and out and out[-1].function is None:
             out[-1] = Layer(out[-1].weight, out[-1].bias, layer.function)
         else:
             out.append(layer)
@@ -483,6 +491,21 @@ def _affine_part(start: TaylorTensor, layers: list[Layer]) -> tuple[TaylorTensor
 
 def _put_off(x: TaylorTensor, layer: Layer, width: int) -> TaylorTensor:
     return TaylorTensor(x.layout, link=Link(x._link or x, layer, width))
+
+
+def follow(x: TaylorTensor, layers: Sequence[Layer]) -> TaylorTensor:
+    """What a chain of layers makes of a jet ``(n, width)``, put off until it is asked for.
+
+    The same as one operation after the other, at the price of one.
+    """
+    if x.layout.transparent or x.ndim != 2:
+        raise UnsupportedOperation("a chain of layers on such a jet")
+    node: TaylorTensor | Link = x._link or x
+    width = x.shape[1]
+    for layer in layers:
+        width = width if layer.weight is None else len(layer.weight)
+        node = Link(node, layer, width)
+    return TaylorTensor(x.layout, link=node) if isinstance(node, Link) else x
 
 
 def compose(z: TaylorTensor, function: Derivatives) -> TaylorTensor:
@@ -531,6 +554,20 @@ def _slope_product(product: SlopeProduct, slopes: Tensor) -> Tensor:
     rows = host_numbers(tuple(rows for _, rows in product.terms), torch.long, device)
     weights = host_numbers(tuple(c for c, _ in product.terms), slopes.dtype, device)
     return torch.tensordot(weights, slopes[rows].prod(1), dims=1)
+
+
+def _sum_of_function(z: TaylorTensor) -> TaylorTensor | None:
+    r"""The jet of :math:`\sum_i f(a_i x_i + b_i)` in closed form, or None if z is no such f."""
+    function, start = None, z
+    if z._link is not None:
+        start, layers = z._link.chain(z)
+        if len(layers) != 1 or layers[0].weight is not None or layers[0].bias is not None:
+            return None
+        function = layers[0].function
+    directions = start.directions
+    if directions is None or z.layout.transparent:
+        return None
+    return TaylorTensor(z.layout, coordinate_sum(start.value, function, directions, z.layout))
 
 
 def _multiply(a: TaylorTensor, b: TaylorTensor) -> TaylorTensor:
@@ -589,253 +626,6 @@ def _stack(jets: list[TaylorTensor] | tuple[TaylorTensor, ...], dim: int = 0) ->
     return _concatenate([jet.unsqueeze(axis) for jet in jets], axis)
 
 
-# Columns of a sum over all coordinates that are evaluated at once, so that a million coordinates
-# need no second array of the size of the points.
-SUM_COLUMNS = 8192
-
-
-def _sum_of_function(z: TaylorTensor) -> TaylorTensor | None:
-    r"""The jet of :math:`\sum_i f(a_i x_i + b_i)` in closed form, or None if z is no such f.
-
-    Its derivative along directions v, w, … is :math:`\sum_i f^{(m)} a_i^m v_i w_i \cdots`: for unit
-    vectors one column, for others a product with one vector, and never an array with an axis of
-    directions and one of coordinates.
-    """
-    function, start = None, z
-    if z._link is not None:
-        start, layers = z._link.chain(z)
-        if len(layers) != 1 or layers[0].weight is not None or layers[0].bias is not None:
-            return None
-        function = layers[0].function
-    directions = start.directions
-    if directions is None or z.layout.transparent:
-        return None
-    x, layout = start.value, z.layout
-    chunks = range(0, x.shape[1], SUM_COLUMNS)
-    if function is None:
-        value = x.sum(1)
-    else:
-        value = sum(function(x[:, k : k + SUM_COLUMNS], 0)[0].sum(1) for k in chunks)
-    parts = [value, *_sums_along(x, function, directions, layout)]
-    return TaylorTensor(layout, torch.cat(parts))  # type: ignore[arg-type]
-
-
-def _sums_along(
-    x: Tensor, function: Derivatives | None, directions: Slopes, layout: Layout
-) -> list[Tensor]:
-    """All slots but the value of a sum of one function over all coordinates."""
-    row = {direction: k for k, direction in enumerate(layout.directions)}
-    each = [(part, k) for part in directions.parts for k in range(len(part))]
-    units = directions.units
-    at = None if units is None else x.index_select(1, units.columns).T  # (k, n)
-    slopes = None if at is None or function is None else function(at, layout.order)
-
-    @cache
-    def alone(m: int) -> tuple[Tensor, ...]:
-        """The m-th derivative along every unit vector, ``(n,)`` each."""
-        assert units is not None
-        assert at is not None
-        power = (units.scale**m)[:, None]
-        return (power.expand_as(at) if slopes is None else slopes[m] * power).unbind()
-
-    def along(index: tuple[int, ...], count: int) -> Tensor:
-        rows, m = [row[i] for i in index], len(index)
-        if function is None and m > 1:
-            return x.new_zeros(count)
-        if units is not None and len(set(rows)) == 1:
-            return alone(m)[rows[0]][:count]
-        return _sum_along(x[:count], function, [each[k] for k in rows])
-
-    def whole(slot: Collapsed, count: int) -> Tensor:
-        """A sum of powers of derivatives along unit vectors."""
-        assert units is not None
-        k = host_numbers(tuple(row[index[0]] for index, _ in slot.terms), torch.long, x.device)
-        c = host_numbers(tuple(c for _, c in slot.terms), x.dtype, x.device)
-        weights = c * units.scale[k] ** slot.order
-        if slopes is None:
-            return x.new_zeros(count)
-        return weights @ slopes[slot.order][k, :count]
-
-    out = []
-    for slot, count in zip(layout.slots[1:], layout.counts[1:], strict=True):
-        if not isinstance(slot, Collapsed):
-            out.append(along(slot, count))
-        elif units is not None and all(
-            len(set(index)) == 1 and len(index) == slot.order for index, _ in slot.terms
-        ):
-            out.append(whole(slot, count))
-        else:
-            out.append(sum(c * along(index, count) for index, c in slot.terms))
-    return out
-
-
-def _sum_along(x: Tensor, function: Derivatives | None, chosen: list[tuple[Part, int]]) -> Tensor:
-    r""":math:`\sum_i f^{(m)}(x_i) v_i w_i \cdots` for m directions v, w, …, ``(n,)``."""
-    count, m = len(x), len(chosen)
-    units = [(part, k) for part, k in chosen if isinstance(part, Units)]
-    if units:  # the product of the directions lives on the column of one unit vector
-        part, k = units[0]
-        column = part.columns[k : k + 1]
-        at = x.index_select(1, column)[:, 0]
-        factor = at.new_ones(()) if function is None else function(at, m)[m]
-        for part, k in chosen:
-            factor = factor * _component(part, k, column, count)
-        return factor.expand(count)
-    total = x.new_zeros(count)
-    for start in range(0, x.shape[1], SUM_COLUMNS):
-        some = slice(start, start + SUM_COLUMNS)
-        vectors = [_row(part, k, count)[..., some] for part, k in chosen]
-        weight = math.prod(vectors[1:], start=vectors[0])
-        slope = weight if function is None else function(x[:, some], m)[m] * weight
-        total = total + slope.sum(-1)
-    return total
-
-
-def _row(part: Part, k: int, count: int) -> Tensor:
-    """One direction that is no unit vector, ``(d,)`` or ``(count, d)``."""
-    assert isinstance(part, Rows)
-    return part.rows[k, :count] if part.varying else part.rows[k]
-
-
-def _component(part: Part, k: int, column: Tensor, count: int) -> Tensor:
-    """The component of a direction at one column, ``()`` or ``(count,)``."""
-    if isinstance(part, Units):
-        scale = part.scale[k, :count] if part.varying else part.scale[k]
-        return torch.where(part.columns[k] == column[0], scale, torch.zeros_like(scale))
-    return _row(part, k, count).index_select(-1, column)[..., 0]
-
-
-# Positional options that modules pass on although they are the defaults.
-_USUAL: dict[Callable, tuple] = {F.elu: (1,), F.softplus: (1, 20)}
-
-
-def _pointwise_rule(torch_function: Callable, derivatives: Derivatives) -> Callable:
-    def rule(z: TaylorTensor, *args: Any, **options: Any) -> TaylorTensor:
-        unusual = [a for a in args if a is not False] + [
-            name
-            for name, option in options.items()
-            if name not in ("inplace", "approximate", "out", "alpha", "beta", "threshold")
-            or (name == "approximate" and option != "none")
-            or (name in ("alpha", "beta") and option != 1)
-            or (name == "threshold" and option != 20)
-        ]
-        if tuple(a for a in args if a is not False) == _USUAL.get(torch_function, ()):
-            unusual = [option for option in unusual if option in options]
-        if unusual:
-            raise UnsupportedOperation(f"{torch_function.__name__} with options {unusual}")
-        return compose(z, derivatives)
-
-    return rule
-
-
-class NotSmooth(DeclarationError):
-    """A function under a derivative that vanishes wherever it exists."""
-
-    def __init__(self, name: str, least: int, order_: int) -> None:
-        super().__init__(
-            f"'{name}' has no useful {ORDINALS.get(least, f'{least}th')} derivative, and the "
-            f"equations read order {order_}",
-            expected="a smooth activation",
-            got=name,
-            do="use a smooth activation such as tanh, sin, silu or gelu",
-        )
-
-
-ORDINALS = {2: "second", 3: "third", 4: "fourth"}
-
-
-def refuse_kinks(function: Callable, jet: TaylorTensor | None) -> None:
-    """Refuse a function of a jet that carries derivatives which the function does not have.
-
-    Raises:
-        NotSmooth: If the highest order is two above that of its last continuous derivative.
-    """
-    least = SMOOTHNESS.get(function, math.inf) + 2
-    if jet is not None and jet.layout.order >= least:
-        raise NotSmooth(function.__name__, int(least), jet.layout.order)
-
-
-def _mean(x: TaylorTensor, dim: Any = -1, keepdim: bool = False) -> TaylorTensor:
-    axis = dim[0] if isinstance(dim, list | tuple) and len(dim) == 1 else dim
-    if not isinstance(axis, int):
-        raise UnsupportedOperation("a mean over several axes")
-    return x.sum(axis, keepdim=keepdim) / x.shape[axis]
-
-
-def _layer_norm(
-    x: TaylorTensor,
-    normalized_shape: Any,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    eps: float = 1e-5,
-) -> TaylorTensor:
-    """(x - mean)/sqrt(var + eps) over the features of each point."""
-    if x.ndim != 2 or tuple(normalized_shape) != tuple(x.shape[1:]):
-        raise UnsupportedOperation("layer_norm over other axes than the features")
-    centered = x.stacked() + _spread(-_mean(x), x.shape[1])
-    variance = _mean(centered * centered)
-    out = centered * _spread(compose(variance + eps, power(-0.5)), x.shape[1])
-    out = out if weight is None else out * weight
-    return out if bias is None else out + bias
-
-
-def _spread(x: TaylorTensor, width: int) -> TaylorTensor:
-    """One number a point as equal columns."""
-    return x._with(x.stacked().data[:, None].expand(-1, width).contiguous())  # type: ignore[index]
-
-
-def _batch_norm(
-    x: TaylorTensor,
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    training: bool = False,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-) -> TaylorTensor:
-    """An affine map of the features, with the statistics of the running mean."""
-    if training or running_mean is None or running_var is None:
-        raise UnsupportedOperation("batch_norm in training mode, which joins the points")
-    scale = torch.rsqrt(running_var + eps)
-    scale = scale if weight is None else scale * weight
-    shift = -running_mean * scale
-    return x * scale + (shift if bias is None else shift + bias)
-
-
-def _chunk(x: TaylorTensor, chunks: int, dim: int = 0) -> tuple[TaylorTensor, ...]:
-    axis = dim if dim >= 0 else x.ndim + dim
-    if axis != 1 or x.ndim != 2:
-        raise UnsupportedOperation("chunk of other axes than the features")
-    size = -(-x.shape[1] // chunks)
-    return tuple(x[:, k : k + size] for k in range(0, x.shape[1], size))
-
-
-def _glu(x: TaylorTensor, dim: int = -1) -> TaylorTensor:
-    a, b = _chunk(x, 2, dim)
-    return a * compose(b, POINTWISE[torch.sigmoid])
-
-
-def _dropout(x: TaylorTensor, p: float = 0.5, training: bool = True, inplace: bool = False):
-    if training and p:
-        raise UnsupportedOperation("dropout in training mode")
-    return x
-
-
-def _add(a: Any, b: Any, *, alpha: float = 1) -> TaylorTensor:
-    """Sum a + alpha b of two operands, at least one of them a jet."""
-    b = b if alpha == 1 else b * alpha
-    return a + b if isinstance(a, TaylorTensor) else b + a
-
-
-def _subtract(a: Any, b: Any, *, alpha: float = 1) -> TaylorTensor:
-    return _add(a, -b, alpha=alpha)
-
-
-def _times(a: Any, b: Any) -> TaylorTensor:
-    return a * b if isinstance(a, TaylorTensor) else b * a
-
-
 def _scaled_and_shifted(shift: Any, a: Any, factor: Any, *, value: float = 1) -> TaylorTensor:
     """``shift + value * a * factor``: of the points themselves, one array instead of two."""
     if isinstance(shift, TaylorTensor) or isinstance(factor, TaylorTensor):
@@ -852,6 +642,14 @@ def _divide(a: Any, b: Any) -> TaylorTensor:
     return a / b if isinstance(a, TaylorTensor) else compose(b, power(-1)) * a
 
 
+def _pointwise_rule(function: Callable, derivatives: Derivatives) -> Callable:
+    def rule(z: TaylorTensor, *args: Any, **options: Any) -> TaylorTensor:
+        refuse_options(function, args, options)
+        return compose(z, derivatives)
+
+    return rule
+
+
 # A tensor on the left of an operator arrives here too, so that the rules of arithmetic must not
 # write ``tensor + jet`` themselves.
 RULES: dict[Callable, Callable] = {
@@ -859,11 +657,11 @@ RULES: dict[Callable, Callable] = {
     torch.cat: _concatenate,
     torch.concat: _concatenate,
     torch.stack: _stack,
-    torch.add: _add,
-    torch.sub: _subtract,
-    torch.rsub: lambda a, b, *, alpha=1: _subtract(b, a, alpha=alpha),
-    torch.mul: _times,
-    torch.multiply: _times,
+    torch.add: add,
+    torch.sub: subtract,
+    torch.rsub: lambda a, b, *, alpha=1: subtract(b, a, alpha=alpha),
+    torch.mul: times,
+    torch.multiply: times,
     torch.addcmul: _scaled_and_shifted,
     torch.div: _divide,
     torch.true_divide: _divide,
@@ -871,26 +669,26 @@ RULES: dict[Callable, Callable] = {
     torch.neg: lambda a: -a,
     torch.matmul: lambda a, b: a @ b,
     torch.sum: lambda a, dim, keepdim=False: a.sum(dim, keepdim),
-    torch.mean: _mean,
-    torch.chunk: _chunk,
-    F.layer_norm: _layer_norm,
-    F.batch_norm: _batch_norm,
-    F.glu: _glu,
+    torch.mean: mean,
+    torch.chunk: chunk,
+    F.layer_norm: layer_norm,
+    F.batch_norm: batch_norm,
+    F.glu: glu,
     torch.unsqueeze: lambda a, dim: a.unsqueeze(dim),
     torch.squeeze: lambda a, dim: a.squeeze(dim),
     torch.select: lambda a, dim, i: a[(slice(None),) * dim + (i,)],
     torch.zeros_like: lambda a, **_: a * 0.0,
     torch.ones_like: lambda a, **_: a * 0.0 + 1.0,
-    F.dropout: _dropout,
-    Tensor.add: _add,
-    Tensor.__add__: _add,
-    Tensor.__radd__: _add,
-    Tensor.sub: _subtract,
-    Tensor.__sub__: _subtract,
-    Tensor.__rsub__: lambda a, b: _subtract(b, a),
-    Tensor.mul: _times,
-    Tensor.__mul__: _times,
-    Tensor.__rmul__: _times,
+    F.dropout: dropout,
+    Tensor.add: add,
+    Tensor.__add__: add,
+    Tensor.__radd__: add,
+    Tensor.sub: subtract,
+    Tensor.__sub__: subtract,
+    Tensor.__rsub__: lambda a, b: subtract(b, a),
+    Tensor.mul: times,
+    Tensor.__mul__: times,
+    Tensor.__rmul__: times,
     Tensor.__truediv__: _divide,
     Tensor.div: _divide,
 }

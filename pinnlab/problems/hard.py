@@ -16,7 +16,8 @@ from pinnlab.calculus.jet.known import evaluate
 from pinnlab.calculus.layout import Collapsed, Layout
 from pinnlab.calculus.slopes import Rows, Slopes
 from pinnlab.calculus.sources import PointSource
-from pinnlab.calculus.taylor import TaylorTensor, UnsupportedOperation, constant
+from pinnlab.calculus.taylor import TaylorTensor, constant
+from pinnlab.calculus.unsupported import UnsupportedOperation
 from pinnlab.conditions.context import Context
 from pinnlab.conditions.dirichlet import Dirichlet
 from pinnlab.conditions.initial import Initial

@@ -16,6 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pinnlab.calculus.chain import Layer
+from pinnlab.calculus.pointwise import POINTWISE
+from pinnlab.calculus.taylor import TaylorTensor, follow
+from pinnlab.calculus.unsupported import refuse_kinks
 from pinnlab.errors import DeclarationError, nearest
 from pinnlab.typing import Coordinates
 
@@ -186,6 +190,38 @@ class Activation(nn.Module):
     def extra_repr(self) -> str:
         """Shown by ``print(module)``."""
         return self.name
+
+
+class Layers(nn.Sequential):
+    """Layers one after the other; jets go through all of them as one operation of the engine.
+
+    Each layer by itself costs a call of its module and one of its operation, at few points more
+    than the arithmetic.
+    """
+
+    def forward(self, x):
+        """Apply the layers to a tensor or a jet."""
+        if not isinstance(x, TaylorTensor) or x.layout.transparent or x.ndim != 2:
+            return super().forward(x)
+        chain: list[Layer] = []
+        for module in self:
+            layer = _as_layer(module, x)
+            if layer is None:
+                x, chain = module(follow(x, chain)), []
+            else:
+                chain.append(layer)
+        return follow(x, chain)
+
+
+def _as_layer(module: nn.Module, x: TaylorTensor) -> Layer | None:
+    """A layer as the engine takes it, if it is linear or a fixed pointwise function."""
+    if type(module) is nn.Linear:
+        return Layer(module.weight, module.bias)
+    if type(module) is not Activation or module.slope is not None:
+        return None
+    function = ACTIVATIONS[module.name]
+    refuse_kinks(function, x)
+    return Layer(function=POINTWISE[function])
 
 
 class FactorizedLinear(nn.Module):

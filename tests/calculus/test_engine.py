@@ -8,7 +8,7 @@ from torch import nn
 
 from pinnlab.calculus.engine import propagate, reference_jet
 from pinnlab.calculus.layout import Collapsed, Layout, closure
-from pinnlab.calculus.taylor import NotSmooth
+from pinnlab.calculus.unsupported import NotSmooth
 from pinnlab.errors import DeclarationError
 from pinnlab.surrogates import MLP
 

@@ -6,7 +6,8 @@ from torch import nn
 
 from pinnlab.calculus.engine import propagate, reference_jet
 from pinnlab.calculus.layout import Collapsed, Layout, closure
-from pinnlab.calculus.taylor import NotSmooth, TaylorTensor, seed
+from pinnlab.calculus.taylor import TaylorTensor, seed
+from pinnlab.calculus.unsupported import NotSmooth
 
 SLOTS = closure([(0, 0, 1), (1, 1), Collapsed((((0, 0), 1.0), ((1, 1), 2.0)))])
 LAYOUT = Layout(SLOTS, (5,) * len(SLOTS))

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from pinnlab.calculus import taylor
+from pinnlab.calculus import coordinate_sums
 from pinnlab.calculus.engine import reference_jet
 from pinnlab.calculus.layout import Collapsed, Layout, closure, order
 from pinnlab.calculus.slopes import Rows, Slopes, Units
@@ -149,7 +149,7 @@ def test_many_columns_are_summed_in_blocks(generator, monkeypatch):
     layout = layout_of([FOURTH])
     start = Slopes([rows(3, generator)], D)
     whole = [f(seed(x, layout, start)).stacked().data for f in FUNCTIONS.values()]
-    monkeypatch.setattr(taylor, "SUM_COLUMNS", 4)
+    monkeypatch.setattr(coordinate_sums, "SUM_COLUMNS", 4)
     for function, expected in zip(FUNCTIONS.values(), whole, strict=True):
         found = function(seed(x, layout, start)).stacked().data
         torch.testing.assert_close(found, expected, rtol=1e-13, atol=1e-13)

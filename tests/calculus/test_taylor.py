@@ -7,7 +7,8 @@ import torch.nn.functional as F
 
 from pinnlab.calculus.engine import reference_jet
 from pinnlab.calculus.layout import Collapsed, Layout, closure
-from pinnlab.calculus.taylor import NotSmooth, TaylorTensor, UnsupportedOperation, constant, seed
+from pinnlab.calculus.taylor import TaylorTensor, constant, seed
+from pinnlab.calculus.unsupported import NotSmooth, UnsupportedOperation
 
 W = torch.tensor([[0.5, -0.3], [0.2, 0.7], [-0.4, 0.1]], dtype=torch.float64)
 B = torch.tensor([0.1, -0.2, 0.3], dtype=torch.float64)

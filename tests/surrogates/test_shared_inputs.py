@@ -10,7 +10,8 @@ import pinnlab as pl
 from pinnlab.calculus.engine import propagate, reference_jet
 from pinnlab.calculus.layout import Collapsed, Layout, closure
 from pinnlab.calculus.slopes import Rows, Slopes, Units
-from pinnlab.calculus.taylor import NotSmooth, seed
+from pinnlab.calculus.taylor import seed
+from pinnlab.calculus.unsupported import NotSmooth
 from pinnlab.errors import DeclarationError
 from pinnlab.surrogates.base import Frame
 from pinnlab.surrogates.networks.mlp import SharedInputs

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pinnlab.errors import DeclarationError
-from pinnlab.surrogates.base import LayerFactory, Network
+from pinnlab.surrogates.base import LayerFactory, Layers, Network
 
 
 @dataclass(frozen=True, repr=False)
@@ -51,7 +51,7 @@ class FourierFeatures(Network):
         for _ in range(self.depth):
             layers += [make.linear(width, self.width), make.activation()]
             width = self.width
-        return nn.Sequential(*layers, make.linear(width, d_out))
+        return Layers(*layers, make.linear(width, d_out))
 
 
 def _as_sequence(value: float | tuple[float, ...]) -> tuple[float, ...]:

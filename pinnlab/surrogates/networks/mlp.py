@@ -12,6 +12,7 @@ from pinnlab.surrogates.base import (
     Activation,
     FactorizedLinear,
     LayerFactory,
+    Layers,
     Network,
 )
 
@@ -66,7 +67,7 @@ class MLP(Network):
         for _ in range(self.depth - len(layers) // 2):
             layers += [make.linear(width, self.width), make.activation()]
             width = self.width
-        return nn.Sequential(*layers, make.linear(width, d_out))
+        return Layers(*layers, make.linear(width, d_out))
 
 
 class SharedInputs(nn.Module):

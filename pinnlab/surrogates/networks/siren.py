@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from pinnlab.errors import DeclarationError
-from pinnlab.surrogates.base import LayerFactory, Network
+from pinnlab.surrogates.base import LayerFactory, Layers, Network
 
 
 @dataclass(frozen=True, repr=False)
@@ -62,4 +62,4 @@ class SIREN(Network):
         last = make.linear_from(
             make.uniform(bound, d_out, width), torch.zeros(d_out, dtype=make.dtype)
         )
-        return nn.Sequential(*layers, last)
+        return Layers(*layers, last)
