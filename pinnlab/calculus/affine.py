@@ -5,6 +5,8 @@ that f(z)_S = f^{(k)}(z) P_S with the products of slopes P_S = Π s_i, k of them
 collapsed sum. They do not depend on the point: a slot costs one multiplication.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -109,8 +111,13 @@ class AffineKernel:
             return tanh_derivatives(self._out.value, self._order + 1, self._room)
         return self._f
 
-    def backward(self, products: list[Tensor]) -> list[Tensor]:
-        """Write the cotangent of z over z; the results are those of the products, ``(width,)``."""
+    def backward(self, products: list[Tensor], total: Callable[[Tensor], Tensor]) -> list[Tensor]:
+        """Write the cotangent of z over z; the results are those of the products.
+
+        Args:
+            products: As on the way forward.
+            total: The sum of the columns of an array ``(width, inner)``, or its sums over some.
+        """
         f, g = self._again(), self._g
         assert g is not None
         heads, room = self._heads(f), self._product
@@ -118,6 +125,6 @@ class AffineKernel:
         grad = torch.mul(g.value, f[1], out=self.argument)[:, : self._inner]
         for product, slope in zip(self._products, products, strict=True):
             part, lower, upper = g.parts[product.slot], *heads[product.order : product.order + 2]
-            sums.append(torch.mul(part, lower, out=room).sum(1))
+            sums.append(total(torch.mul(part, lower, out=room)))
             grad.addcmul_(torch.mul(part, upper, out=room), slope)
         return sums

@@ -22,6 +22,7 @@ from pinnlab.calculus.direction_chain import DirectionChain, Structure, fits
 from pinnlab.calculus.kernels import Arrays, Kernel, kernel_of
 from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.pointwise import ENTIRE, Derivatives
+from pinnlab.calculus.row_split import RowSplit
 from pinnlab.calculus.slopes import Slopes, Units
 from pinnlab.calculus.workspace import Scratch, Slots
 
@@ -111,7 +112,11 @@ class _Chain(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, *grad_outputs: Tensor):
         _ = ctx.saved_tensors  # which refuses tensors that were written over meanwhile
-        gradients = _Gradients(ctx.inputs, ctx.needs_input_grad[4:])
+        split = ctx.inputs.layout.workspace.split
+        if split is None:
+            gradients = _Gradients(ctx.inputs, ctx.needs_input_grad[4:])
+        else:
+            gradients = _SplitGradients(ctx.inputs, ctx.needs_input_grad[4:], split)
         for one in ctx.lease.item:
             one.backward(ctx.inputs, grad_outputs[0].T, gradients)
         return None, None, None, None, *gradients.finish()
@@ -334,6 +339,8 @@ class _BlockPass:
         """Add what the block's points contribute to the gradients; ``grad (width, rows)``."""
         top = self._g[-1]
         assert top is not None
+        if not gradients.enter(self._block):
+            return
         self._read(top, grad)
         for layer in reversed(range(self._shape.affine, len(self._kernels))):
             made, weight, gz, lower = (
@@ -345,12 +352,13 @@ class _BlockPass:
             if made is not None:
                 made.backward()
             if weight is not None and gz is not None and lower is not None:
-                gradients.add(layer, gz.flat, self._a[layer].flat.T, gz.value)
+                gradients.add(layer, gz.flat, self._a[layer].flat, gz.value)
                 if layer or gradients.start is not None:
                     torch.mm(weight.T, gz.flat, out=lower.flat)
         if self._first is not None:
-            products = self._first.backward([inputs.products[k] for k in self._products])
-            found = dict(zip(self._products, products, strict=True))
+            products = [inputs.products[k] for k in self._products]
+            sums = self._first.backward(products, gradients.total)
+            found = dict(zip(self._products, sums, strict=True))
             gradients.add_affine(self._block, self._first.argument, found)
         elif gradients.start is not None and self._g[0] is not None:
             self._write(self._g[0], gradients.start.T)
@@ -374,19 +382,27 @@ class _Gradients:
         if inputs.affine:
             self._products = inputs.slopes.new_zeros((len(inputs.slopes), len(inputs.products)))
 
+    def enter(self, block: Block) -> bool:
+        """Begin with a block; whether anybody needs it."""
+        return True
+
+    def total(self, array: Tensor) -> Tensor:
+        """The sum of the columns of an array ``(width, inner)`` of the block."""
+        return array.sum(1)
+
     def add(self, layer: int, g: Tensor, a: Tensor, value: Tensor) -> None:
         """A linear layer's.
 
         Args:
             layer: Its number.
             g: The cotangent of its result in all slots, ``(width, slots * points)``.
-            a: Its input ``(slots * points, in)``.
+            a: Its input ``(in, slots * points)``.
             value: The cotangent of its values, ``(width, points)``.
         """
         with_weight, with_bias = self._needed[layer]
         if with_weight:
             known = self._weights[layer]
-            self._weights[layer] = torch.mm(g, a) if known is None else known.addmm_(g, a)
+            self._weights[layer] = torch.mm(g, a.T) if known is None else known.addmm_(g, a.T)
         if with_bias:
             known, more = self._biases[layer], value.sum(1)
             self._biases[layer] = more if known is None else known.add_(more)
@@ -397,13 +413,13 @@ class _Gradients:
         Args:
             block: Which points.
             argument: ``(width, points)``.
-            products: By their numbers, ``(width,)`` each.
+            products: By their numbers, as :meth:`total` gave them.
         """
         assert self._products is not None
         points = slice(block.start, block.stop)
-        self.add(0, argument, self._inputs.start[points], argument)
+        self.add(0, argument, self._inputs.start[points].T, argument)
         for k, product in products.items():
-            self._products[:, k].add_(product)
+            self._products[..., k].add_(product)
         weight = self._inputs.weights[0]
         if self.start is not None:
             self.start[points] = argument.T if weight is None else argument.T @ weight
@@ -411,15 +427,80 @@ class _Gradients:
     def finish(self) -> list[Tensor | None]:
         """Start, slopes, and every weight and bias in turn."""
         grad_slopes = None
-        inputs = self._inputs
         if self._products is not None:
-            g = slope_products_backward(inputs.slopes, inputs.layout, self._products)
-            weight, units, slopes = inputs.weights[0], inputs.units, inputs.start_slopes
-            if self._weights[0] is not None and units is not None:
-                self._weights[0].index_add_(1, units.columns, g * units.scale)
-            elif self._weights[0] is not None and slopes is not None:
-                self._weights[0].addmm_(g, slopes)
-            if self._slopes_needed:
-                grad_slopes = g.T if weight is None else g.T @ weight
+            grad_slopes = self._finish_slopes(self._products, self._weights[0])
         tensors = [t for pair in zip(self._weights, self._biases, strict=True) for t in pair]
         return [self.start, grad_slopes, *tensors]
+
+    def _finish_slopes(self, products: Tensor, gradient: Tensor | None) -> Tensor | None:
+        """Add to the first weight's gradient what comes through the slopes; that of the slopes."""
+        inputs = self._inputs
+        g = slope_products_backward(inputs.slopes, inputs.layout, products)
+        weight, units, slopes = inputs.weights[0], inputs.units, inputs.start_slopes
+        if gradient is not None and units is not None:
+            gradient.index_add_(1, units.columns, g * units.scale)
+        elif gradient is not None and slopes is not None:
+            gradient.addmm_(g, slopes)
+        if not self._slopes_needed:
+            return None
+        return g.T if weight is None else g.T @ weight
+
+
+class _SplitGradients(_Gradients):
+    """The same, those of weights and biases apart for every quantity of a split.
+
+    They go to the split; autograd gets none.
+    """
+
+    def __init__(self, inputs: _Inputs, needed: Sequence[bool], split: RowSplit) -> None:
+        super().__init__(inputs, needed)
+        self._split, self._parts = split, ()
+        if self.start is not None:
+            self.start.zero_()  # blocks that nobody owns are passed over
+        self._into = [
+            (split.into(w) if w is not None and n[0] else None,
+             split.into(b) if b is not None and n[1] else None)
+            for w, b, n in zip(inputs.weights, inputs.biases, self._needed, strict=True)
+        ]  # fmt: skip
+        if self._products is not None:
+            # One more axis, in front, for the quantities.
+            self._products = self._products.repeat(len(split.spans), 1, 1)
+
+    def enter(self, block: Block) -> bool:
+        """See :class:`_Gradients`."""
+        self._parts = self._split.parts(block)
+        return bool(self._parts)
+
+    def total(self, array: Tensor) -> Tensor:
+        """The sums over every quantity's columns, ``(quantities, width)``."""
+        out = array.new_zeros((len(self._split.spans), len(array)))
+        for part in self._parts:
+            for a, b in part.inner:
+                out[part.number] += array[:, a:b].sum(1)
+        return out
+
+    def add(self, layer: int, g: Tensor, a: Tensor, value: Tensor) -> None:
+        """See :class:`_Gradients`."""
+        weights, biases = self._into[layer]
+        for part in self._parts:
+            if weights is not None:
+                # The first layer of an affine start has values only.
+                spans = part.columns if g.shape[1] > value.shape[1] else part.points
+                for i, j in spans:
+                    weights[part.number].addmm_(g[:, i:j], a[:, i:j].T)
+            if biases is not None:
+                for i, j in part.points:
+                    biases[part.number].add_(value[:, i:j].sum(1))
+
+    def finish(self) -> list[Tensor | None]:
+        """See :class:`_Gradients`."""
+        grad_slopes = None
+        if self._products is not None:
+            weights = self._into[0][0]
+            found = [
+                self._finish_slopes(products, None if weights is None else weights[k])
+                for k, products in enumerate(self._products)
+            ]
+            if self._slopes_needed:
+                grad_slopes = torch.stack([g for g in found if g is not None]).sum(0)
+        return [self.start, grad_slopes, *[None] * (2 * len(self._needed))]

@@ -157,6 +157,10 @@ class Batches:
         slopes = self.drawn.slopes if self.drawn is not None else None
         return seed(self.x, self.layout, slopes)
 
+    def span(self, k: int) -> tuple[int, int]:
+        """First row of the values of point set ``k``, and one after the last."""
+        return self.starts[k], self.starts[k] + len(self.points[k])
+
     def window(self, k: int, fields: "FieldTable", *, twin: bool = False) -> "Window":
         """The fields on point set ``k``, from the one or the other random directions."""
         return Window(fields, self.points[k], self.starts[k], self.demands[k], self.drawn, twin)

@@ -8,10 +8,13 @@ contents nothing needs any more when the next block of points arrives are views 
 """
 
 from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from pinnlab.calculus.row_split import RowSplit
 
 T = TypeVar("T")
 
@@ -76,12 +79,17 @@ class Lease(Generic[T]):
 
 
 class Workspace:
-    """What past passes have set up, ready for the next one."""
+    """What past passes have set up, ready for the next one.
+
+    Attributes:
+        split: Whose gradients the next way back shall keep apart; None for one gradient of all.
+    """
 
     KINDS = 32  # kept; who evaluates in ever new ways would fill the memory otherwise
 
     def __init__(self) -> None:
         self._free: dict[Hashable, list] = {}
+        self.split: RowSplit | None = None
 
     def lease(self, key: Hashable, make: Callable[[], T]) -> Lease[T]:
         """Something of that kind that nobody uses now; made if there is none."""

@@ -37,6 +37,7 @@ from pinnlab.objective.compiled import CompiledLoss
 from pinnlab.objective.execution import check_execution, is_compiled, is_recorded
 from pinnlab.objective.inputs import Inputs, Reads
 from pinnlab.objective.state import State
+from pinnlab.objective.term_gradients import TermGradients
 from pinnlab.sampling.points import Points
 
 DEVIATION_POINTS = 32  # at which the terms of estimates are evaluated one by one
@@ -341,6 +342,10 @@ class Objective:
         """Everything that is trained, surrogate first, then unknowns."""
         return [p for p in self.state.parameters() if p.requires_grad]
 
+    @cached_property
+    def _term_gradients(self) -> TermGradients:
+        return TermGradients(self.parameters)
+
     # --- the primitive -----------------------------------------------------------------------
     def residuals(
         self, parameters: Mapping[str, Tensor] | None = None, *, transparent: bool = False
@@ -518,21 +523,12 @@ class Objective:
         squares, raw = self._squares_now()
         halves = 0.5 * self._weight_vector(squares) * squares
         self.losses = halves.detach()
-        parameters = self.parameters
-        rows = []
-        for k in range(len(halves)):
-            grads = torch.autograd.grad(
-                halves[k], parameters, retain_graph=k + 1 < len(halves), allow_unused=True
-            )
-            rows.append(
-                torch.cat(
-                    [
-                        (torch.zeros_like(p) if g is None else g).reshape(-1)
-                        for p, g in zip(parameters, grads, strict=True)
-                    ]
-                )
-            )
-        return torch.stack(rows), raw
+        batches = self._batch(False)
+        owned = [
+            tuple(batches.span(self._index[placement]) for placement in term.placements)
+            for term in self.terms_
+        ]
+        return self._term_gradients(halves, owned, batches.layout), raw
 
     def scaled(self, blocks: Mapping[str, Tensor]) -> Tensor:
         """The stacked residual ρ ``(r,)`` whose half squared norm is the loss."""

@@ -1,0 +1,141 @@
+"""One way back gives the gradient of every term, whatever the network and however it is cut."""
+
+import pytest
+import torch
+from cases import NETWORKS, OPTIONS, PROBLEMS, TRAINED, assembly
+from torch import nn
+
+import pinnlab as pl
+from pinnlab.calculus import chain
+from pinnlab.objective.term_gradients import _turns
+
+TOLERANCE = 1e-11
+
+
+def objective_of(problem, **options):
+    objective = assembly(problem, **options).objective
+    generator = torch.Generator().manual_seed(7)
+    with torch.no_grad():
+        for p in objective.parameters:
+            p.add_(0.1 * torch.randn(p.shape, generator=generator, dtype=p.dtype))
+    return objective
+
+
+def by_itself(objective, k):
+    """The gradient of one term from a loss that has no other."""
+    half = 0.5 * objective.weights[objective.names[k]] * objective.terms()[k]
+    found = torch.autograd.grad(half, objective.parameters, allow_unused=True)
+    return torch.cat(
+        [
+            (torch.zeros_like(p) if g is None else g).reshape(-1)
+            for p, g in zip(objective.parameters, found, strict=True)
+        ]
+    )
+
+
+def check(objective):
+    for _ in range(2):  # the second time it is known what chains do not account for
+        rows, _ = objective.gradients()
+        for k in range(len(rows)):
+            expected = by_itself(objective, k)
+            scale = max(1.0, float(expected.abs().max()))
+            assert float((rows[k] - expected).abs().max()) <= TOLERANCE * scale
+
+
+@pytest.mark.parametrize("numbers", [100_000, 40], ids=["one block", "many blocks"])
+@pytest.mark.parametrize("name", TRAINED)
+def test_every_network(name, numbers, monkeypatch):
+    monkeypatch.setattr(chain, "BLOCK_NUMBERS", numbers)
+    for make in (PROBLEMS["heat_flux"], PROBLEMS["cavity"]):
+        check(objective_of(make(), surrogate=NETWORKS[name]))
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_of_networks(option):
+    check(objective_of(PROBLEMS["heat_flux"](), surrogate=pl.MLP(6, 2, **OPTIONS[option])))
+
+
+@pytest.mark.parametrize("numbers", [100_000, 40], ids=["one block", "many blocks"])
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_every_problem(name, numbers, monkeypatch):
+    monkeypatch.setattr(chain, "BLOCK_NUMBERS", numbers)
+    check(objective_of(PROBLEMS[name]()))
+
+
+def test_a_module_whose_layers_take_part_twice():
+    class Tied(nn.Module):
+        """A weight in two layers and in a factor outside of them."""
+
+        def __init__(self):
+            super().__init__()
+            self.first, self.inner = nn.Linear(2, 5), nn.Linear(5, 5)
+            self.last = nn.Linear(5, 1)
+
+        def forward(self, x):
+            a = torch.tanh(self.inner(torch.tanh(self.inner(torch.tanh(self.first(x))))))
+            return self.last(a) * self.last.weight.sum()
+
+    objective = objective_of(PROBLEMS["heat_flux"](), surrogate=Tied())
+    check(objective)
+    names = [n for n, p in objective.state.named_parameters() if p.requires_grad]
+    assert {names[k] for k in objective._term_gradients.apart} == {"surrogate.last.weight"}
+
+
+@pytest.mark.parametrize(
+    "name, spec, apart",
+    [
+        ("heat_flux", pl.MLP(6, 2), set()),
+        ("cavity", pl.MLP(6, 2), set()),
+        ("heat_flux", pl.MLP(6, 2, weight_factorization=True), set()),
+        ("heat_flux", pl.ModifiedMLP(6, 2), set()),
+        ("inverse", pl.MLP(6, 2), {"unknowns.k", "unknowns.level"}),
+    ],
+)
+def test_only_what_no_chain_accounts_for_is_pulled_term_by_term(name, spec, apart):
+    objective = objective_of(PROBLEMS[name](), surrogate=spec)
+    objective.gradients()
+    names = [n for n, p in objective.state.named_parameters() if p.requires_grad]
+    assert {names[k] for k in objective._term_gradients.apart} == apart
+
+
+def test_terms_on_their_own_points_take_one_turn():
+    a, b, c = (0, 10), (10, 14), (14, 20)
+    assert list(_turns([(a,), (b,), (c,)])) == [[0, 1, 2]]
+    assert list(_turns([(a,), (a,), (b, c), (a,)])) == [[0, 2], [1], [3]]
+    assert list(_turns([(a, b), (b, c), (c,)])) == [[0, 2], [1]]
+
+
+def test_some_terms_alone():
+    objective = objective_of(PROBLEMS["cavity"]())
+    rows, squares = objective.gradients()
+    for wanted in ([1], [0, 3], [2]):
+        some, few = objective.gradients(wanted)
+        torch.testing.assert_close(some, rows[wanted], rtol=1e-11, atol=1e-13)
+        torch.testing.assert_close(few, squares[wanted])
+    # Weights and points reach the parts.
+    objective.set_weights({"mass": 4.0})
+    torch.testing.assert_close(objective.gradients([1])[0], 4 * rows[[1]], rtol=1e-11, atol=1e-13)
+    objective.set_points(
+        {p: points.take(torch.arange(3)) for p, points in objective.points.items()}
+    )
+    torch.testing.assert_close(objective.gradients([1])[0], objective.gradients()[0][[1]])
+
+
+def test_factors_on_single_points_count():
+    objective = objective_of(PROBLEMS["heat_flux"]())
+    blocks = objective.residuals()
+    factors = {name: torch.rand(len(r), dtype=r.dtype) for name, r in blocks.items()}
+    objective.set_weights({}, factors)
+    rows, raw = objective.gradients()
+    loss, same = objective.loss_and_gradient()
+    torch.testing.assert_close(raw, same)
+    torch.testing.assert_close(raw, objective.terms())
+    torch.testing.assert_close(rows.sum(0), objective.flat_gradient(), rtol=1e-11, atol=1e-13)
+    by_hand = sum(
+        0.5 * objective.weights[k] * (factors[k] * r.square().sum(-1)).mean()
+        for k, r in blocks.items()
+    )
+    torch.testing.assert_close(loss, by_hand.detach())
+    rho, jacobian = objective.jacobian()
+    torch.testing.assert_close(rho.square().sum() / 2, loss)
+    torch.testing.assert_close(jacobian.rmv(rho), rows.sum(0), rtol=1e-11, atol=1e-13)
