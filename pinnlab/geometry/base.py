@@ -287,3 +287,40 @@ class Geometry(ABC):
         from pinnlab.geometry.time import SpaceTime  # it subclasses this class
 
         return SpaceTime(self, time)
+
+
+class JointlySampled(Geometry):
+    """A geometry that draws its points and further coordinates from one sequence.
+
+    Points alone are what it draws with no further coordinates.
+    """
+
+    def sample(
+        self, n: int, *, sampler: str = "sobol", rng: np.random.Generator, region: str | None = None
+    ) -> Sample:
+        """Draw interior points; see :meth:`sample_jointly`."""
+        return self.sample_jointly(n, 0, sampler=sampler, rng=rng, region=region)[0]
+
+    def sample_boundary(
+        self, n: int, on: Where = "boundary", *, sampler: str = "sobol", rng: np.random.Generator
+    ) -> Sample:
+        """Draw boundary points with outward normals; see :meth:`Geometry.sample_boundary`."""
+        return self.sample_boundary_jointly(n, on, 0, sampler=sampler, rng=rng)[0]
+
+    @abstractmethod
+    def sample_jointly(
+        self,
+        n: int,
+        extra: int,
+        *,
+        sampler: str = "sobol",
+        rng: np.random.Generator,
+        region: str | None = None,
+    ) -> tuple[Sample, np.ndarray]:
+        """Draw interior points and further coordinates from one sequence."""
+
+    @abstractmethod
+    def sample_boundary_jointly(
+        self, n: int, on: Where, extra: int, *, sampler: str = "sobol", rng: np.random.Generator
+    ) -> tuple[Sample, np.ndarray]:
+        """Draw boundary points and further coordinates, one sequence for each piece."""

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from pinnlab.errors import GeometryError
-from pinnlab.geometry.base import Geometry, Sample, TensorSample, Where
+from pinnlab.geometry.base import JointlySampled, Sample, TensorSample, Where
 from pinnlab.geometry.predicates import filter_boundary
 from pinnlab.geometry.rejection import refuse_gauss
 from pinnlab.sampling.noise import Noise
@@ -29,7 +29,7 @@ from pinnlab.sampling.sequences import MOST_SEQUENCE_COLUMNS, check_count
 from pinnlab.typing import Coordinates
 
 
-class HighDimensional(Geometry):
+class HighDimensional(JointlySampled):
     """A region of one vector coordinate whose boundary is one piece.
 
     The piece is ``boundary``, or the region's own name.
@@ -103,7 +103,7 @@ class HighDimensional(Geometry):
         noise: Noise,
         extra: int = 0,
     ) -> TensorSample | None:
-        """Draw independent points; see :meth:`Geometry.sample_tensor`."""
+        """Draw independent points; see :meth:`~pinnlab.geometry.base.Geometry.sample_tensor`."""
         if callable(on) or sampler not in self.direct:
             return None
         check_count(n)
@@ -126,12 +126,6 @@ class HighDimensional(Geometry):
         normals = None if drawn.normals is None else drawn.normals().numpy()
         return Sample(x[:, : self.dim], drawn.weights.numpy(), normals), x[:, self.dim :]
 
-    def sample(
-        self, n: int, *, sampler: str = "sobol", rng: np.random.Generator, region: str | None = None
-    ) -> Sample:
-        """Draw interior points."""
-        return self.sample_jointly(n, 0, sampler=sampler, rng=rng, region=region)[0]
-
     def sample_jointly(
         self,
         n: int,
@@ -149,12 +143,6 @@ class HighDimensional(Geometry):
             return direct
         x, further = self._interior(n, extra, sampler, rng)
         return Sample(x, np.full(n, self._weight(n, None))), further
-
-    def sample_boundary(
-        self, n: int, on: Where = "boundary", *, sampler: str = "sobol", rng: np.random.Generator
-    ) -> Sample:
-        """Draw boundary points with outward normals."""
-        return self.sample_boundary_jointly(n, on, 0, sampler=sampler, rng=rng)[0]
 
     def sample_boundary_jointly(
         self, n: int, on: Where, extra: int, *, sampler: str = "sobol", rng: np.random.Generator

@@ -27,7 +27,7 @@ from pinnlab.geometry._mesh_sampling import Deck
 from pinnlab.geometry._mesh_search import CellSearch, FacetSearch
 from pinnlab.geometry._simplices import area_vectors, facets_of
 from pinnlab.geometry._winding import Enclosure
-from pinnlab.geometry.base import Geometry, Sample, Where
+from pinnlab.geometry.base import JointlySampled, Sample, Where
 from pinnlab.geometry.predicates import filter_boundary
 from pinnlab.geometry.shape import allocate
 from pinnlab.sampling.sequences import unit_points
@@ -38,7 +38,7 @@ _RULES = ("gauss", "mesh")
 _MOST_CANDIDATES = 2**24
 
 
-class Mesh(Geometry):
+class Mesh(JointlySampled):
     """A region that a mesh file describes.
 
     Boundary pieces are the groups of facets in the file; facets in no group are ``rest``, or
@@ -302,20 +302,6 @@ class Mesh(Geometry):
 
     # --- sampling ------------------------------------------------------------------------------
 
-    def sample(
-        self, n: int, *, sampler: str = "sobol", rng: np.random.Generator, region: str | None = None
-    ) -> Sample:
-        """Draw interior points, uniformly.
-
-        Args:
-            n: Number of points. With ``gauss`` (or ``mesh``) the nodes of a quadrature rule of
-                degree 2 or more in every cell: about ``n``, or more if there are that many cells.
-            sampler: ``uniform``, ``lhs``, ``sobol``, ``halton``, ``gauss`` or ``mesh``.
-            rng: Source of randomness.
-            region: Name of a volume group, all of the mesh if left out.
-        """
-        return self.sample_jointly(n, 0, sampler=sampler, rng=rng, region=region)[0]
-
     def sample_jointly(
         self,
         n: int,
@@ -325,7 +311,16 @@ class Mesh(Geometry):
         rng: np.random.Generator,
         region: str | None = None,
     ) -> tuple[Sample, np.ndarray]:
-        """Draw interior points and further coordinates from one sequence."""
+        """Draw interior points, uniformly, and further coordinates from one sequence.
+
+        Args:
+            n: Number of points. With ``gauss`` (or ``mesh``) the nodes of a quadrature rule of
+                degree 2 or more in every cell: about ``n``, or more if there are that many cells.
+            extra: Number of further coordinates.
+            sampler: ``uniform``, ``lhs``, ``sobol``, ``halton``, ``gauss`` or ``mesh``.
+            rng: Source of randomness.
+            region: Name of a volume group, all of the mesh if left out.
+        """
         self.check_region(region)
         if self._parts.simplices is None:
             return self._sample_enclosed(n, extra, sampler, rng)
@@ -367,19 +362,13 @@ class Mesh(Geometry):
     def _decks(self) -> dict[str | None, Deck]:
         return {}
 
-    def sample_boundary(
-        self, n: int, on: Where = "boundary", *, sampler: str = "sobol", rng: np.random.Generator
-    ) -> Sample:
-        """Draw points with normals on pieces, interfaces, or where a predicate says.
-
-        With ``gauss`` (or ``mesh``) the nodes of a quadrature rule in every facet, about ``n``.
-        """
-        return self.sample_boundary_jointly(n, on, 0, sampler=sampler, rng=rng)[0]
-
     def sample_boundary_jointly(
         self, n: int, on: Where, extra: int, *, sampler: str = "sobol", rng: np.random.Generator
     ) -> tuple[Sample, np.ndarray]:
-        """Draw boundary points and further coordinates, one sequence for each piece."""
+        """Draw boundary points and further coordinates, one sequence for each piece.
+
+        With ``gauss`` (or ``mesh``) the nodes of a quadrature rule in every facet, about ``n``.
+        """
         if callable(on):
             sample = filter_boundary(
                 n,

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from pinnlab.errors import GeometryError
-from pinnlab.geometry.base import Geometry, Sample, Where
+from pinnlab.geometry.base import JointlySampled, Sample, Where
 from pinnlab.geometry.distances import DistancePlan
 from pinnlab.geometry.facets import Facet
 from pinnlab.geometry.predicates import filter_boundary
 
 
-class Shape(Geometry):
+class Shape(JointlySampled):
     """A closed region where a level function is not positive, bounded by named facets.
 
     Boundary pieces are the facets by name. A primitive's own name is an alias for all of its
@@ -111,18 +111,6 @@ class Shape(Geometry):
         for facet in self.parts(piece):
             found |= facet.on(x, 10 * self.tolerance)
         return found
-
-    def sample(
-        self, n: int, *, sampler: str = "sobol", rng: np.random.Generator, region: str | None = None
-    ) -> Sample:
-        """Draw interior points, uniformly."""
-        return self.sample_jointly(n, 0, sampler=sampler, rng=rng, region=region)[0]
-
-    def sample_boundary(
-        self, n: int, on: Where = "boundary", *, sampler: str = "sobol", rng: np.random.Generator
-    ) -> Sample:
-        """Draw boundary points with outward normals; see :meth:`Geometry.sample_boundary`."""
-        return self.sample_boundary_jointly(n, on, 0, sampler=sampler, rng=rng)[0]
 
     def sample_jointly(
         self,

@@ -13,21 +13,21 @@ Where coordinates are so small that :math:`w^2` is rounding beside 1, :math:`e^w
 ΔS is then rounding beside the 2 d S that it is added to.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from pinnlab.problems.high_dimension._tiles import Arena, Arenas, tiles
-from pinnlab.problems.high_dimension.coefficients import Coefficients
-from pinnlab.problems.high_dimension.sums import Sums
+from pinnlab.problems.high_dimension._interaction import TiledSum
+from pinnlab.problems.high_dimension._tiles import Arena, Formula
 
 _TEMPORARIES = 8
 
 
 @dataclass(frozen=True)
-class ThreeBody:
+class ThreeBody(TiledSum):
     """The sum of three-body interactions, with coefficients from N(0, 1).
 
     Args:
@@ -40,54 +40,25 @@ class ThreeBody:
         such as x_{i+1} x_{i+2} out of the derivatives of the exponential.
     """
 
-    dim: int
-    seed: int = 0
+    reach: ClassVar[int] = 2
 
-    @cached_property
-    def coefficients(self) -> Coefficients:
-        """c, one per triple."""
-        return Coefficients(self.dim - 2, self.seed)
+    def temporaries(self, x: Tensor) -> int:
+        """See :class:`TiledSum`."""
+        return _TEMPORARIES
 
-    @cached_property
-    def _arenas(self) -> Arenas:
-        return Arenas()
+    def formula(self, tile: Tensor) -> Callable[[Arena, int, int], Formula]:
+        """See :class:`TiledSum`."""
+        return _Linear if _is_linear(tile, self.dim) else _Evaluated
 
-    # Memory that outlives the call must not belong to somebody's inference mode.
-    @torch.inference_mode(mode=False)
-    @torch.no_grad()
-    def sums(self, x: Tensor) -> Sums:
-        """The sum, and what the Laplacian of a product with it needs, at points ``(n, d)``.
-
-        In float32, errors of x·∇S and ΔS are rounding beside that of 2 d S.
-        """
-        out = torch.zeros((4, len(x)), dtype=torch.float64, device=x.device)
-        c = self.coefficients.on(x)
-        if x.device.type != "cpu":
-            for rows, terms in tiles(len(x), self.dim - 2, cached=False):
-                out[:, rows] += _plain(x[rows, terms.start : terms.stop + 2], c[terms])
-            out[3] += x[:, -2:].double().square().sum(1)
-            return Sums(*out)
-        with self._arenas.borrow(x, _TEMPORARIES) as arena:
-            for rows, terms in tiles(len(x), self.dim - 2, cached=True):
-                tile = x[rows, terms.start : terms.stop + 2]
-                kind = _Linear if _is_linear(arena.load(tile), self.dim) else _Evaluated
-                out[:, rows].add_(arena.view(kind, tile.shape).sums(c[terms]))
-        out[3] += x[:, -2:].double().square().sum(1)
-        return Sums(*out)
-
-
-def _plain(tile: Tensor, c: Tensor) -> Tensor:
-    """S, x·∇S, ΔS and |x|² of a tile ``(height, width)``, in operations that a compiler may fuse.
-
-    For accelerators, which keep memory ready themselves.
-    """
-    first, second, third = tile[:, :-2], tile[:, 1:-1], tile[:, 2:]
-    pair = first * second
-    w = pair * third
-    value = torch.exp(w)
-    squares = pair**2 + (second * third) ** 2 + (first * third) ** 2
-    sums, radial, laplacian = (torch.mv(t, c) for t in (value, value * w, value * squares))
-    return torch.stack([sums, 3 * radial, laplacian, (first * first).sum(1)])
+    def plain(self, tile: Tensor, c: Tensor) -> Tensor:
+        """See :class:`TiledSum`."""
+        first, second, third = tile[:, :-2], tile[:, 1:-1], tile[:, 2:]
+        pair = first * second
+        w = pair * third
+        value = torch.exp(w)
+        squares = pair**2 + (second * third) ** 2 + (first * third) ** 2
+        sums, radial, laplacian = (torch.mv(t, c) for t in (value, value * w, value * squares))
+        return torch.stack([sums, 3 * radial, laplacian, (first * first).sum(1)])
 
 
 class _Evaluated:

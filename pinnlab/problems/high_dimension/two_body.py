@@ -13,16 +13,15 @@ With :math:`p_i = \partial a_i / \partial x_i = 1 - x_{i+1} \sin x_i`, :math:`r_
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from pinnlab.problems.high_dimension._expansion import expansion
-from pinnlab.problems.high_dimension._tiles import Arena, Arenas, Formula, tiles
-from pinnlab.problems.high_dimension.coefficients import Coefficients
-from pinnlab.problems.high_dimension.sums import Sums
+from pinnlab.problems.high_dimension._interaction import TiledSum
+from pinnlab.problems.high_dimension._tiles import Arena, Formula
 
 _DEGREES = (2, 3, 4, 5, 6)  # beyond, sines and cosines cost less than monomials
 _TEMPORARIES = 10  # of sines and cosines
@@ -30,7 +29,7 @@ _MONOMIALS = 21  # of degree 6 and less: 6 powers and 15 products
 
 
 @dataclass(frozen=True)
-class TwoBody:
+class TwoBody(TiledSum):
     """The sum of two-body interactions, with coefficients from N(0, 1).
 
     Args:
@@ -42,59 +41,28 @@ class TwoBody:
         arXiv 2412.00088, appendix I.1.
     """
 
-    dim: int
-    seed: int = 0
+    reach: ClassVar[int] = 1
 
-    @cached_property
-    def coefficients(self) -> Coefficients:
-        """c, one per pair."""
-        return Coefficients(self.dim - 1, self.seed)
+    def temporaries(self, x: Tensor) -> int:
+        """See :class:`TiledSum`."""
+        return _MONOMIALS if _expands(x) else _TEMPORARIES
 
-    @cached_property
-    def _arenas(self) -> Arenas:
-        return Arenas()
+    def formula(self, tile: Tensor) -> Callable[[Arena, int, int], Formula]:
+        """See :class:`TiledSum`."""
+        return _cheapest(tile, self.dim) if _expands(tile) else _Evaluated
 
-    # Memory that outlives the call must not belong to somebody's inference mode.
-    @torch.inference_mode(mode=False)
-    @torch.no_grad()
-    def sums(self, x: Tensor) -> Sums:
-        """The sum, and what the Laplacian of a product with it needs, at points ``(n, d)``.
-
-        In float32, errors of x·∇S and ΔS are rounding beside that of 2 d S.
-        """
-        out = torch.zeros((4, len(x)), dtype=torch.float64, device=x.device)
-        c = self.coefficients.on(x)
-        if x.device.type != "cpu":
-            for rows, terms in tiles(len(x), self.dim - 1, cached=False):
-                out[:, rows] += _plain(x[rows, terms.start : terms.stop + 1], c[terms])
-            out[3] += x[:, -1].double() ** 2
-            return Sums(*out)
-        expands = _expands(x)
-        with self._arenas.borrow(x, _MONOMIALS if expands else _TEMPORARIES) as arena:
-            for rows, terms in tiles(len(x), self.dim - 1, cached=True):
-                tile = x[rows, terms.start : terms.stop + 1]
-                flat = arena.load(tile)
-                kind = _cheapest(flat, self.dim) if expands else _Evaluated
-                out[:, rows].add_(arena.view(kind, tile.shape).sums(c[terms]))
-        out[3] += x[:, -1].double() ** 2
-        return Sums(*out)
-
-
-def _plain(tile: Tensor, c: Tensor) -> Tensor:
-    """S, x·∇S, ΔS and |x|² of a tile ``(height, width)``, in operations that a compiler may fuse.
-
-    For accelerators, which keep memory ready themselves.
-    """
-    sine, cosine = torch.sin(tile), torch.cos(tile)
-    x, y = tile[:, :-1], tile[:, 1:]
-    sin_x, cos_x, sin_y, cos_y = sine[:, :-1], cosine[:, :-1], sine[:, 1:], cosine[:, 1:]
-    m = torch.addcmul(cos_y, y, cos_x)
-    r, p, a = cos_x - sin_y, 1 - y * sin_x, x + m
-    sin_a, cos_a = torch.sin(a), torch.cos(a)
-    radial = torch.addcmul(x * p, y, r) * cos_a
-    laplacian = torch.addcmul(sin_a * torch.addcmul(p * p, r, r), cos_a, m)
-    value, radial, laplacian = (torch.mv(term, c) for term in (sin_a, radial, laplacian))
-    return torch.stack([value, radial, -laplacian, (x * x).sum(1)])
+    def plain(self, tile: Tensor, c: Tensor) -> Tensor:
+        """See :class:`TiledSum`."""
+        sine, cosine = torch.sin(tile), torch.cos(tile)
+        x, y = tile[:, :-1], tile[:, 1:]
+        sin_x, cos_x, sin_y, cos_y = sine[:, :-1], cosine[:, :-1], sine[:, 1:], cosine[:, 1:]
+        m = torch.addcmul(cos_y, y, cos_x)
+        r, p, a = cos_x - sin_y, 1 - y * sin_x, x + m
+        sin_a, cos_a = torch.sin(a), torch.cos(a)
+        radial = torch.addcmul(x * p, y, r) * cos_a
+        laplacian = torch.addcmul(sin_a * torch.addcmul(p * p, r, r), cos_a, m)
+        value, radial, laplacian = (torch.mv(term, c) for term in (sin_a, radial, laplacian))
+        return torch.stack([value, radial, -laplacian, (x * x).sum(1)])
 
 
 class _Evaluated:

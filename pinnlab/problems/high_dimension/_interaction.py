@@ -1,0 +1,81 @@
+"""Sums over groups of neighbouring coordinates, evaluated tile by tile.
+
+A tile is some points and some neighbouring coordinates, small enough for the cache; what the terms
+of a tile give is added up in float64.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from pinnlab.problems.high_dimension._tiles import Arena, Arenas, Formula, tiles
+from pinnlab.problems.high_dimension.coefficients import Coefficients
+from pinnlab.problems.high_dimension.sums import Sums
+
+
+@dataclass(frozen=True)
+class TiledSum(ABC):
+    """A sum S(x) of interactions of coordinates in a row, with coefficients from N(0, 1).
+
+    Args:
+        dim: Number of coordinates d.
+        seed: Of the coefficients.
+    """
+
+    dim: int
+    seed: int = 0
+
+    # Coordinates that interact, less the first.
+    reach: ClassVar[int]
+
+    @cached_property
+    def coefficients(self) -> Coefficients:
+        """c, one for each group of neighbours."""
+        return Coefficients(self.dim - self.reach, self.seed)
+
+    @cached_property
+    def _arenas(self) -> Arenas:
+        return Arenas()
+
+    @abstractmethod
+    def temporaries(self, x: Tensor) -> int:
+        """Arrays of the size of a tile that any formula of points like these works with."""
+
+    @abstractmethod
+    def formula(self, tile: Tensor) -> Callable[[Arena, int, int], Formula]:
+        """The cheapest formula that is exact to rounding on a tile."""
+
+    @abstractmethod
+    def plain(self, tile: Tensor, c: Tensor) -> Tensor:
+        """S, x·∇S, ΔS and |x|² of a tile ``(height, width)``, in operations that may be fused.
+
+        For accelerators, which keep memory ready themselves. |x|² leaves out the last coordinates,
+        with which no group begins.
+        """
+
+    # Memory that outlives the call must not belong to somebody's inference mode.
+    @torch.inference_mode(mode=False)
+    @torch.no_grad()
+    def sums(self, x: Tensor) -> Sums:
+        """The sum, and what the Laplacian of a product with it needs, at points ``(n, d)``.
+
+        In float32, errors of x·∇S and ΔS are rounding beside that of 2 d S.
+        """
+        out = torch.zeros((4, len(x)), dtype=torch.float64, device=x.device)
+        c, groups = self.coefficients.on(x), self.dim - self.reach
+        if x.device.type != "cpu":
+            for rows, terms in tiles(len(x), groups, cached=False):
+                out[:, rows] += self.plain(x[rows, terms.start : terms.stop + self.reach], c[terms])
+        else:
+            with self._arenas.borrow(x, self.temporaries(x)) as arena:
+                for rows, terms in tiles(len(x), groups, cached=True):
+                    tile = x[rows, terms.start : terms.stop + self.reach]
+                    kind = self.formula(arena.load(tile))
+                    out[:, rows].add_(arena.view(kind, tile.shape).sums(c[terms]))
+        out[3] += x[:, groups:].double().square().sum(1)
+        return Sums(*out)
