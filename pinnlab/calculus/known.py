@@ -1,5 +1,6 @@
 """Values that are known before any field is: expressions of coordinates and numbers."""
 
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,12 +9,44 @@ import torch
 from torch import Tensor
 
 
+class Contents:
+    """What tensors hold, read from a device once for each tensor and version of it.
+
+    A tensor that an equation keeps is asked for at every evaluation, and each reading waits for
+    the device. On a processor reading is cheap, and an array that shares the memory could change
+    without a new version; there every tensor is read anew.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[weakref.ref[Tensor], int, tuple]] = {}
+
+    def __call__(self, tensor: Tensor) -> tuple:
+        """What equal tensors share."""
+        if tensor.device.type == "cpu" or tensor.is_inference():
+            return self.read(tensor)
+        key, version = id(tensor), tensor._version
+        found = self._known.get(key)
+        if found is None or found[0]() is not tensor or found[1] != version:
+            forget = weakref.ref(tensor, lambda _: self._known.pop(key, None))
+            found = self._known[key] = forget, version, self.read(tensor)
+        return found[2]
+
+    @staticmethod
+    def read(tensor: Tensor) -> tuple:
+        """The same, from the device."""
+        # Inside a transform such as vjp every operation would wrap it, and its numbers be out of
+        # reach.
+        with torch._C._DisableFuncTorch():
+            array = tensor.detach().cpu().numpy()
+        return array.dtype.str, array.shape, array.tobytes()
+
+
+_CONTENTS = Contents()
+
+
 def content(tensor: Tensor) -> tuple:
     """What equal tensors share, so that an equation may make them anew whenever it is evaluated."""
-    # Inside a transform such as vjp every operation would wrap it, and its numbers be out of reach.
-    with torch._C._DisableFuncTorch():
-        array = tensor.detach().cpu().numpy()
-    return array.dtype.str, array.shape, array.tobytes()
+    return _CONTENTS(tensor)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -17,6 +17,7 @@ from pinnlab.calculus.functionals import (
 from pinnlab.calculus.jet import coordinate_jets, field_jets
 from pinnlab.calculus.jet.known import known
 from pinnlab.calculus.jet.leaves import Contraction
+from pinnlab.calculus.known import Contents, content
 from pinnlab.calculus.recording import RandomSource
 from pinnlab.calculus.slopes import Rows, Units
 from pinnlab.errors import DeclarationError
@@ -280,3 +281,34 @@ def test_a_function_gives_the_precision_of_the_points():
 
 def test_numpy_arrays_are_factors():
     assert factor(np.eye(4)).rank == 4
+
+
+class Counting(Contents):
+    """Counts how often it reads, and reads what lies nowhere."""
+
+    count = 0
+
+    def read(self, tensor):
+        self.count += 1
+        return (tensor._version,)
+
+
+def test_tensors_on_a_device_are_read_once_a_version():
+    contents, tensor = Counting(), torch.empty(3, device="meta")
+    assert contents(tensor) == contents(tensor)
+    assert contents.count == 1
+    before = contents(tensor)
+    tensor.zero_()
+    assert contents(tensor) != before
+    assert contents.count == 2
+    del tensor
+    assert not contents._known
+
+
+def test_tensors_on_a_processor_are_read_anew():
+    array = np.zeros(3)
+    tensor = torch.from_numpy(array)
+    before = content(tensor)
+    array[0] = 1.0  # no new version of the tensor
+    assert content(tensor) != before
+    assert content(tensor) == content(torch.tensor([1.0, 0.0, 0.0], dtype=F64))
