@@ -28,7 +28,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from _measure import Worker, machine, median_of_ratios, pin, serve, timed, write
+from _against_jax import jax_worker, parser, write_comparisons
+from _measure import Worker, median_of_ratios, pin, serve, timed
 
 FORMS = ("bare", "ball")
 STEPS = {  # a round takes about half a second each
@@ -37,7 +38,7 @@ STEPS = {  # a round takes about half a second each
 }
 OTHERS = ("folx", "autograd")
 TOLERANCE = 1e-4  # relative, of a mean square of float32 sums over d second derivatives
-SCRIPT = Path(__file__).resolve()
+SCRIPT = str(Path(__file__).resolve())
 
 
 def pinnlab_step(path: str, form: str) -> tuple[Callable[[int], Any], float]:
@@ -103,16 +104,6 @@ def torch_worker(kind: str, core: str, path: str, form: str) -> None:
     serve(answer)
 
 
-def jax_worker(options: argparse.Namespace, dim: int, *more: str) -> Worker:
-    """The script of sail-sg/stde in a process of its own."""
-    return Worker(
-        str(SCRIPT.with_name("_stde_jax.py")),
-        *("--script", str(Path(options.stde) / "sine_gordon.py"), "--dim", str(dim)),
-        *("--seed", str(options.seed), "--core", str(options.core), *more),
-        python=options.jax_python,
-    )
-
-
 def compare(dim: int, form: str, options: argparse.Namespace) -> dict[str, Any]:
     """All three on one problem: losses, and times in alternated rounds."""
     with tempfile.TemporaryDirectory() as folder:
@@ -121,7 +112,7 @@ def compare(dim: int, form: str, options: argparse.Namespace) -> dict[str, Any]:
         workers["folx"].ask(do="export", path=path)
         losses = {"folx": workers["folx"].ask(do="fix", path=path, bare=form == "bare")["loss"]}
         for kind in ("pinnlab", "autograd"):
-            workers[kind] = Worker(str(SCRIPT), "--worker", kind, str(options.core), path, form)
+            workers[kind] = Worker(SCRIPT, "--worker", kind, str(options.core), path, form)
             losses[kind] = workers[kind].ask(do="loss")["loss"]
     difference = max(abs(v / losses["folx"] - 1) for v in losses.values())
     if difference > TOLERANCE:
@@ -156,16 +147,9 @@ def summary(times: dict[str, list[dict[str, float]]]) -> dict[str, float]:
 
 def main() -> None:
     """Measure, print a table, write the results."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--stde", required=True, help="checkout of sail-sg/stde")
-    parser.add_argument("--jax-python", required=True, help="interpreter with jax and folx")
-    parser.add_argument("--dims", nargs="+", type=int, default=list(STEPS), choices=list(STEPS))
-    parser.add_argument("--forms", nargs="+", default=list(FORMS), choices=FORMS)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--core", type=int, default=0, help="that all processes are pinned to")
-    parser.add_argument("--no-write", action="store_true", help="only print")
-    options = parser.parse_args()
+    options_ = parser(__doc__, list(STEPS), rounds=9)
+    options_.add_argument("--forms", nargs="+", default=list(FORMS), choices=FORMS)
+    options = options_.parse_args()
     comparisons = []
     for dim in options.dims:
         for form in options.forms:
@@ -179,14 +163,8 @@ def main() -> None:
                 flush=True,
             )
     if not options.no_write:
-        payload = {
-            "question": __doc__.splitlines()[0],
-            "command": "python benchmarks/exact_laplacian.py --stde CHECKOUT --jax-python PYTHON",
-            "machine": machine(),
-            "comparisons": comparisons,
-        }
         rows = [{"d": c["d"], "form": c["form"], **c["summary"]} for c in comparisons]
-        write("exact_laplacian", payload, rows)
+        write_comparisons(__doc__, comparisons, rows)
 
 
 if __name__ == "__main__":

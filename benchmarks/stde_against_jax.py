@@ -26,7 +26,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from _measure import Worker, machine, median_of_ratios, peak_memory, pin, serve, timed, write
+from _against_jax import jax_worker, parser, write_comparisons
+from _measure import Worker, median_of_ratios, peak_memory, pin, serve, timed
 
 STEPS = {  # a round takes about half a second each, or one step
     100: {"jax": 40, "pinnlab": 80},
@@ -37,7 +38,7 @@ STEPS = {  # a round takes about half a second each, or one step
 }
 POINTS, SAMPLES = 100, 16
 TOLERANCE = 1e-4  # relative; right side, loss, and gradient in its own norm
-SCRIPT = Path(__file__).resolve()
+SCRIPT = str(Path(__file__).resolve())
 
 
 class Runner:
@@ -142,16 +143,12 @@ def compare(dim: int, options: argparse.Namespace) -> dict[str, Any]:
     """Both libraries, or pinnlab alone, in one dimension."""
     seed = str(options.seed)
     workers = {
-        "pinnlab": Worker(str(SCRIPT), "--worker", str(options.core), str(dim), seed),
+        "pinnlab": Worker(SCRIPT, "--worker", str(options.core), str(dim), seed),
     }
     differences = {}
     if "jax" in STEPS[dim]:
-        workers["jax"] = Worker(
-            str(SCRIPT.with_name("_stde_jax.py")),
-            *("--script", str(Path(options.stde) / "sine_gordon.py"), "--dim", str(dim)),
-            *("--points", str(POINTS), "--samples", str(SAMPLES)),
-            *("--seed", seed, "--core", str(options.core)),
-            python=options.jax_python,
+        workers["jax"] = jax_worker(
+            options, dim, "--points", str(POINTS), "--samples", str(SAMPLES)
         )
         with tempfile.TemporaryDirectory() as folder:
             path = str(Path(folder) / "batch.npz")
@@ -196,29 +193,15 @@ def summary(times: dict[str, list[dict[str, float]]], memory: dict[str, float]) 
 
 def main() -> None:
     """Measure, print a table, write the results."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--stde", required=True, help="checkout of sail-sg/stde")
-    parser.add_argument("--jax-python", required=True, help="interpreter with jax")
-    parser.add_argument("--dims", nargs="+", type=int, default=list(STEPS), choices=list(STEPS))
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--core", type=int, default=0, help="that all processes are pinned to")
-    parser.add_argument("--no-write", action="store_true", help="only print")
-    options = parser.parse_args()
+    options = parser(__doc__, list(STEPS), rounds=7).parse_args()
     comparisons = []
     for dim in options.dims:
         comparisons.append(compare(dim, options))
         print(f"d = {dim:7}", comparisons[-1]["summary"], flush=True)
         print("  differences", comparisons[-1]["relative_differences"], flush=True)
     if not options.no_write:
-        payload = {
-            "question": __doc__.splitlines()[0],
-            "command": "python benchmarks/stde_against_jax.py --stde CHECKOUT --jax-python PYTHON",
-            "machine": machine(),
-            "comparisons": comparisons,
-        }
         rows = [{"d": c["d"], **c["summary"]} for c in comparisons]
-        write("stde_against_jax", payload, rows)
+        write_comparisons(__doc__, comparisons, rows)
 
 
 if __name__ == "__main__":
