@@ -1,6 +1,5 @@
 """Weights that let early times be solved before late ones."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,12 +18,7 @@ from pinnlab.weighting._checks import (
     pointwise,
     terms_of,
 )
-from pinnlab.weighting._residuals import (
-    not_finite,
-    residuals_now,
-    squared_norms,
-    sums_of,
-)
+from pinnlab.weighting._residuals import not_finite, residuals_now, squared_norms, sums_of
 from pinnlab.weighting.base import Weigher, Weighting
 
 
@@ -132,12 +126,10 @@ class CausalWeigher(Weigher):
         super().__init__()
         self.rule, self.names, self.after = rule, tuple(names), tuple(after)
         self.declared = {name: objective.weights[name] for name in (*names, *after)}
-        self.placements = {
-            term.name: term.placements[0] for term in objective.terms_ if term.name in self.names
-        }
+        self.placements = [term.placements[0] for term in terms_of(rule, objective, names)]
         self.stage, self.steps = 0, 0
         self.weights: Tensor | None = None  # (bins,)
-        self.span = (0.0, 0.0)  # of the times that the bins divide
+        self._placed: list[Placed] = []
 
     def observe(self, objective: Objective) -> None:
         """See :class:`Weigher`."""
@@ -154,13 +146,13 @@ class CausalWeigher(Weigher):
 
     def update(self, objective: Objective, step: int) -> None:
         """See :class:`Weigher`."""
+        if any(name not in objective.point_weights for name in self.names):
+            self._placed = []  # new points, perhaps written over the old ones
         if self.weights is None:
             self._learn(objective, residuals_now(objective))
-        if self.weights is None:
-            return
-        for name in self.names:
-            times = self._times(objective, name)
-            self.points[name] = self.weights.to(times)[self._bins_of(times)]
+        if self.weights is not None:
+            for name, placed in zip(self.names, self._place(objective), strict=True):
+                self.points[name] = self.weights.to(placed.x)[placed.bins]
 
     def _learn(self, objective: Objective, blocks: dict[str, Tensor]) -> None:
         """The weights of the bins, from residuals at the present points."""
@@ -169,56 +161,78 @@ class CausalWeigher(Weigher):
         self.message = not_finite("Causal", sums)
         if self.message:
             return
-        times = {name: self._times(objective, name) for name in self.names}
-        ends = [(t.min(), t.max()) for t in times.values()]
-        # The span of the present points: windows of time may follow each other.
-        self.span = (min(float(a) for a, _ in ends), max(float(b) for _, b in ends))
-        like = next(iter(times.values()))
-        losses = torch.zeros(self.rule.bins, dtype=like.dtype, device=like.device)
-        for name, t in times.items():
-            losses += self.declared[name] * mean_by_bin(
-                squares[name], self._bins_of(t), self.rule.bins
-            )
         first = sum(
             self.declared[name] * sums[name] / len(squares[name])
             for name in self.after
             if name in squares
         )
-        self.weights = causal_weights(losses, self.rule.epsilons[self.stage], first)
+        losses = torch.stack(
+            [
+                self.declared[name] * placed.averages(squares[name])
+                for name, placed in zip(self.names, self._place(objective), strict=True)
+            ]
+        )
+        self.weights = causal_weights(losses.sum(0), self.rule.epsilons[self.stage], first)
 
-    def _times(self, objective: Objective, name: str) -> Tensor:
-        points = objective.points[self.placements[name]]
-        assert points.coordinates.time is not None
-        return points.columns[points.coordinates.time]
-
-    def _bins_of(self, times: Tensor) -> Tensor:
-        """Numbers of the bins ``(n,)`` in which times lie; the outermost are open."""
-        begin, end = self.span
-        width = max((end - begin) / self.rule.bins, math.ulp(1.0) * max(abs(end), 1.0))
-        return ((times - begin) / width).floor().long().clamp(0, self.rule.bins - 1)
+    def _place(self, objective: Objective) -> "list[Placed]":
+        """Where the present points of each term lie; worked out once for the same points."""
+        sets = [objective.points[placement] for placement in self.placements]
+        known = [placed.x for placed in self._placed]
+        if len(known) != len(sets) or any(
+            points.x is not x for points, x in zip(sets, known, strict=True)
+        ):
+            times = [points.columns[points.coordinates.time or ""] for points in sets]
+            begin = min(float(t.min()) for t in times)
+            end = max(float(t.max()) for t in times)
+            self._placed = [
+                Placed.of(points.x, t, begin, end, self.rule.bins)
+                for points, t in zip(sets, times, strict=True)
+            ]
+        return self._placed
 
     def state_dict(self) -> dict[str, Any]:
         """See :class:`Weigher`."""
-        own = {name: getattr(self, name) for name in ("stage", "steps", "weights", "span")}
+        own = {"stage": self.stage, "steps": self.steps, "weights": self.weights}
         return super().state_dict() | own
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """See :class:`Weigher`."""
         super().load_state_dict(state)
         self.stage, self.steps = state["stage"], state["steps"]
-        self.weights, self.span = state["weights"], tuple(state["span"])
+        self.weights = state["weights"]
 
 
-def mean_by_bin(values: Tensor, bins: Tensor, count: int) -> Tensor:
-    """Means ``(count,)`` of values ``(n,)`` by number of bin; 0 where a bin is empty.
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """Points in bins of time.
 
-    Example:
-        >>> mean_by_bin(torch.tensor([1.0, 3.0, 5.0]), torch.tensor([0, 0, 2]), 3)
-        tensor([2., 0., 5.])
+    Args:
+        x: The points ``(n, d)``.
+        bins: Number of the bin of each ``(n,)``.
+        rows: Numbers of the points of each bin, filled up with any to the longest ``(bins, l)``.
+        shares: 1 over the number of points of a bin where a row is one of them, else 0.
     """
-    # A matrix product: sums by scattering depend on chance on some devices.
-    member = (bins == torch.arange(count, device=bins.device)[:, None]).to(values)
-    return (member @ values) / member.sum(1).clamp_min(1)
+
+    x: Tensor
+    bins: Tensor
+    rows: Tensor
+    shares: Tensor
+
+    @classmethod
+    def of(cls, x: Tensor, times: Tensor, begin: float, end: float, count: int) -> "Placed":
+        """Points whose times ``(n,)`` lie between two moments, in equal bins."""
+        part = (times - begin) / max(end - begin, torch.finfo(times.dtype).tiny)
+        bins = (part * count).floor().long().clamp(0, count - 1)
+        counts = torch.bincount(bins, minlength=count)[:, None]
+        place = torch.arange(int(counts.max()), device=x.device)
+        rows = (counts.cumsum(0) - counts + place).clamp_max(len(x) - 1)
+        shares = (place < counts).to(x) / counts.clamp_min(1)
+        return cls(x, bins, torch.argsort(bins, stable=True)[rows], shares)
+
+    def averages(self, values: Tensor) -> Tensor:
+        """Means ``(bins,)`` of values ``(n,)`` over each bin; 0 where a bin is empty."""
+        # Gathered, for sums by scattering depend on chance on some devices.
+        return (values[self.rows] * self.shares).sum(1)
 
 
 def causal_weights(losses: Tensor, epsilon: float, first: float = 0.0) -> Tensor:

@@ -6,15 +6,17 @@ from functools import partial
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from pinnlab.conditions.placement import subset
+from pinnlab.conditions.term import Term
 from pinnlab.objective.objective import Objective
 from pinnlab.weighting._checks import check_share, check_whole
 from pinnlab.weighting._ratios import RatioWeigher
 from pinnlab.weighting.base import Weigher, Weighting
 
-ROWS = 32  # of the Jacobian, pulled side by side
-MOST_NUMBERS = 2**22  # of these rows
+BLOCK = 16  # points that are evaluated at once
+MOST_NUMBERS = 2**22  # of the rows of the Jacobian that are pulled side by side
 
 
 @dataclass(frozen=True)
@@ -78,21 +80,34 @@ def measure(points: int | None, objective: Objective, step: int) -> tuple[float,
     if points is not None:
         chosen = subset(chosen, points, np.random.default_rng([objective.seed, step]))
     looked_at.set_points(chosen)
-    traces = mean_traces(looked_at)
+    traces = {term.name: mean_trace(looked_at, term) for term in objective.terms_}
     return sum(traces.values()), traces
 
 
-def mean_traces(objective: Objective) -> dict[str, float]:
-    """tr(K_k) / n_k of every weighted term, √w_k r_k, by pulls of single rows."""
-    with torch.no_grad():
-        rows = {name: block.numel() for name, block in objective.residuals().items()}
+def mean_trace(objective: Objective, term: Term) -> float:
+    """tr(K_k) / n_k of a term of weight one, by gradients of single residuals."""
+    part = objective.only([term.name])
+    sets = dict(part.points)
+    counts = {p: len(points) for p, points in sets.items() if not p.quadrature}
+    if len(set(counts.values())) != 1:  # an integral, or sets that cannot be divided alike
+        return float(squared_rows(part).sum())
+    (count,) = set(counts.values())
+    total = 0.0
+    for start in range(0, count, BLOCK):
+        # A residual depends on its own point: the others of a pull are in vain.
+        size = min(BLOCK, count - start)
+        rows = torch.arange(start, start + size, device=objective.parameters[0].device)
+        part.set_points({p: own.take(rows) if p in counts else own for p, own in sets.items()})
+        total += float(squared_rows(part).sum()) * size
+    return total / count
+
+
+def squared_rows(objective: Objective) -> Tensor:
+    """Squared lengths ``(r,)`` of the rows of the Jacobian of the scaled residual, in float64."""
     value, operator = objective.jacobian()
-    at_once = max(1, min(ROWS, MOST_NUMBERS // operator.shape[1]))
+    at_once = max(1, min(len(value), MOST_NUMBERS // operator.shape[1]))
     squares = []
-    for start in range(0, len(value), at_once):
-        numbers = torch.arange(start, min(start + at_once, len(value)), device=value.device)
+    for numbers in torch.arange(len(value), device=value.device).split(at_once):
         units = torch.nn.functional.one_hot(numbers, len(value)).to(value)
-        pulled = torch.func.vmap(operator.rmv)(units)  # rows of the Jacobian
-        squares.append(pulled.double().square().sum(1))
-    sums = [part.sum() for part in torch.cat(squares).split(list(rows.values()))]
-    return dict(zip(rows, torch.stack(sums).tolist(), strict=True))
+        squares.append(torch.func.vmap(operator.rmv)(units).double().square().sum(1))
+    return torch.cat(squares)
