@@ -194,7 +194,8 @@ class Objective:
         """
         self.terms_, self._demands = tuple(terms), dict(demands)
         self._directions, self._layouts = directions, {}
-        self.__dict__.pop("parameters", None)
+        for found in ("parameters", "_term_gradients"):
+            self.__dict__.pop(found, None)
         if self.compiled is not None:
             self.compiled = CompiledLoss()
         self.set_points(points)

@@ -154,8 +154,9 @@ def _begin(gradient: Tensor, group: dict[str, Any]) -> dict[str, Any]:
     """What is remembered of one parameter after its first gradient."""
     state: dict[str, Any] = {
         "taken": 0,
-        "first": torch.zeros_like(gradient),
-        "second": torch.zeros_like(gradient),
+        # Row by row, as a file gives them back: the order of a sum decides its last bit.
+        "first": torch.zeros_like(gradient, memory_format=torch.contiguous_format),
+        "second": torch.zeros_like(gradient, memory_format=torch.contiguous_format),
     }
     if gradient.ndim == 2 and min(gradient.shape) > 1:
         for name, side, square in _sides(gradient, group):
@@ -214,4 +215,4 @@ def _follow(state: dict[str, Any], name: str, side: int) -> None:
     image = average @ basis
     order = (basis * image).sum(0).argsort(descending=True)
     state["second"] = state["second"].index_select(side, order)
-    state[f"{name}_basis"] = torch.linalg.qr(image[:, order])[0]
+    state[f"{name}_basis"] = torch.linalg.qr(image[:, order])[0].contiguous()

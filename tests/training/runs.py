@@ -64,6 +64,7 @@ def trainer(
     folder=None,
     *,
     problem="inverse",
+    surrogate=None,
     derivatives=None,
     callbacks=(),
     aggregator=None,
@@ -71,7 +72,7 @@ def trainer(
     **options,
 ):
     """A trainer of a small problem with its first state drawn from ``seed``."""
-    declared, network = (PROBLEMS | RANDOM)[problem](), pl.MLP(width=6, depth=2)
+    declared, network = (PROBLEMS | RANDOM)[problem](), surrogate or pl.MLP(width=6, depth=2)
     built = assembly(declared, network, BUDGET, seed=seed, derivatives=derivatives)
     defaults = {"checkpoint_every": 4, "progress": False, "log_every": 1}
     if folder is not None:

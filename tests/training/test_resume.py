@@ -30,6 +30,23 @@ RUNS = {
     "two fields": {"phases": [pl.Adam(30, lr=1e-2, batch=5, resample=8)], "problem": "cavity"},
     "random directions": {"phases": [ADAM], "problem": "sampled_gradient"},
     "periodic": {"phases": [pl.Adam(30, lr=1e-2, batch=3)], "problem": "wave_periodic"},
+    "soap": {"phases": [pl.SOAP(30, lr=1e-2, every=4)]},
+    "curriculum": {
+        "phases": [pl.Curriculum("k", [0.1, 0.4, 0.7], pl.Adam(10, lr=1e-2))],
+        "problem": "heat_flux",
+    },
+    "windows": {
+        "phases": [
+            pl.Windows("t", [0.1, 0.3, 0.5], [pl.Adam(6, lr=1e-2, batch=8), pl.LBFGS(2)]),
+            pl.Adam(6, lr=1e-2, resample=2),
+        ],
+        "problem": "heat_flux",
+    },
+    "march": {
+        "phases": [pl.March([pl.Adam(10, lr=1e-2, resample=4), pl.SOAP(5)])],
+        "problem": "heat_flux",
+        "surrogate": pl.TimeMarching(pl.MLP(width=6, depth=2), [0.2, 0.5]),
+    },
     "estimated": {
         "phases": [ADAM],
         "problem": "many_dimensions",
