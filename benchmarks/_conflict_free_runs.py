@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 
 import pinnlab as pl
+from pinnlab import aggregation, weighting
 from pinnlab.aggregation.base import Aggregator
 from pinnlab.metrics import pinnacle_l2
 from pinnlab.objective.objective import Objective
@@ -93,29 +95,34 @@ class Method:
     """How gradients or weights are chosen.
 
     Args:
-        aggregator: Class name of ``pinnlab``, or None for the plain sum.
-        weighting: Class name likewise, or None for fixed weights.
+        aggregator: Class name.
+        weighting: Class name of what weighs the terms of a plain sum instead, or None.
         options: Arguments of the class.
         betas: Of the moments.
     """
 
-    aggregator: str | None = None
+    aggregator: str = "Sum"
     weighting: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     betas: tuple[float, float] = (0.9, 0.999)
 
-    def arguments(self) -> dict[str, Any]:
+    def arguments(self, problem: pl.Problem) -> dict[str, Any]:
         """The arguments of ``pinnlab.solve``."""
-        name = self.aggregator or self.weighting
-        made = getattr(pl, name)(**self.options) if name else pl.Sum()
-        return {"weights": made} if self.weighting else {"gradients": made}
+        if self.weighting:
+            return {"weights": getattr(weighting, self.weighting)(**self.options)}
+        options = self.options
+        if self.aggregator == "MultiAdam":  # equations and conditions, as published
+            options = {"groups": [list(problem.equations), list(problem.conditions)]}
+        return {"gradients": getattr(aggregation, self.aggregator)(**options)}
 
 
 METHODS = {
     "Sum": Method(),
     # weights
     "ReLoBRaLo": Method(weighting="ReLoBRaLo"),
-    "SelfAdaptive": Method(weighting="SelfAdaptive"),
+    "SelfAdaptive": Method(  # their MinMax
+        weighting="SelfAdaptive", options={"per": "term", "exponent": 1.0, "lr": 1e-3}
+    ),
     "LRA": Method(weighting="LRA"),
     "GradNorm": Method(weighting="GradNorm", options={"every": 100}),
     # directions
@@ -133,6 +140,12 @@ METHODS = {
     "ConFIG": Method("ConFIG"),
     "MConFIG": Method("MConFIG"),
 }
+
+
+@cache
+def problem_of(case: str) -> pl.Problem:
+    """The problem of a case, with its reference."""
+    return CASES[case].make()
 
 
 # --- runs ---------------------------------------------------------------------------------------
@@ -210,8 +223,9 @@ def solve(
     if settings.final < 1:
         schedule = pl.Cosine(final=settings.final, warmup=min(100, max(1, steps // 100)))
     lr = settings.lrs.get(method, settings.lr)
+    problem = problem_of(case)
     return pl.solve(
-        settings.make(),
+        problem,
         pl.MLP(width=50, depth=5, scale_inputs=settings.scale_inputs),
         points={
             "interior": settings.interior,
@@ -225,7 +239,7 @@ def solve(
         dtype="float32",
         device="cpu",
         progress=False,
-        **how.arguments(),
+        **how.arguments(problem),
     )
 
 
