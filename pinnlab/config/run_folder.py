@@ -1,11 +1,11 @@
 """Run folders as plain data: what a run left behind, without loading the run."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pinnlab.errors import CheckpointError
+from pinnlab.io._json import from_json
 from pinnlab.report.conflict_remarks import conflict_remarks
 from pinnlab.report.data import History, Phase, RunData, Term, UnknownValue
 
@@ -81,7 +81,7 @@ def _json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = from_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise CheckpointError(
             f"'{path}' is damaged", expected="JSON", got=str(error), do="run again"

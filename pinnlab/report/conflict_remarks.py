@@ -24,9 +24,10 @@ FALLS = 0.9  # of medians over the halves of a stretch
 UNSOLVED_PART = 0.01  # of the weighted loss
 UNSOLVED_REST = 0.1  # of the largest mean square
 ROUNDING = 1e-12  # of the largest weighted loss, mean squares of single precision
+EXACT = 1e-24  # of the largest weighted loss, mean squares of double precision
 FEWEST = 5  # entries that a trend is read off
 FREQUENT = 0.25  # share of steps against a term from which another direction is advised
-LARGEST_WEIGHT = 1e4  # that is advised
+LARGEST_FACTOR = 1e4  # on a weight that is advised
 NAME = 40
 
 
@@ -91,7 +92,7 @@ def _without_gradient(history: History, conflicts: ConflictHistory, name: str) -
     stretch = conflicts.stretch()
     called = f"Term '{clean(name, NAME)}'"
     if (zero == 1).all():
-        if latest == 0:
+        if latest <= EXACT * max(_known(history.total).tolist(), default=0.0):
             return Remark(
                 f"{called} had a gradient of zero in every step, for it holds exactly: it took no "
                 "part in any step."
@@ -99,7 +100,8 @@ def _without_gradient(history: History, conflicts: ConflictHistory, name: str) -
         return Remark(
             f"{called} had a gradient of zero in every step, at a mean square of "
             f"{number(latest, 2)}: nothing that is trained changes it, and it took no part in any "
-            "step. Check that its formula reads a field or an unknown, or leave it out.",
+            "step. Look whether a condition that holds by construction fixes the field there, or "
+            "leave it out.",
             warning=True,
         )
     if stretch.sum() >= FEWEST and (zero[stretch] == 1).all() and latest > 0:
@@ -134,14 +136,17 @@ def _starved(history: History, conflicts: ConflictHistory, name: str) -> Remark 
 
 
 def _remedy(history: History, conflicts: ConflictHistory, name: str, stretch: np.ndarray) -> str:
-    """Another direction, or the weight with which its gradient is as long as the others' are."""
+    """Another direction, or the factor that makes its gradient as long as the others' are."""
     norms = {k: conflicts.mean(v, stretch) for k, v in conflicts.norms.items()}
     others = float(np.mean([v for k, v in norms.items() if k != name]))
-    weight = _last(history.weights.get(name, ()), 1.0) * others / norms[name]
-    give = f"ive it a weight: weights={{'{clean(name, NAME)}': {float(f'{weight:.0e}'):g}}}."
-    if conflicts.summed:
-        return "Use gradients=ConFIG()" + (f", or g{give}" if weight <= LARGEST_WEIGHT else ".")
-    return f"G{give}" if weight <= LARGEST_WEIGHT else "Choose another aggregator or weighting."
+    factor = float(f"{others / norms[name]:.0e}") if norms[name] > 0 else np.inf
+    weigh = f"multiply its weight by {factor:g}"
+    if _last(history.weights.get(name, ()), 1.0) == 1:
+        weigh = f"give it a weight, weights={{'{clean(name, NAME)}': {factor:g}}}"
+    options = ["use gradients=ConFIG()"] if conflicts.summed else []
+    options += [weigh] if factor <= LARGEST_FACTOR else []
+    text = ", or ".join(options or ["choose another aggregator or weighting"])
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def starved_share(terms: int) -> float:
@@ -236,9 +241,9 @@ def percent(share: float) -> str:
 
 
 def signed(cosine: float) -> str:
-    """A cosine with two decimals and a true minus sign."""
-    text = f"{cosine:.2f}".replace("-", "−")
-    return "0.00" if text == "−0.00" else text
+    """A cosine with two decimals."""
+    text = f"{cosine:.2f}"
+    return "0.00" if text == "-0.00" else text
 
 
 def _known(values: Sequence[float] | np.ndarray) -> np.ndarray:

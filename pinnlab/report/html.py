@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from pinnlab.errors import DataError
-from pinnlab.report.conflict_remarks import conflict_remarks
+from pinnlab.report.conflict_remarks import Remark, conflict_remarks
 from pinnlab.report.conflicts import gradient_rows, pair_rows, plot_conflicts
 from pinnlab.report.data import History, RunData, Statement, UnknownValue, as_record
 from pinnlab.report.figure import png
@@ -303,7 +303,7 @@ def _conflicts(run: RunData) -> list[str]:
     conflicts = run.history.conflicts if run.history is not None else None
     if not remarks and conflicts is None:
         return []
-    parts = ["<h3>Gradients of the loss terms</h3>", _list(remark.text for remark in remarks)]
+    parts = ["<h3>Gradients of the loss terms</h3>", _remarks(remarks)]
     if conflicts is None:
         return parts
     parts.append(_own_figure("Cosines of gradients, share of steps in which two opposed each "
@@ -313,6 +313,12 @@ def _conflicts(run: RunData) -> list[str]:
     parts.append(_table(*pair_rows(conflicts), text=("gradients of",)))
     parts.append(f'<p class="label">{escape(CONFLICT_NOTE)}</p>')
     return parts
+
+
+def _remarks(remarks: Iterable[Remark]) -> str:
+    """Sentences as a list; a number stays with its sign of per cent."""
+    texts = (escape(clean(remark.text)).replace(" %", "&nbsp;%") for remark in remarks)
+    return "<ul>" + "".join(f"<li>{text}</li>" for text in texts) + "</ul>"
 
 
 def _vary(history: History) -> bool:

@@ -68,14 +68,20 @@ def step_axis(axes: "Axes") -> None:
 
 
 def log_axis(axes: "Axes") -> None:
-    """A logarithmic ordinate with a label or two, however little it spans."""
-    from matplotlib.ticker import LogLocator, NullFormatter
+    """A logarithmic ordinate with two labels at least, however little it spans."""
+    from matplotlib.ticker import LogFormatterMathtext, LogLocator, NullFormatter
 
     axes.set_yscale("log", nonpositive="mask")
     low, high = axes.get_ylim()
     if high < 10 * low:  # less than a decade would show no label at all
         axes.set_ylim(low / 2, high * 2)
-    axes.yaxis.set_major_locator(LogLocator(numticks=8))
+    low, high = np.log10(axes.get_ylim())
+    if np.floor(high) - np.ceil(low) >= 1:
+        axes.yaxis.set_major_locator(LogLocator(numticks=8))
+    else:  # a single power of ten would tell no scale
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
+        every = (np.inf, np.inf)
+        axes.yaxis.set_major_formatter(LogFormatterMathtext(minor_thresholds=every))
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 

@@ -66,7 +66,7 @@ def plot_losses(
     if np.size(history.total):
         step, total = series_of(history, "total", history.total)
         axes.plot(*thin(step, positive(total)), color=INK, lw=1.1, ls="-", alpha=0.85,
-                  label="total (weighted)", zorder=1.9)  # fmt: skip
+                  label="½ weighted sum", zorder=1.9)  # fmt: skip
         _mark_failure(axes, step, total, INK)
     axes.set_ylabel("mean square")
     _finish(axes, history, title, log=True)

@@ -21,7 +21,7 @@ def labels(axes):
 def test_losses_show_each_raw_term_by_name_the_total_and_the_phases(history):
     figure = plot_losses(history, learning_rate=True)
     top, below = figure.axes
-    assert labels(top) == ["burgers", "ends", "total (weighted)"]
+    assert labels(top) == ["burgers", "ends", "½ weighted sum"]
     np.testing.assert_allclose(top.lines[0].get_ydata(), history.terms["burgers"])
     assert top.get_yscale() == "log"
     assert [text.get_text().strip() for text in top.texts] == ["Adam", "LBFGS"]

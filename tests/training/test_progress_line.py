@@ -1,4 +1,5 @@
 import io
+import os
 
 import pytest
 from training.runs import run, trainer
@@ -29,6 +30,38 @@ def test_the_line_names_every_term_and_unknown():
     for part in ("burgers 2.0e-01", "ends 3.0e-04", "start 5.0e-02", "nu = 0.0321", "error u"):
         assert part in text
     assert "mean squares" in text  # raw, and says so
+
+
+def conflicts(steps, share, **cosines):
+    """An entry of the log about two pairs."""
+    rows = {"burgers": {"ends": cosines["ends"], "start": cosines["start"]}}
+    return {"conflicts": {"steps": steps, "conflicting": share, "cosines": rows}}
+
+
+def test_conflicts_are_those_since_the_line_was_last_shown():
+    progress = Progress(100, list(RECORD["terms"]), stream=io.StringIO())
+    assert "conflicts" not in progress.line(1, RECORD, 1.0)
+    progress.update(1, RECORD | conflicts(1, 0.0, ends=0.3, start=0.1))
+    assert "conflicts 0 %" in progress.stream.getvalue()
+    progress.update(2, RECORD | conflicts(30, 0.5, ends=0.5, start=-0.1))
+    progress.update(3, RECORD | conflicts(10, 0.1, ends=-0.9, start=-0.8))
+    text = progress.line(4, RECORD, 1.0)
+    assert "conflicts 40 % (burgers · start -0.28)" in text
+    assert "conflicts 40 % (burgers · start -0.28)" in progress.line(5, RECORD, 1.0)
+    progress.update(6, RECORD | conflicts(5, 0.2, ends=0.5, start=0.0))
+    assert progress.line(6, RECORD, 1.0).count("conflicts 20 % |") == 1
+
+
+def test_a_line_never_wraps_on_a_terminal(monkeypatch):
+    monkeypatch.setattr("os.get_terminal_size", lambda number: os.terminal_size((40, 20)))
+    terminal = Terminal()
+    terminal.fileno = lambda: 2
+    progress = Progress(9, ["a"], stream=terminal)
+    progress._write("word " * 20)
+    assert terminal.getvalue() == "\r" + "word word word word word word word wor…"
+    plain = io.StringIO()
+    Progress(9, ["a"], stream=plain)._write("word " * 20)
+    assert plain.getvalue() == "word " * 20 + "\n"
 
 
 def test_speed_and_time_left():
