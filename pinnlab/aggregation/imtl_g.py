@@ -25,8 +25,8 @@ class IMTLG(GramianAggregator):
               \sum_k \alpha_k = 1
 
     This is the line of :class:`ConFIG` at another length, and with another sign where the
-    coefficients of that add up to less than zero: between a strong gradient and a weak one that
-    opposes it.
+    coefficients of that add up to less than zero: of three terms or more, one that is weak may
+    have a large negative one.
 
     Promise: equal rates of linearly independent terms; whether they fall or grow is not promised.
 

@@ -1,7 +1,7 @@
 """Training of a part of the parameters."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -37,7 +37,7 @@ class SparseTraining(Aggregator):
     """
 
     share: float
-    aggregator: Aggregator = field(default_factory=Sum)
+    aggregator: Aggregator = Sum()  # noqa: RUF009 - a frozen value
 
     def __post_init__(self) -> None:
         check_share(self, "share", self.share, one=True)
