@@ -240,7 +240,6 @@ class Window:
         self.table, self.points, self.demand = table, points, demand
         self.start, self.stop = start, start + len(points)
         self.coordinates = points.coordinates
-        self._columns = points.columns
         self._drawn = drawn
         self._readings = demand.twins if twin else demand.readings
 
@@ -279,7 +278,7 @@ class Window:
 
     def coordinate(self, name: str) -> Tensor:
         """A coordinate, ``(n,)`` or ``(n, size)``."""
-        return self._columns[name]
+        return self.points.columns[name]
 
     def normal(self) -> Tensor | None:
         """Outward normals, ``(n, d_space)``, if the points lie on a boundary."""

@@ -36,6 +36,7 @@ from pinnlab.linalg.operators import LinearOperator
 from pinnlab.objective.compiled import CompiledLoss
 from pinnlab.objective.execution import check_execution, is_compiled, is_recorded
 from pinnlab.objective.inputs import Inputs, Reads
+from pinnlab.objective.squares import mean_squares
 from pinnlab.objective.state import State
 from pinnlab.objective.term_gradients import TermGradients
 from pinnlab.sampling.points import Points
@@ -432,6 +433,9 @@ class Objective:
         blocks, twins = self._estimates(False)
         if self.keep_latest:
             self.latest = {name: r.detach() for name, r in blocks.items()}
+        if not self.point_weights and not twins:
+            squares = mean_squares(list(blocks.values()))
+            return squares, squares.detach()
         return self._counted(blocks, twins)
 
     def _counted(
