@@ -111,20 +111,19 @@ class AffineKernel:
             return tanh_derivatives(self._out.value, self._order + 1, self._room)
         return self._f
 
-    def backward(self, products: list[Tensor], total: Callable[[Tensor], Tensor]) -> list[Tensor]:
-        """Write the cotangent of z over z; the results are those of the products.
+    def backward(self, products: list[Tensor], receive: Callable[[int, Tensor], None]) -> None:
+        """Write the cotangent of z over z.
 
         Args:
             products: As on the way forward.
-            total: The sum of the columns of an array ``(width, inner)``, or its sums over some.
+            receive: Takes the number of a product, and the array ``(width, inner)`` whose columns
+                add up to its cotangent; it holds something else afterwards.
         """
         f, g = self._again(), self._g
         assert g is not None
         heads, room = self._heads(f), self._product
-        sums: list[Tensor] = []
         grad = torch.mul(g.value, f[1], out=self.argument)[:, : self._inner]
-        for product, slope in zip(self._products, products, strict=True):
+        for k, (product, slope) in enumerate(zip(self._products, products, strict=True)):
             part, lower, upper = g.parts[product.slot], *heads[product.order : product.order + 2]
-            sums.append(total(torch.mul(part, lower, out=room)))
+            receive(k, torch.mul(part, lower, out=room))
             grad.addcmul_(torch.mul(part, upper, out=room), slope)
-        return sums

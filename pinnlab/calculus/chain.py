@@ -356,10 +356,11 @@ class _BlockPass:
                 if layer or gradients.start is not None:
                     torch.mm(weight.T, gz.flat, out=lower.flat)
         if self._first is not None:
-            products = [inputs.products[k] for k in self._products]
-            sums = self._first.backward(products, gradients.total)
-            found = dict(zip(self._products, sums, strict=True))
-            gradients.add_affine(self._block, self._first.argument, found)
+            self._first.backward(
+                [inputs.products[k] for k in self._products],
+                lambda k, array: gradients.add_product(self._products[k], array),
+            )
+            gradients.add_affine(self._block, self._first.argument)
         elif gradients.start is not None and self._g[0] is not None:
             self._write(self._g[0], gradients.start.T)
 
@@ -386,9 +387,10 @@ class _Gradients:
         """Begin with a block; whether anybody needs it."""
         return True
 
-    def total(self, array: Tensor) -> Tensor:
-        """The sum of the columns of an array ``(width, inner)`` of the block."""
-        return array.sum(1)
+    def add_product(self, product: int, array: Tensor) -> None:
+        """That of a product of slopes, the sum of the columns of an array ``(width, inner)``."""
+        assert self._products is not None
+        self._products[:, product].add_(array.sum(1))
 
     def add(self, layer: int, g: Tensor, a: Tensor, value: Tensor) -> None:
         """A linear layer's.
@@ -407,19 +409,15 @@ class _Gradients:
             known, more = self._biases[layer], value.sum(1)
             self._biases[layer] = more if known is None else known.add_(more)
 
-    def add_affine(self, block: Block, argument: Tensor, products: dict[int, Tensor]) -> None:
-        """Those of the first layer, from the cotangents of its argument and slope products.
+    def add_affine(self, block: Block, argument: Tensor) -> None:
+        """Those of the first layer, from the cotangent of its argument.
 
         Args:
             block: Which points.
             argument: ``(width, points)``.
-            products: By their numbers, as :meth:`total` gave them.
         """
-        assert self._products is not None
         points = slice(block.start, block.stop)
         self.add(0, argument, self._inputs.start[points].T, argument)
-        for k, product in products.items():
-            self._products[..., k].add_(product)
         weight = self._inputs.weights[0]
         if self.start is not None:
             self.start[points] = argument.T if weight is None else argument.T @ weight
@@ -455,6 +453,7 @@ class _SplitGradients(_Gradients):
     def __init__(self, inputs: _Inputs, needed: Sequence[bool], split: RowSplit) -> None:
         super().__init__(inputs, needed)
         self._split, self._parts = split, ()
+        self._owners = inputs.start
         if self.start is not None:
             self.start.zero_()  # blocks that nobody owns are passed over
         self._into = [
@@ -462,22 +461,22 @@ class _SplitGradients(_Gradients):
              split.into(b) if b is not None and n[1] else None)
             for w, b, n in zip(inputs.weights, inputs.biases, self._needed, strict=True)
         ]  # fmt: skip
-        if self._products is not None:
-            # One more axis, in front, for the quantities.
-            self._products = self._products.repeat(len(split.spans), 1, 1)
+        self._products_of: dict[int, Tensor] = {}
 
     def enter(self, block: Block) -> bool:
         """See :class:`_Gradients`."""
         self._parts = self._split.parts(block)
+        self._owners = self._split.owners(block, self._inputs.start)
         return bool(self._parts)
 
-    def total(self, array: Tensor) -> Tensor:
-        """The sums over every quantity's columns, ``(quantities, width)``."""
-        out = array.new_zeros((len(self._split.spans), len(array)))
+    def add_product(self, product: int, array: Tensor) -> None:
+        """See :class:`_Gradients`."""
+        assert self._products is not None
         for part in self._parts:
+            if part.inner and part.number not in self._products_of:
+                self._products_of[part.number] = torch.zeros_like(self._products)
             for a, b in part.inner:
-                out[part.number] += array[:, a:b].sum(1)
-        return out
+                self._products_of[part.number][:, product].add_(array[:, a:b].sum(1))
 
     def add(self, layer: int, g: Tensor, a: Tensor, value: Tensor) -> None:
         """See :class:`_Gradients`."""
@@ -488,19 +487,16 @@ class _SplitGradients(_Gradients):
                 spans = part.columns if g.shape[1] > value.shape[1] else part.points
                 for i, j in spans:
                     weights[part.number].addmm_(g[:, i:j], a[:, i:j].T)
-            if biases is not None:
-                for i, j in part.points:
-                    biases[part.number].add_(value[:, i:j].sum(1))
+        if biases is not None:
+            biases.addmm_(self._owners, value.T)
 
     def finish(self) -> list[Tensor | None]:
         """See :class:`_Gradients`."""
-        grad_slopes = None
-        if self._products is not None:
-            weights = self._into[0][0]
-            found = [
-                self._finish_slopes(products, None if weights is None else weights[k])
-                for k, products in enumerate(self._products)
-            ]
-            if self._slopes_needed:
-                grad_slopes = torch.stack([g for g in found if g is not None]).sum(0)
+        weights = self._into[0][0]
+        slopes = [
+            self._finish_slopes(products, None if weights is None else weights[k])
+            for k, products in self._products_of.items()
+        ]
+        found = [g for g in slopes if g is not None]
+        grad_slopes = torch.stack(found).sum(0) if found else None
         return [self.start, grad_slopes, *[None] * (2 * len(self._needed))]

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+import torch
 from torch import Tensor
 
 from pinnlab.calculus.blocks import Block
@@ -27,24 +28,24 @@ class RowSplit:
 
     Args:
         spans: Per quantity the points it reads; no two own the same point.
-        targets: Per quantity and weight the array to which its gradient is added.
+        targets: By the identity of a weight the array ``(m, *shape)`` to which its gradients are
+            added.
         others: Weights that have no such array because they are functions of what is trained, and
-            per quantity the gradient.
+            their gradients.
     """
 
     spans: tuple[tuple[Span, ...], ...]
-    targets: Sequence[Mapping[int, Tensor]]
-    others: list[tuple[Tensor, list[Tensor]]] = field(default_factory=list)
+    targets: Mapping[int, Tensor]
+    others: list[tuple[Tensor, Tensor]] = field(default_factory=list)
 
-    def into(self, weight: Tensor) -> list[Tensor] | None:
-        """Per quantity where to add the gradient of a weight; None if it is not wanted."""
+    def into(self, weight: Tensor) -> Tensor | None:
+        """Where to add the gradients of a weight; None if they are not wanted."""
         if weight.is_leaf:
-            wanted = id(weight) in self.targets[0]
-            return [target[id(weight)] for target in self.targets] if wanted else None
+            return self.targets.get(id(weight))
         for known, found in self.others:
             if known is weight:
                 return found
-        found = [weight.new_zeros(weight.shape) for _ in self.spans]
+        found = weight.new_zeros((len(self.spans), *weight.shape))
         self.others.append((weight, found))
         return found
 
@@ -54,6 +55,10 @@ class RowSplit:
         reach = max((rows.stop - rows.start for rows in block.rows[1:]), default=0)
         slots = len(block.numbers) - 1
         return _parts(self.spans, block.start, block.stop, block.inner, reach, slots)
+
+    def owners(self, block: Block, like: Tensor) -> Tensor:
+        """Which points of a block each quantity owns, ones among zeros, ``(m, points)``."""
+        return _owners(self.spans, block.start, block.stop, like.dtype, like.device)
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,21 @@ def _parts(
                 columns += [(a + shift, b + shift) for a, b in derived]
         found.append(Part(number, mine, derived, _merged(columns)))
     return tuple(found)
+
+
+@lru_cache(maxsize=256)
+def _owners(
+    owned: tuple[tuple[Span, ...], ...],
+    start: int,
+    stop: int,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> Tensor:
+    out = torch.zeros((len(owned), stop - start), dtype=dtype, device=device)
+    for row, spans in zip(out, owned, strict=True):
+        for a, b in _within(spans, start, stop):
+            row[a:b] = 1
+    return out
 
 
 def _within(spans: Sequence[Span], start: int, stop: int) -> tuple[Span, ...]:

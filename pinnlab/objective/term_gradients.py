@@ -39,48 +39,58 @@ class TermGradients:
             owned: Per term the rows of points that it reads.
             layout: Of all points.
         """
-        jacobian = terms.new_zeros((len(terms), sum(self._sizes)))
-        views = [
-            [part.view_as(p) for part, p in zip(parts, self._parameters, strict=True)]
-            for parts in (row.split(self._sizes) for row in jacobian.unbind())
-        ]
-        for numbers in _turns(owned):
-            self._way_back(terms, numbers, owned, layout, views)
+        if len(terms) == 1:
+            return self._alone(terms[0])
+        turns = list(_turns(owned))
+        if len(turns) == 1:
+            jacobian = self._way_back(terms.sum(), owned, layout)
+        else:
+            jacobian = terms.new_empty((len(terms), sum(self._sizes)))
+            for numbers in turns:
+                spans = [owned[number] for number in numbers]
+                jacobian[numbers] = self._way_back(terms[numbers].sum(), spans, layout)
         if self.apart:
             own = [self._parameters[k] for k in sorted(self.apart)]
-            for term, row in zip(terms, views, strict=True):
+            for term, row in zip(terms, jacobian, strict=True):
+                views = row.split(self._sizes)
                 for k, gradient in zip(sorted(self.apart), _pull(term, own), strict=True):
-                    row[k].zero_() if gradient is None else row[k].copy_(gradient)
+                    views[k].copy_(gradient.reshape(-1)) if gradient is not None else views[
+                        k
+                    ].zero_()
         return jacobian
 
-    def _way_back(
-        self,
-        terms: Tensor,
-        numbers: Sequence[int],
-        owned: Sequence[tuple[Span, ...]],
-        layout: Layout,
-        views: Sequence[Sequence[Tensor]],
-    ) -> None:
-        """Add the gradients of terms that read different points."""
+    def _alone(self, term: Tensor) -> Tensor:
+        found = torch.autograd.grad(
+            term, self._parameters, allow_unused=True, materialize_grads=True
+        )
+        return torch.cat([gradient.reshape(-1) for gradient in found])[None]
+
+    def _way_back(self, whole: Tensor, owned: Sequence[tuple[Span, ...]], layout: Layout) -> Tensor:
+        """The gradients of terms that read different points, from their sum, ``(k, p)``."""
+        jacobian = whole.new_zeros((len(owned), sum(self._sizes)))
         together = [k for k in range(len(self._parameters)) if k not in self.apart]
         if not together:
-            return
+            return jacobian
+        views = jacobian.split(self._sizes, 1)
         parameters = [self._parameters[k] for k in together]
-        rows = [[views[number][k] for k in together] for number in numbers]
-        targets = [dict(zip(map(id, parameters), row, strict=True)) for row in rows]
-        split = RowSplit(tuple(owned[number] for number in numbers), targets)
+        targets = [
+            views[k].unflatten(1, p.shape) if p.ndim else views[k].squeeze(1)
+            for k, p in zip(together, parameters, strict=True)
+        ]
+        split = RowSplit(tuple(owned), dict(zip(map(id, parameters), targets, strict=True)))
         with splitting(layout, split):
-            found = _pull(terms[list(numbers)].sum(), parameters)
-        for k, view, gradient in zip(together, rows[0], found, strict=True):
-            if gradient is not None and len(numbers) > 1:
+            found = _pull(whole, parameters)
+        for k, target, gradient in zip(together, targets, found, strict=True):
+            if gradient is not None and len(owned) > 1:
                 self.apart.add(k)
             elif gradient is not None:
-                view.add_(gradient)
+                target[0].add_(gradient)
         for weight, gradients in split.others:
-            for gradient, row in zip(gradients, rows, strict=True):
-                for view, part in zip(row, _pull(weight, parameters, gradient), strict=True):
+            for number, gradient in enumerate(gradients):
+                for target, part in zip(targets, _pull(weight, parameters, gradient), strict=True):
                     if part is not None:
-                        view.add_(part)
+                        target[number].add_(part)
+        return jacobian
 
 
 def _pull(
