@@ -79,14 +79,15 @@ class _BloopCombiner(Combiner):
 
     def __init__(self, aggregator: Bloop, main: Sequence[bool]) -> None:
         super().__init__(aggregator)
-        self._rho, self._main = aggregator.rho, list(main)
+        self._rho = aggregator.rho
+        self._parts = torch.tensor([main, [not own for own in main]])  # (2, m)
         self._mean: Tensor | None = None
 
     def __call__(self, jacobian: Tensor, gramian: Tensor) -> Tensor:
         """See :class:`Combiner`."""
-        parts = torch.tensor([self._main, [not own for own in self._main]])
-        main, others = parts.to(jacobian) @ jacobian
-        mean = main.clone() if self._mean is None else self._mean
+        self._parts = self._parts.to(jacobian)
+        main, others = self._parts @ jacobian
+        mean = main.clone() if self._mean is None else self._mean.to(main.device)
         direction = main + orthogonal(others, mean)
         self._mean = mean.lerp_(main, self._rho)
         return direction

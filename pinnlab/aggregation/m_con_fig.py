@@ -130,6 +130,9 @@ class _MConFIGCombiner(Combiner):
         if self._first is None or self._second is None:
             self._first = torch.zeros_like(jacobian)
             self._second = torch.zeros_like(jacobian if self._of_terms else jacobian[0])
+        elif self._first.device != jacobian.device:  # restored
+            self._first, self._second = self._first.to(jacobian), self._second.to(jacobian)
+            self._pseudo = None if self._pseudo is None else self._pseudo.to(jacobian)
         wanted = self.wanted()
         numbers = range(len(self._renewed)) if wanted is None else wanted
         b1, b2 = self._betas
@@ -148,9 +151,8 @@ class _MConFIGCombiner(Combiner):
         direction = _conflict_free(self._first, scales)
         pseudo = direction * (1 - b1**t)
         change = pseudo if self._pseudo is None else pseudo.sub(self._pseudo, alpha=b1)
-        change = change / (1 - b1)
-        self._pseudo = pseudo
-        self._second.mul_(b2).addcmul_(change, change, value=1 - b2)
+        self._pseudo = pseudo  # change is (1 - β₁) c
+        self._second.mul_(b2).addcmul_(change, change, value=(1 - b2) / (1 - b1) ** 2)
         return direction.div_((self._second / (1 - b2**t)).sqrt_().add_(self._eps))
 
     def _along_terms(self) -> Tensor:

@@ -107,9 +107,13 @@ class _MultiAdamCombiner(Combiner):
 
     def __call__(self, jacobian: Tensor, gramian: Tensor) -> Tensor:
         """See :class:`Combiner`."""
-        rows = jacobian if self._members is None else self._members.to(jacobian) @ jacobian
+        if self._members is not None:
+            self._members = self._members.to(jacobian)
+        rows = jacobian if self._members is None else self._members @ jacobian
         if self._first is None or self._second is None:
             self._first, self._second = torch.zeros_like(rows), torch.zeros_like(rows)
+        elif self._first.device != rows.device:  # restored
+            self._first, self._second = self._first.to(rows), self._second.to(rows)
         b1, b2 = self._betas
         self._taken += 1
         self._first.lerp_(rows, 1 - b1)

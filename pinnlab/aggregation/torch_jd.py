@@ -16,8 +16,8 @@ class TorchJD(Aggregator):
     """Any other aggregator of TorchJD, such as ``TorchJD("Krum", {"n_byzantine": 1})``.
 
     Those that follow from the inner products of the gradients are given these, and go with every
-    optimiser; the others are given the gradients; both in float64. Random ones go on where a saved
-    run stopped, and leave the random numbers of torch as they were.
+    first-order optimiser; the others are given the gradients; both in float64 on the CPU. Random
+    ones go on where a saved run stopped, and leave the random numbers of torch as they were.
 
     Promise: what the aggregator promises.
 
@@ -44,7 +44,7 @@ class TorchJD(Aggregator):
     def __call__(self, jacobian: Tensor) -> Tensor:
         """See :class:`Aggregator`."""
         with _Numbers(0):
-            return _built(self, self.name, self.options)(jacobian.double()).to(jacobian)
+            return _built(self, self.name, self.options)(jacobian.double().cpu()).to(jacobian)
 
     def start(
         self,
@@ -71,8 +71,8 @@ class _TorchJDCombiner(Combiner):
         """See :class:`Combiner`."""
         with self._numbers:
             if self._rule is None:
-                return self._combine(jacobian.double()).to(jacobian)
-            weights = self.coefficients = self._rule(gramian)
+                return self._combine(jacobian.double().cpu()).to(jacobian)
+            weights = self.coefficients = self._rule(gramian.cpu()).to(gramian)
             return combined(weights, jacobian)
 
     def state_dict(self) -> dict[str, Any]:

@@ -100,3 +100,29 @@ def test_the_seed_decides(name):
     same, again, other = (advance(started(name, seed), 0, 6) for seed in (3, 3, 4))
     assert all(torch.equal(a, b) for a, b in zip(same, again, strict=True))
     assert not all(torch.equal(a, b) for a, b in zip(same, other, strict=True))
+
+
+@every
+def test_devices_and_states_that_were_saved_on_another(name, device):
+    own, there = started(name), started(name)
+    expected = advance(own, 0, 5)
+    state, found = None, []
+    for step in range(5):
+        if state is not None:  # as a checkpoint gives it back: on the CPU
+            there = started(name)
+            there.load_state_dict(_on_cpu(state))
+        wanted = there.wanted()
+        rows = matrix(3, 13, 100 + step).to(device)
+        rows = rows if wanted is None else rows[list(wanted)]
+        found.append(there(rows, gramian_of(rows)))
+        state = there.state_dict()
+    assert all(direction.device.type == device.type for direction in found)
+    if name != "GradDrop" or device.type == "cpu":  # whose draws are those of the device
+        for a, b in zip(found, expected, strict=True):
+            torch.testing.assert_close(a.cpu(), b)
+
+
+def _on_cpu(state):
+    if isinstance(state, dict):
+        return {key: _on_cpu(value) for key, value in state.items()}
+    return state.cpu() if isinstance(state, torch.Tensor) else state
