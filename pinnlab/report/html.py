@@ -45,7 +45,9 @@ _IMAGES = (
     (b"<?xml", "image/svg+xml"),
 )
 
-CONFLICT_NOTE = (
+_RAW = "Mean squares are raw, before any weight."
+
+_CONFLICT_NOTE = (
     "The length of the gradient of a weighted term, its effective weight and its share of the step "
     "are those at the end. The effective weight is what the raw gradient was multiplied by in the "
     "direction of the step; the share is the length of that part among those of all terms. A step "
@@ -264,8 +266,7 @@ def _training(run: RunData) -> str:
     if terms:
         parts.append("<h3>Loss terms at the end</h3>")
         parts.append(_table(*term_rows(terms), {"total": "total"}, text=("term", "unit")))
-        parts.append('<p class="label">Mean squares are raw, before any weight. The weighted total '
-                     "is what was minimised.</p>")  # fmt: skip
+        parts.append(f'<p class="label">{_RAW} {_minimised(run)}</p>')
     else:
         parts.append(_missing("No loss was recorded."))
     parts += _courses(run)
@@ -277,6 +278,14 @@ def _training(run: RunData) -> str:
     else:
         parts.append(_missing("No phase was run."))
     return "\n".join(parts)
+
+
+def _minimised(run: RunData) -> str:
+    """What the steps went down."""
+    conflicts = run.history.conflicts if run.history is not None else None
+    if conflicts is None or conflicts.summed:
+        return "The weighted total is what was minimised."
+    return "Steps were made of the gradients of single terms (below), not of that of the total."
 
 
 def _courses(run: RunData) -> list[str]:
@@ -311,7 +320,7 @@ def _conflicts(run: RunData) -> list[str]:
                              plot_conflicts, run.history))  # fmt: skip
     parts.append(_table(*gradient_rows(conflicts), text=("term",)))
     parts.append(_table(*pair_rows(conflicts), text=("gradients of",)))
-    parts.append(f'<p class="label">{escape(CONFLICT_NOTE)}</p>')
+    parts.append(f'<p class="label">{escape(_CONFLICT_NOTE)}</p>')
     return parts
 
 

@@ -104,10 +104,11 @@ class Conflicts:
         if not self._gramians:
             return
         gramians = torch.stack(self._gramians).double().cpu().numpy()
-        none = torch.full((len(self.names),), torch.nan)
-        coefficients = torch.stack(
-            [(none if w is None else w.detach().cpu()).double() for w in self._coefficients]
-        ).numpy()
+        known = [w is not None for w in self._coefficients]
+        coefficients = np.full(gramians.shape[:2], np.nan)
+        if any(known):
+            given = torch.stack([w.detach() for w in self._coefficients if w is not None])
+            coefficients[known] = given.double().cpu().numpy()
         self._gramians, self._coefficients = [], []
         good = np.isfinite(gramians).all(axis=(1, 2))
         self._add(gramians[good], coefficients[good])
