@@ -6,6 +6,7 @@ from optim.functions import Function, beale, quadratic, rosenbrock, run
 import pinnlab as pl
 from pinnlab.errors import DeclarationError
 from pinnlab.optim.base import Status
+from pinnlab.optim.lbfgs import LBFGSStepper
 
 
 @pytest.mark.parametrize(
@@ -151,11 +152,8 @@ def test_it_lowers_the_loss_of_a_problem():
     assert float(reports[-1].loss) < 1e-3 * start
 
 
-def test_conflict_free_directions_are_refused():
-    with pytest.raises(DeclarationError, match="cannot follow the direction of ConFIG") as caught:
-        pl.LBFGS(5).start(rosenbrock(), pl.ConFIG())
-    assert "first-order phase" in str(caught.value)
-    pl.LBFGS(5).start(rosenbrock(), pl.Sum())
+def test_the_sum_is_the_plain_method():
+    assert type(pl.LBFGS(5).start(rosenbrock(), pl.Sum())) is LBFGSStepper
 
 
 @pytest.mark.parametrize(

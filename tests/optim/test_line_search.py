@@ -116,3 +116,66 @@ def test_only_infinities_give_nothing():
 def test_the_payload_is_that_of_the_accepted_step(first):
     _, accepted, _ = search(lambda t: torch.cosh(t - 2), first)
     assert accepted.payload == accepted.step
+
+
+# --- several functions ------------------------------------------------------------------------
+def several(functions, first=1.0, **options):
+    """A search along the sum, with every function watched."""
+    parts = [line(f) for f in functions]
+
+    def evaluate(step):
+        trials = [part(step) for part in parts]
+        return Trial(
+            step,
+            sum(t.value for t in trials),
+            sum(t.slope for t in trials),
+            step,
+            tuple((t.value, t.slope) for t in trials),
+        )
+
+    start = evaluate(0.0)
+    if any(not slope < -1e-6 for _, slope in start.others):
+        reject()
+    accepted, used = strong_wolfe(evaluate, start, first, **options)
+    return start, accepted, used
+
+
+@given(
+    st.lists(st.tuples(st.floats(1e-2, 1e2), st.floats(1e-2, 1e2)), min_size=2, max_size=5),
+    FIRST,
+)
+def test_every_parabola_falls(parabolas, first):
+    functions = [lambda t, a=a, b=b: a * (t - b) ** 2 for a, b in parabolas]
+    start, accepted, used = several(functions, first)
+    assert accepted is not None
+    assert used < 25
+    pairs = list(zip(accepted.others, start.others, strict=True))
+    for (value, _), (value_0, slope_0) in pairs:
+        assert value <= value_0 + C1 * accepted.step * slope_0
+    # Long enough for the sum, or for one of them.
+    total = abs(accepted.slope) <= -C2 * start.slope
+    assert total or any(slope >= C2 * slope_0 for (_, slope), (_, slope_0) in pairs)
+
+
+def test_the_narrowest_valley_ends_the_line():
+    # The sum alone would go on to about 10.
+    functions = [lambda t: (t - 10) ** 2, lambda t: 1e-3 * (t - 0.5) ** 2]
+    start, accepted, _ = several(functions, first=8.0)
+    assert 0 < accepted.step < 1
+    assert accepted.others[1][0] < start.others[1][0]
+
+
+def test_a_function_without_values_ends_the_line():
+    functions = [lambda t: (t - 10) ** 2, lambda t: -torch.log(1 + t) - torch.sqrt(1 - t)]
+    start, accepted, _ = several(functions, first=5.0)
+    assert 0 < accepted.step <= 1
+    assert accepted.others[1][0] < start.others[1][0]
+
+
+def test_rounding_of_a_value_is_no_rise():
+    def evaluate(step):
+        constant = 1.0 + (2e-16 if step else 0.0), -1e-30
+        return Trial(step, (step - 1) ** 2, 2 * (step - 1), step, (constant,))
+
+    assert strong_wolfe(evaluate, evaluate(0.0), 1.0, rounding=1e-15)[0].step == 1.0
+    assert strong_wolfe(evaluate, evaluate(0.0), 1.0)[0] is None
