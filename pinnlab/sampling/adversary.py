@@ -25,13 +25,18 @@ share σ of them has the density p and the others are even, so that
 .. math:: \int f\,dx \approx \frac1n \sum_i \frac{f(x_i)}{q(x_i)}, \qquad
     q = \sigma p + (1 - \sigma),
 
-where no weight is large if σ < 1. In a domain that is no box, points outside are left out.
+where no weight is large if σ < 1. In a domain that is no box, points outside are left out. As
+s / |Ω| is a density itself, the first integral is a mean of p over points that follow it: the
+residual is evaluated at many points once, and a few of them at a time are drawn in proportion to
+r² / q. The penalty always has new points, lest p narrows between those that it has seen.
 
 References:
     Tang, Zhai, Wan & Yang (2024), ICLR, arXiv 2305.18702.
 """
 
+import math
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -42,6 +47,8 @@ from pinnlab.errors import GeometryError
 from pinnlab.sampling.flow import SplineFlow
 from pinnlab.sampling.sequences import unit_points
 
+# Gradients grow as the density narrows; with a longer memory of small ones, Adam would overshoot.
+BETAS = (0.9, 0.95)
 ROUNDS = 100  # draws after which a domain counts as out of reach of its density
 
 # Which of the points of the unit cube (n, d) lie in the domain, (n,) bool.
@@ -70,7 +77,7 @@ class Adversary:
     ) -> None:
         self.flow, self.inside = flow, inside
         self.share, self.beta = share, beta
-        self.optimizer = torch.optim.Adam(flow.parameters(), lr)
+        self.optimizer = torch.optim.Adam(flow.parameters(), lr, betas=BETAS)
 
     def mixture(self, n: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """About ``n`` points for training.
@@ -92,37 +99,57 @@ class Adversary:
             q = share * self.flow.log_density(u).exp() + (1 - share)
         return u, q
 
-    def gain(self, u: Tensor, q: Tensor, squares: Tensor) -> Tensor:
-        """What the density makes as large as possible.
+    def loss(self, peaks: Tensor, u: Tensor, q: Tensor) -> Tensor:
+        r"""What a step makes smaller, :math:`\beta \int |\nabla p|^2 - \int s\,p`.
 
         Args:
+            peaks: Points ``(m, d)`` of the unit cube with the density s / |Ω|.
             u: Points ``(n, d)`` of the unit cube.
-            q: The density that they were drawn from, ``(n,)``.
-            squares: Squared residuals there, ``(n,)``.
+            q: The density that these were drawn from, ``(n,)``.
         """
         u = u.detach().requires_grad_()
-        density = self.flow.log_density(u).exp()
-        (slope,) = torch.autograd.grad(density.sum(), u, create_graph=True)
-        relative = squares * (1 / q).sum() / (squares / q).sum()
-        return ((relative * density - self.beta * slope.square().sum(1)) / q).mean()
+        density = self.flow.log_density(torch.cat([u, peaks])).exp()
+        (slope,) = torch.autograd.grad(density[: len(u)].sum(), u, create_graph=True)
+        penalty = self.beta * (slope.square().sum(1) / q).mean()
+        return penalty - density[len(u) :].mean()
 
-    def step(self, u: Tensor, q: Tensor, squares: Tensor) -> bool:
-        """One step of Adam uphill; none where residuals are not finite or all zero.
+    def train(
+        self,
+        u: Tensor,
+        q: Tensor,
+        squares: Tensor,
+        *,
+        steps: int,
+        batch: int,
+        rng: np.random.Generator,
+    ) -> bool:
+        """Some steps of Adam uphill; none where residuals are not finite or all zero.
+
+        The first integral is a mean over points that are drawn among the given ones in proportion
+        to r² / q, and so follow the squared residual; the second one over new points.
 
         Args:
-            u: Points ``(n, d)`` of the unit cube.
+            u: Points ``(n, d)`` of the unit cube, from :meth:`mixture`.
             q: The density that they were drawn from, ``(n,)``.
             squares: Squared residuals there, ``(n,)``.
+            steps: Number of steps.
+            batch: Points of each integral in a step.
+            rng: Source of randomness; advances.
 
         Returns:
             Whether the density has moved.
         """
-        total = squares.sum()
-        if not len(u) or not torch.isfinite(total) or total <= 0:
+        weights = (squares.to(q) / q).cpu().numpy()
+        total = float(weights.sum())
+        if not 0 < total < math.inf:
             return False
-        self.optimizer.zero_grad()
-        (-self.gain(u, q, squares)).backward()
-        self.optimizer.step()
+        for _ in range(steps):
+            rows = rng.choice(len(weights), batch, p=weights / total)
+            self.optimizer.zero_grad()
+            self.loss(
+                u[torch.as_tensor(rows, device=u.device)], *self.mixture(batch, rng)
+            ).backward()
+            self.optimizer.step()
         return True
 
     def draw(self, n: int, sampler: str, rng: np.random.Generator) -> Tensor:
@@ -158,9 +185,12 @@ class Adversary:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on."""
-        return {"flow": dict(self.flow.state_dict()), "optimizer": self.optimizer.state_dict()}
+        return {
+            "flow": dict(self.flow.state_dict()),
+            "optimizer": self.optimizer.state_dict(),
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on as if the steps before had been taken here."""
         self.flow.load_state_dict(state["flow"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.optimizer.load_state_dict(deepcopy(state["optimizer"]))  # it keeps the tensors

@@ -36,7 +36,7 @@ class Pause(pl.Callback):
 def run(out, resume=False, pause=0.0):
     return pl.solve(
         problem, pl.MLP(8, 2), points={"interior": 64, "boundary": 16},
-        phases=[pl.Adam(60, lr=1e-2, batch=16, resample=25), pl.LBFGS(40)],
+        phases=[pl.Adam(60, lr=1e-2, batch=16), pl.LBFGS(40)],
         callbacks=[Pause(pause), pl.RAD(15, share=0.5, candidates=200)],
         dtype="float64", out=out, resume=resume, checkpoint_every=7, progress=False,
     )

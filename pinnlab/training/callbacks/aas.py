@@ -36,12 +36,13 @@ class AAS(Following):
     Args:
         every: Steps of the solution between the redraws.
         steps: Steps of the density before each of them.
+        candidates: Points on which the residual is evaluated before these steps.
         share: Share of the points of each equation, also of those that train the density, that is
             drawn from it; the others are even. The paper draws all from it.
         beta: Factor β of the penalty. Its root is about the width, as a share of the domain's, to
             which the points of a narrow peak contract.
         lr: Rate of the density's Adam.
-        batch: Points on which the residual is evaluated in a step of the density.
+        batch: Points of each of the two integrals in a step of the density.
         layers: Couplings of the flow; by default enough to let all coordinates depend on each
             other.
         bins: Pieces of its splines.
@@ -65,19 +66,22 @@ class AAS(Following):
     def __init__(
         self,
         every: int = 100,
-        steps: int = 10,
+        steps: int = 20,
+        candidates: int = 5000,
         share: float = 0.75,
         beta: float = 1e-3,
-        lr: float = 3e-3,
-        batch: int = 500,
+        lr: float = 1e-3,
+        batch: int = 250,
         layers: int | None = None,
         bins: int = 8,
-        width: int = 24,
+        width: int = 16,
         equations: Sequence[str] | str | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__(every, equations)
-        check_count(self, steps=steps, batch=batch, layers=layers, width=width)
+        check_count(
+            self, steps=steps, candidates=candidates, batch=batch, layers=layers, width=width
+        )
         check_positive(self, beta=beta, lr=lr)
         if not 0 < share <= 1 or bins < 2:
             raise DeclarationError(
@@ -88,7 +92,7 @@ class AAS(Following):
             )
         self.steps, self.share, self.beta, self.lr = steps, share, beta, lr
         self.batch, self.layers, self.bins, self.width = batch, layers, bins, width
-        self.seed = seed
+        self.seed, self.candidates = seed, candidates
         self._adversaries: dict[Placement, tuple[_Frame, Adversary]] = {}
 
     def _why_so_few(self) -> str:
@@ -122,8 +126,7 @@ class AAS(Following):
     def moved(self, trainer: "Trainer") -> Mapping[Placement, Points]:
         """See :class:`Following`."""
         assembly = trainer.assembly
-        for _ in range(self.steps):
-            self._step(trainer)
+        self._train(trainer)
         points = assembly.draw()
         for placement, (frame, adversary) in self._adversaries.items():
             even = points[placement]
@@ -137,19 +140,18 @@ class AAS(Following):
                 self.tell("information", placement, float(adversary.flow.log_density(u).mean()))
         return points
 
-    def _step(self, trainer: "Trainer") -> None:
-        """One step of all densities, with one evaluation of the residuals."""
+    def _train(self, trainer: "Trainer") -> None:
+        """Some steps of all densities, with one evaluation of the residuals."""
+        rng = trainer.assembly.rng
         drawn: dict[Placement, tuple[Tensor, Tensor]] = {}
         points: dict[Placement, Points] = {}
         for placement, (frame, adversary) in self._adversaries.items():
-            u, q = adversary.mixture(self.batch, trainer.assembly.rng)
-            if not len(u):
-                return
-            drawn[placement] = u, q
-            points[placement] = frame.points(u, trainer.points[placement])
+            drawn[placement] = adversary.mixture(self.candidates, rng)
+            points[placement] = frame.points(drawn[placement][0], trainer.points[placement])
         squares = self.followed.squares(points)
-        for placement, (u, q) in drawn.items():
-            self._adversaries[placement][1].step(u, q, squares[placement].to(q))
+        for placement, (_, adversary) in self._adversaries.items():
+            u, q = drawn[placement]
+            adversary.train(u, q, squares[placement], steps=self.steps, batch=self.batch, rng=rng)
 
     def state_dict(self) -> dict[str, Any]:
         """See :class:`Callback`."""
