@@ -27,8 +27,8 @@ REFUSED = {
     # D: weights
     "a weight that names no term": (
         lambda: solved(line(), weights={"wals": 2.0}), "names no term", "ends"),
-    "conflict-free gradients under L-BFGS": (
-        lambda: solved(line(), gradients=pl.ConFIG(), phases=pl.LBFGS(2)), "LBFGS", "ConFIG"),
+    "moments of single terms under L-BFGS": (
+        lambda: solved(line(), gradients=pl.MConFIG(), phases=pl.LBFGS(2)), "LBFGS", "MConFIG"),
     # E: shapes that broadcast, empty pieces
     "an equation with a value of shape (n, 1)": (
         lambda: line(lambda u: u.xx + torch.ones(7, 1)), "shape", "(7, 1)"),

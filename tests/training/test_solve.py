@@ -191,7 +191,7 @@ def test_a_refused_call_leaves_no_folder(tmp_path):
     for options in (
         {"weights": {"nothing": 1.0}},
         {"phases": []},
-        {"gradients": pl.ConFIG(), "phases": [pl.LBFGS(3)]},
+        {"gradients": pl.MConFIG(), "phases": [pl.LBFGS(3)]},
         {"surrogate": nn.Linear(3, 1)},
     ):
         with pytest.raises(PinnlabError):
