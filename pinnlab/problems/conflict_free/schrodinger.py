@@ -11,6 +11,7 @@ import numpy as np
 from pinnlab import equations
 from pinnlab.conditions.initial import Initial
 from pinnlab.conditions.periodic import Periodic
+from pinnlab.errors import DeclarationError
 from pinnlab.geometry import Interval, Time
 from pinnlab.problems.conflict_free.grids import gridded
 from pinnlab.problems.problem import Problem
@@ -22,14 +23,23 @@ CELLS, MOMENTS = 256, 201
 
 
 @ready_made
-def schrodinger() -> Problem:
+def schrodinger(end: float = END) -> Problem:
     r"""The focusing cubic Schrödinger equation on a ring, ψ = u + iv.
 
     The reference is a spectral solution on 256 positions and 201 moments, with a relative L2 error
     of 6e-6; the data set of the published tests agrees with it to 1.7e-5.
 
+    Solutions that have not found the beat are about as far off as zero is: follow it for a shorter
+    time first.
+
     The periodic condition is that of the published runs, on the values alone. Their loss is the
     mean over u and v of the squares at the start: hence its weight of one half.
+
+    Args:
+        end: The last moment.
+
+    Raises:
+        DeclarationError: If ``end`` is not positive.
 
     References:
         Liu, Chu and Thuerey (2025), ICLR, arXiv 2408.11104; the problem is that of Raissi,
@@ -39,12 +49,19 @@ def schrodinger() -> Problem:
         >>> schrodinger().reference
         Reference(51456 points in x, t; u, v; split-step Fourier method)
     """
+    if not 0 < end < float("inf"):
+        raise DeclarationError(
+            f"The beat cannot be followed up to t={end!r}",
+            expected="a positive number",
+            got=end,
+            do="leave `end` out for half of π",
+        )
     x = -HALF + 2 * HALF * np.arange(CELLS) / CELLS
-    axes = {"x": x, "t": np.linspace(0, END, MOMENTS)}
-    psi = _solution()
+    axes = {"x": x, "t": np.linspace(0, end, MOMENTS)}
+    psi = _solution(end)
     fields = {"u": np.real(psi), "v": np.imag(psi)}
     return Problem(
-        domain=Interval("x", -HALF, HALF) * Time("t", 0, END),
+        domain=Interval("x", -HALF, HALF) * Time("t", 0, end),
         fields=["u", "v"],
         equations={"schrodinger": equations.schrodinger},
         conditions={
@@ -58,10 +75,10 @@ def schrodinger() -> Problem:
 
 
 @cache
-def _solution() -> np.ndarray:
+def _solution(end: float) -> np.ndarray:
     fine = 2 * CELLS
     x = -HALF + 2 * HALF * np.arange(fine) / fine
-    psi = split_step(2 / np.cosh(x), 2 * HALF, np.linspace(0, END, MOMENTS), substeps=20)
+    psi = split_step(2 / np.cosh(x), 2 * HALF, np.linspace(0, end, MOMENTS), substeps=20)
     return psi[::2]
 
 

@@ -144,6 +144,15 @@ def test_the_beat_starts_at_rest_and_at_its_height():
     assert np.hypot(*reference.stacked().T).max() == pytest.approx(4.0, rel=1e-3)
 
 
+def test_the_beat_can_be_followed_for_a_shorter_time():
+    whole, part = schrodinger().reference, schrodinger(end=np.pi / 4).reference
+    values = whole.stacked().reshape(256, 201, 2)[:, :101]
+    # Half the steps of the reference in a quarter of the period.
+    np.testing.assert_allclose(part.stacked().reshape(256, 201, 2)[:, ::2], values, atol=2e-5)
+    with pytest.raises(pl.DeclarationError, match="cannot be followed"):
+        schrodinger(end=0.0)
+
+
 # --- from files -----------------------------------------------------------------------------------
 def test_a_file_names_them():
     config = parse_config("problem: {kind: Kovasznay, reynolds: 20}\n")
