@@ -524,6 +524,7 @@ class Objective:
             part = self.only([self.names[k] for k in terms])
             found = part.gradients()
             self.latest |= part.latest
+            self.losses = part.losses
             return found
         squares, raw = self._squares_now()
         halves = 0.5 * self._weight_vector(squares) * squares

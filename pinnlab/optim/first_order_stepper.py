@@ -38,7 +38,8 @@ class FirstOrderStepper(Stepper):
         self.phase, self.optimizer = phase, optimizer
         self.schedule, self._clip = schedule or Constant(), clip
         self.combiner = combiner
-        self.squares: Tensor | None = None  # of the terms, each as it was seen last
+        # Of the terms, each as it was seen last: what it adds to the loss, and its mean square.
+        self.seen: Tensor | None = None
         self.taken = 0
         self.rates = list(rates)
 
@@ -78,21 +79,26 @@ class FirstOrderStepper(Stepper):
         wanted = combiner.wanted()
         jacobian, squares = objective.gradients(wanted)
         gramian = gramian_of(jacobian)
-        if self.squares is None:
-            self.squares = squares.new_full((len(objective.names),), math.nan)
-        self.squares = self.squares.clone()
-        self.squares[slice(None) if wanted is None else list(wanted)] = squares
-        loss = objective.loss_of(self.squares)
+        assert objective.losses is not None
+        now = torch.stack([objective.losses, squares])
+        if wanted is not None:
+            if self.seen is None:
+                self.seen = now.new_full((2, len(objective.names)), math.nan)
+            before, now = now, self.seen.clone()
+            now[:, list(wanted)] = before
+        self.seen, loss, squares = now, now[0].sum(), now[1]
         # The squared lengths of the gradients are finite if everything is, unless they overflow.
         if not math.isfinite(gramian.diagonal().sum().item()):
             return StepReport(
                 Status.NON_FINITE,
                 loss,
-                self.squares,
+                squares,
                 1,
-                message=non_finite_message(objective, self.squares, jacobian, wanted),
+                message=non_finite_message(objective, squares, jacobian, wanted),
             )
         direction, start = combiner(jacobian, gramian), 0
+        whole = wanted is None and combiner.coefficients is None
+        slopes = jacobian @ direction if whole else None
         for p in objective.parameters:
             p.grad = direction[start : start + p.numel()].view_as(p)
             start += p.numel()
@@ -103,11 +109,12 @@ class FirstOrderStepper(Stepper):
         return StepReport(
             Status.OK,
             loss,
-            self.squares,
+            squares,
             1,
             rate=rate,
             gramian=gramian if wanted is None else None,
             coefficients=combiner.coefficients,
+            slopes=slopes,
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -116,13 +123,13 @@ class FirstOrderStepper(Stepper):
         return {
             "taken": self.taken,
             "combiner": None if self.combiner is None else self.combiner.state_dict(),
-            "squares": self.squares,
+            "seen": self.seen,
             "state": {str(k): dict(v) for k, v in state["state"].items()},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """See :meth:`Stepper.load_state_dict`."""
-        self.taken, self.squares = state["taken"], state["squares"]
+        self.taken, self.seen = state["taken"], state["seen"]
         if self.combiner is not None:
             self.combiner.load_state_dict(state["combiner"])
         full = self.optimizer.state_dict()

@@ -25,14 +25,12 @@ class Kill(pl.Callback):
         """Arrange for a death in the middle of a step."""
         if not self.inside:
             return
-        evaluate = trainer.objective.mean_squares
 
-        def deadly(*blocks):
+        def deadly(*_):
             if trainer.step >= self.step:
                 os.kill(os.getpid(), signal.SIGKILL)
-            return evaluate(*blocks)
 
-        trainer.objective.mean_squares = deadly
+        trainer.objective.state.surrogate.register_forward_pre_hook(deadly)
 
     def on_step(self, trainer, record):
         """Die before the checkpoint of the step."""
