@@ -18,15 +18,15 @@ class _MeanSquares(torch.autograd.Function):
     def forward(ctx, *blocks: Tensor) -> Tensor:
         flat = [block.reshape(-1) for block in blocks]
         squares = torch.stack([torch.dot(r, r) for r in flat])
-        shares = tuple(1.0 / len(block) for block in blocks)
-        ctx.shares = host_numbers(shares, squares.dtype, squares.device)
+        counts = tuple(float(len(block)) for block in blocks)
+        ctx.counts = host_numbers(counts, squares.dtype, squares.device)
         ctx.save_for_backward(*blocks)
-        return squares.mul_(ctx.shares)
+        return squares.div_(ctx.counts)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, *grad_outputs: Tensor):
-        factors = (grad_outputs[0] * ctx.shares).mul_(2.0).unbind()
+        factors = (grad_outputs[0] / ctx.counts).mul_(2.0).unbind()
         return tuple(
             block * factor if needed else None
             for block, factor, needed in zip(
