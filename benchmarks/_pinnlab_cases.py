@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from _high_dimension import Run
 
 import pinnlab as pl
 from pinnlab.problems.assemble import PointBudget, assemble
 from pinnlab.sampling.points import Points
-from pinnlab.training.trainer import Trainer
 
 WEIGHT = 2.0  # the loss is half a weighted sum of mean squares; so it is their sum
 
@@ -136,6 +136,7 @@ class Runner:
                 for term in problem.terms
             }
         )
+        self._run: Run | None = None
 
     @property
     def rows(self) -> int:
@@ -147,7 +148,8 @@ class Runner:
         objective = self.assembly.objective
         return dict(zip(objective.names, objective.terms().tolist(), strict=True))
 
-    def prepare(self, count: int) -> Callable[[], None]:
-        """A run of ``count`` steps by the trainer, with its log of every step."""
-        trainer = Trainer(self.assembly, [pl.Adam(count, lr=1e-3)], progress=False)
-        return trainer.run
+    def steps(self, count: int) -> None:
+        """Steps of Adam by the trainer, with its log, as they are in a run of 10 000."""
+        if self._run is None:
+            self._run = Run(self.assembly)
+        self._run.steps(count)

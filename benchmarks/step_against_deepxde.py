@@ -57,7 +57,7 @@ def pinnlab_worker(case: str, path: str) -> None:
             return {"rows": runner.rows}
         if do == "losses":
             return runner.losses()
-        return timed(runner.prepare(steps), steps)
+        return timed(lambda: runner.steps(steps), steps)
 
     serve(answer)
 
