@@ -42,6 +42,8 @@ class StepReport:
         gramian: Inner products of the gradients of the weighted terms, ``(m, m)`` in float64, where
             the step needed all of them.
         coefficients: Of these gradients in the direction that was taken, ``(m,)``.
+        slopes: Inner products of that direction, along whose negative the parameters move, with
+            these gradients, ``(m,)``, where it is not simply their combination.
     """
 
     status: Status
@@ -52,6 +54,7 @@ class StepReport:
     rate: float | None = None
     gramian: Tensor | None = None
     coefficients: Tensor | None = None
+    slopes: Tensor | None = None
 
 
 class Stepper(ABC):

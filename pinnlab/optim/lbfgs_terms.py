@@ -69,6 +69,7 @@ class TermLBFGSStepper(Stepper):
         self.squares: Tensor | None = None
         self.losses: Tensor | None = None
         self.weights: Tensor | None = None
+        self.slopes: Tensor | None = None  # along the direction of the last step
         self.loss = 0.0
         self.small_steps = 0
         self.batch: int | None = None
@@ -136,6 +137,7 @@ class TermLBFGSStepper(Stepper):
             rate=rate,
             gramian=gramian,
             coefficients=self.weights if rate is not None else None,
+            slopes=self.slopes if rate is not None else None,
         )
 
     # --- direction ---------------------------------------------------------------------------
@@ -182,12 +184,12 @@ class TermLBFGSStepper(Stepper):
         weights = torch.where(active, with_common_descent(weights, gramian, steepest), 0.0)
         direction = -(weights.to(columns) @ columns)
         reason = f"the line search found no step that lowers every term; {opponents}"
+        fallen = gramian @ weights
         if pairs:
-            fallen = gramian @ weights
             first = float(torch.dot(shares, fallen) / torch.dot(weights, fallen))
         else:  # The direction has no scale: move by at most one unit in the 1-norm.
             first = min(1.0, 1.0 / float(direction.abs().sum()))
-        self.weights = weights
+        self.weights, self.slopes = weights, fallen
         return (direction, first), reason
 
     # --- line search -------------------------------------------------------------------------

@@ -32,7 +32,7 @@ class ConflictHistory:
         effective: That factor times the weight of the term, likewise: what its raw gradient gets.
         shares: Mean share of the step, likewise.
         against: Share of steps against the term, likewise.
-        combined: How many steps of each entry have factors, (k,).
+        harmful: Share of steps against any term, (k,); nan where unknown.
         blocked: Steps of each entry without a direction, (k,).
     """
 
@@ -48,7 +48,7 @@ class ConflictHistory:
     effective: Mapping[str, np.ndarray] = field(default_factory=dict)
     shares: Mapping[str, np.ndarray] = field(default_factory=dict)
     against: Mapping[str, np.ndarray] = field(default_factory=dict)
-    combined: np.ndarray = field(default_factory=lambda: np.empty(0))
+    harmful: np.ndarray = field(default_factory=lambda: np.empty(0))
     blocked: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     @classmethod
@@ -79,7 +79,7 @@ class ConflictHistory:
             effective={name: factors[name] * weights[name] for name in names},
             shares=_terms(entries, "shares", names, np.nan),
             against=_terms(entries, "against", names, np.nan),
-            combined=np.array([_count(e, "combined") for e in entries]),
+            harmful=np.array([_number(e.get("harmful"), np.nan) for e in entries]),
             blocked=np.array([_count(e, "blocked") for e in entries]),
         )
 

@@ -15,7 +15,7 @@ from pinnlab.report.conflict_history import ConflictHistory, Pair
 from pinnlab.report.conflict_remarks import conflict_remarks, percent, signed, starved_share
 from pinnlab.report.curves import legend_beside
 from pinnlab.report.data import History, last_finite
-from pinnlab.report.figure import MUTED, light_axes, line_style, new_figure, plain, say, styled
+from pinnlab.report.figure import INK, MUTED, light_axes, line_style, new_figure, plain, say, styled
 from pinnlab.report.numbers import clean, column
 from pinnlab.report.over_steps import log_axis, positive, shade_phases, step_axis
 from pinnlab.report.tables import table
@@ -106,11 +106,16 @@ def _draw_cosines(axes: "Axes", conflicts: ConflictHistory, terms: int) -> None:
 
 def _draw_frequency(axes: "Axes", conflicts: ConflictHistory) -> None:
     step, share = binned(conflicts, conflicts.conflicting)
-    axes.fill_between(step, 0, 100 * share, color=OPPOSED, alpha=0.25, lw=0)
-    axes.plot(step, 100 * share, color=OPPOSED, lw=1.0, marker="o" if step.size == 1 else "")
+    axes.fill_between(step, 0, 100 * share, color=OPPOSED, alpha=0.2, lw=0)
+    axes.plot(step, 100 * share, color=OPPOSED, lw=1.0, marker="o" if step.size == 1 else "",
+              label="two gradients opposed")  # fmt: skip
+    if np.isfinite(conflicts.harmful).any():
+        step, share = binned(conflicts, conflicts.harmful)
+        marker = "o" if step.size == 1 else ""
+        axes.plot(step, 100 * share, color=INK, lw=1.1, marker=marker, label="against any term")
     axes.set_ylim(0, 105)
     axes.set_yticks([0, 50, 100])
-    axes.set_ylabel("steps with\nconflicts, %")
+    axes.set_ylabel("steps, %")
 
 
 def _draw_norms(axes: "Axes", conflicts: ConflictHistory, named: Sequence[str]) -> None:
@@ -269,6 +274,7 @@ def gradient_rows(conflicts: ConflictHistory) -> tuple[list[str], list[list[str]
         columns["effective weight"] = column([_end(conflicts.effective[name]) for name in names], 3)
     if _any(conflicts.shares):
         columns["share of step"] = [percent(last_finite(conflicts.shares[n])) for n in names]
+    if _any(conflicts.against):
         columns["steps against"] = [percent(conflicts.mean(conflicts.against[n])) for n in names]
     return list(columns), [list(row) for row in zip(*columns.values(), strict=True)]
 

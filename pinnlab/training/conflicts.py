@@ -1,7 +1,7 @@
 r"""How the terms of the loss pull on the parameters, collected step by step.
 
-With g_k the gradient of the weighted term k, G = (g_i · g_j) its Gramian and d = Σ_k w_k g_k the
-direction that a step took, an entry of the log says, over the steps since the entry before:
+With g_k the gradient of the weighted term k and d the direction along whose negative a step went,
+mostly d = Σ_k w_k g_k, an entry of the log says, over the steps since the entry before:
 
 =================  =================================================================================
 key                meaning
@@ -12,16 +12,20 @@ key                meaning
 ``opposed``        share of steps in which these two opposed each other, likewise; only above zero
 ``norms``          mean length of the gradient of each weighted term, ‖g_k‖
 ``zero``           share of steps in which that gradient was zero; only above zero
-``combined``       steps whose direction was such a combination; what follows is about these only
+``combined``       steps whose factors w_k are known; the next three are about these only
 ``coefficients``   mean factor w_k on the gradient; one for each term in a plain sum
 ``shares``         mean share of the step, \|w_k\|‖g_k‖ / Σ_j \|w_j\|‖g_j‖
+``blocked``        steps without a direction: gradients were there, but every factor was zero
+``judged``         steps of which is known how every term changes along d; the rest is about these
 ``against``        share of steps against the term: d · g_k < 0, so that a small step along -d lets
                    it grow
-``blocked``        steps without a direction: gradients were there, but every factor was zero
+``harmful``        share of steps against any term
 =================  =================================================================================
 
 A cosine between two gradients one of which is zero does not exist and does not count; what never
-existed is left out. Directions are those that an optimiser is handed, before it scales them.
+existed is left out. Directions are those that an optimiser is handed, before it scales them by a
+history of its own; those of L-BFGS on several terms, and whole steps such as MultiAdam's, are
+those that were taken.
 
 References:
     Yu et al. (2020), NeurIPS, arXiv 2001.06782, call gradients conflicting if their cosine is
@@ -45,7 +49,7 @@ HELD = 64  # steps that are worked through at once
 # What is added up for each pair of terms, for each term, and once.
 PAIRS = ("cosines", "defined", "opposed")
 TERMS = ("norms", "zero", "coefficients", "shares", "against")
-COUNTS = ("steps", "conflicting", "combined", "moving", "blocked")
+COUNTS = ("steps", "conflicting", "combined", "moving", "blocked", "judged", "harmful")
 
 
 class Conflicts:
@@ -65,6 +69,7 @@ class Conflicts:
         self._told = 0  # step of the last entry
         self._gramians: list[Tensor] = []
         self._coefficients: list[Tensor | None] = []
+        self._slopes: list[Tensor | None] = []
         self._sums = self._nothing()
 
     def _nothing(self) -> dict[str, np.ndarray]:
@@ -78,6 +83,7 @@ class Conflicts:
             return
         self._gramians.append(report.gramian.detach())
         self._coefficients.append(report.coefficients)
+        self._slopes.append(report.slopes)
         if len(self._gramians) >= HELD:
             self._work_through()
 
@@ -104,17 +110,24 @@ class Conflicts:
         if not self._gramians:
             return
         gramians = torch.stack(self._gramians).double().cpu().numpy()
-        known = [w is not None for w in self._coefficients]
-        coefficients = np.full(gramians.shape[:2], np.nan)
-        if any(known):
-            given = torch.stack([w.detach() for w in self._coefficients if w is not None])
-            coefficients[known] = given.double().cpu().numpy()
-        self._gramians, self._coefficients = [], []
+        coefficients = _rows(self._coefficients, len(self.names))
+        slopes = _rows(self._slopes, len(self.names))
+        self._forget()
         good = np.isfinite(gramians).all(axis=(1, 2))
-        self._add(gramians[good], coefficients[good])
+        self._add(gramians[good], coefficients[good], slopes[good])
 
-    def _add(self, gramians: np.ndarray, coefficients: np.ndarray) -> None:
-        """Add k steps with Gramians ``(k, m, m)`` and factors ``(k, m)``, nan where unknown."""
+    def _forget(self) -> None:
+        self._gramians, self._coefficients, self._slopes = [], [], []
+
+    def _add(self, gramians: np.ndarray, factors: np.ndarray, slopes: np.ndarray) -> None:
+        """Add k steps.
+
+        Args:
+            gramians: Inner products of the gradients, ``(k, m, m)``.
+            factors: On them in the direction, ``(k, m)``; nan where unknown.
+            slopes: Their inner products with the direction, ``(k, m)``; nan where they follow from
+                the factors, or are unknown.
+        """
         norms = np.sqrt(np.maximum(np.diagonal(gramians, axis1=1, axis2=2), 0.0))  # (k, m)
         there = norms > 0
         scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=there)
@@ -128,12 +141,16 @@ class Conflicts:
         sums["opposed"] += opposed.sum(axis=0)
         sums["norms"] += norms.sum(axis=0)
         sums["zero"] += (~there).sum(axis=0)
-        known = np.isfinite(coefficients).all(axis=1)
-        self._add_directions(gramians[known], norms[known], coefficients[known])
-
-    def _add_directions(self, gramians: np.ndarray, norms: np.ndarray, factors: np.ndarray) -> None:
+        known = np.isfinite(factors).all(axis=1)
+        self._add_factors(norms[known], factors[known])
         products = np.einsum("kij,kj->ki", gramians, factors)  # d · g_k
-        length = np.sqrt(np.maximum((products * factors).sum(axis=1), 0.0))  # ‖d‖
+        length = np.sqrt(np.maximum((products * factors).sum(axis=1, keepdims=True), 0.0))  # ‖d‖
+        told = np.isfinite(slopes).all(axis=1, keepdims=True)
+        # Where only slopes are known, the largest slope along a unit gradient is a bound of ‖d‖.
+        steepest = np.abs(slopes * scale).max(axis=1, keepdims=True, initial=0.0)
+        self._add_slopes(np.where(told, slopes, products) * scale, np.where(told, steepest, length))
+
+    def _add_factors(self, norms: np.ndarray, factors: np.ndarray) -> None:
         parts = np.abs(factors) * norms
         whole = parts.sum(axis=1)
         moving = whole > 0
@@ -142,12 +159,21 @@ class Conflicts:
         sums["coefficients"] += factors.sum(axis=0)
         sums["shares"] += (parts[moving] / whole[moving, None]).sum(axis=0)
         sums["moving"] += moving.sum()
-        sums["against"] += (products < -ROUNDING * norms * length[:, None]).sum(axis=0)
         sums["blocked"] += (~moving & (norms > 0).any(axis=1)).sum()
+
+    def _add_slopes(self, slopes: np.ndarray, length: np.ndarray) -> None:
+        """Slopes along unit gradients ``(k, m)`` for directions of a length ``(k, 1)``."""
+        known = np.isfinite(slopes).all(axis=1) & np.isfinite(length[:, 0])
+        against = slopes[known] < -ROUNDING * length[known]
+        self._sums["judged"] += known.sum()
+        self._sums["against"] += against.sum(axis=0)
+        self._sums["harmful"] += against.any(axis=1).sum()
 
     # --- telling ---------------------------------------------------------------------------------
     def _entry(self, sums: Mapping[str, np.ndarray]) -> dict[str, Any]:
-        steps, combined, moving = (float(sums[key]) for key in ("steps", "combined", "moving"))
+        steps, combined, moving, judged = (
+            float(sums[key]) for key in ("steps", "combined", "moving", "judged")
+        )
         defined = sums["defined"]
         cosines = np.divide(
             sums["cosines"], defined, out=np.full_like(defined, np.nan), where=defined > 0
@@ -164,8 +190,11 @@ class Conflicts:
         if combined:
             entry["coefficients"] = self._terms(sums["coefficients"] / combined)
             entry["shares"] = self._terms(sums["shares"] / moving) if moving else {}
-            entry["against"] = self._terms(sums["against"] / combined)
             entry["blocked"] = int(sums["blocked"])
+        entry["judged"] = int(judged)
+        if judged:
+            entry["against"] = self._terms(sums["against"] / judged)
+            entry["harmful"] = _short(float(sums["harmful"]) / judged)
         return entry
 
     def _terms(self, values: np.ndarray, kept: np.ndarray | None = None) -> dict[str, float]:
@@ -196,9 +225,19 @@ class Conflicts:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on as if the steps before had been seen here."""
-        self._gramians, self._coefficients = [], []
+        self._forget()
         self._told = int(state["told"])
         self._sums = {key: state["sums"][key].double().numpy().copy() for key in self._sums}
+
+
+def _rows(given: Sequence[Tensor | None], m: int) -> np.ndarray:
+    """Tensors ``(m,)`` as the rows of an array, nan where there is none; one transfer for all."""
+    rows = np.full((len(given), m), np.nan)
+    known = [row is not None for row in given]
+    if any(known):
+        stacked = torch.stack([row.detach() for row in given if row is not None])
+        rows[known] = stacked.double().cpu().numpy()
+    return rows
 
 
 def _short(value: float) -> float:

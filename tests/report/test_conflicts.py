@@ -70,6 +70,8 @@ def conflict_entry(names, steps, given, t):
         "shares": {name: part / (sum(parts.values()) or 1.0) for name, part in parts.items()},
         "against": {name: given["against"](name, t) for name in names},
         "blocked": 0,
+        "judged": steps,
+        "harmful": max(given["against"](name, t) for name in names),
     }
 
 
@@ -276,7 +278,7 @@ def test_two_terms_need_no_names_and_unknown_directions_no_verdict():
     )
     lines = records(cosine=lambda a, b, t: -0.25)
     for line in lines:
-        for key in ("coefficients", "shares", "against", "blocked"):
+        for key in ("coefficients", "shares", "against", "blocked", "harmful"):
             line.get("conflicts", {}).pop(key, None)
     (only,) = conflict_remarks(History.from_records(lines))
     assert "against" not in only.text
@@ -335,7 +337,12 @@ def by_number(a, b, t):
 
 
 def test_the_figure_of_a_plain_sum():
-    figure = plot_conflicts(history(cosine=lambda a, b, t: -t if a == "flow" else t))
+    figure = plot_conflicts(
+        history(
+            cosine=lambda a, b, t: -t if a == "flow" else t,
+            against=lambda name, t: 0.25 if name == "ends" else 0.1,
+        )
+    )
     cosine, often, norm, share = figure.axes
     assert labels(cosine) == ["flow · ends", "flow · start", "ends · start"]
     np.testing.assert_allclose(cosine.lines[1].get_ydata(), -np.arange(3, 91, 3) / 90)
@@ -346,6 +353,8 @@ def test_the_figure_of_a_plain_sum():
     assert share.get_xlabel() == "step"
     assert [text.get_text().strip() for text in cosine.texts] == ["Adam"]
     np.testing.assert_allclose(often.lines[0].get_ydata(), 100)
+    np.testing.assert_allclose(often.lines[1].get_ydata(), 25)
+    assert labels(often) == ["two gradients opposed", "against any term"]
     png(figure)
 
 

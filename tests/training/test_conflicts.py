@@ -15,7 +15,7 @@ from pinnlab.training.conflicts import HELD, Conflicts
 NAMES = ("flow", "ends", "start", "gauge")
 
 
-def report(jacobian=None, factors=None, status=Status.OK):
+def report(jacobian=None, factors=None, slopes=None, status=Status.OK):
     """What a step with these gradients tells."""
     rows = None if jacobian is None else torch.as_tensor(jacobian, dtype=torch.float64)
     return StepReport(
@@ -25,6 +25,7 @@ def report(jacobian=None, factors=None, status=Status.OK):
         1,
         gramian=None if rows is None else rows @ rows.T,
         coefficients=None if factors is None else torch.as_tensor(factors, dtype=torch.float64),
+        slopes=None if slopes is None else torch.as_tensor(slopes),
     )
 
 
@@ -65,6 +66,7 @@ def directly(names, jacobians, factors):
     told["coefficients"] = dict(zip(names, factors.mean(axis=0), strict=True))
     told["shares"] = dict(zip(names, np.mean(shares, axis=0), strict=True)) if shares else {}
     told["against"] = dict(zip(names, (along < -1e-6 * length).mean(axis=0), strict=True))
+    told["harmful"] = (along < -1e-6 * length).any(axis=1).mean()
     return told
 
 
@@ -91,7 +93,7 @@ def test_an_entry_holds_the_numbers_of_a_direct_computation(seed, count, m, zero
     for jacobian, weights in zip(jacobians, factors, strict=True):
         conflicts.observe(report(jacobian, weights))
     entry = conflicts.summary(count)
-    assert entry.pop("steps") == entry.pop("combined") == count
+    assert entry.pop("steps") == entry.pop("combined") == entry.pop("judged") == count
     assert entry.pop("blocked") == 0
     close(entry, directly(NAMES[:m], jacobians, factors))
 
@@ -159,7 +161,25 @@ def test_directions_that_are_no_combination_have_no_factors():
         conflicts.observe(report(jacobian))
     entry = conflicts.summary(8)
     assert entry["combined"] == 0
-    assert not {"coefficients", "shares", "against", "blocked"} & set(entry)
+    assert not {"coefficients", "shares", "blocked", "against", "harmful"} & set(entry)
+
+
+def test_slopes_go_before_what_follows_from_the_factors():
+    jacobian = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [-0.1, 0.0, 1e-3]]
+    conflicts = Conflicts(NAMES[:3])
+    conflicts.observe(report(jacobian, [1, 1, 1]))  # against the last one: -0.1 + 0.01
+    entry = conflicts.summary(1)
+    assert entry["against"] == {"flow": 0, "ends": 0, "start": 1}
+    assert entry["harmful"] == 1
+    conflicts.observe(report(jacobian, [1, 1, 1], slopes=[1.0, 1.0, 1e-6]))
+    entry = conflicts.summary(2)
+    assert entry["judged"] == entry["combined"] == 1
+    assert entry["harmful"] == 0
+    conflicts.observe(report(jacobian, slopes=[-1.0, 1.0, -1e-12]))  # the last is rounding
+    entry = conflicts.summary(3)
+    assert entry["combined"] == 0
+    assert entry["against"] == {"flow": 1, "ends": 0, "start": 0}
+    assert "shares" not in entry
 
 
 def test_steps_without_a_gramian_or_with_one_that_is_not_finite_are_passed_over():
@@ -234,6 +254,22 @@ def test_every_step_with_an_aggregator_is_counted():
     assert sum(entry["steps"] for entry in entries) == 300
     assert sum(entry["combined"] for entry in entries) == 300
     assert all(set(entry["against"].values()) == {0.0} for entry in entries)
+
+
+@pytest.mark.parametrize("aggregator", [pl.ConFIG(), pl.UPGrad()])
+def test_steps_of_lbfgs_on_several_terms_go_against_none(aggregator):
+    made = run([pl.Adam(20), pl.LBFGS(25)], aggregator=aggregator)
+    entries = [r["conflicts"] for r in made.records if r["step"] > 21 and "conflicts" in r]
+    assert sum(entry["judged"] for entry in entries) >= 5
+    assert all(entry["harmful"] == 0 for entry in entries)
+
+
+@pytest.mark.parametrize("aggregator", [pl.GradDrop(), pl.MultiAdam()])
+def test_directions_that_are_no_combination_are_judged_as_well(aggregator):
+    made = run([pl.Adam(40)], aggregator=aggregator)
+    entries = [r["conflicts"] for r in made.records if "conflicts" in r]
+    assert sum(entry["judged"] for entry in entries) == 40
+    assert all(set(entry["against"]) == set(entry["norms"]) for entry in entries)
 
 
 def test_entries_that_a_callback_reads_are_not_lost():
