@@ -21,59 +21,33 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from pinnlab.calculus.fast_tanh import tanh
-from pinnlab.calculus.layout import Collapsed, Layout
+from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.pointwise import POINTWISE, Derivatives, tanh_derivatives
 from pinnlab.calculus.slopes import Units
-from pinnlab.calculus.workspace import Lease
+from pinnlab.calculus.workspace import Lease, Pool
 
 FEWEST = 4  # directions; of fewer each is treated for itself as fast
 BLOCK_NUMBERS = 1 << 18  # in an array: 1 MiB in float32
 
 
 @dataclass(frozen=True)
-class SquareSum:
+class Sum:
     """One slot of second order, c Σ ∂_i².
 
     Args:
         slot: Its number.
-        directions: The numbers of the first-order slots i.
+        rows: The first-order slots i, counted from the first.
         coefficient: c.
     """
 
     slot: int
-    directions: slice
+    rows: slice
     coefficient: float
 
     @property
-    def rows(self) -> slice:
-        """The same, counted among the first-order slots."""
-        return slice(self.directions.start - 1, self.directions.stop - 1)
-
-
-class Arrays:
-    """Memory of past passes, ready for the next one."""
-
-    def __init__(self) -> None:
-        self._free: dict[tuple, list[Tensor]] = {}
-        self._taken: dict[int, Tensor] = {}
-
-    def take(self, like: Tensor, *shape: int) -> Tensor:
-        """An array of that shape, its contents arbitrary."""
-        free = self._free.get((shape, like.dtype, like.device))
-        array = free.pop() if free else like.new_empty(shape)
-        self._taken[id(array)] = array
-        return array
-
-    def give(self, *arrays: Tensor) -> None:
-        """Take arrays back that nothing needs any more."""
-        for array in arrays:
-            del self._taken[id(array)]
-            key = tuple(array.shape), array.dtype, array.device
-            self._free.setdefault(key, []).append(array)
-
-    def reclaim(self) -> None:
-        """Take everything back."""
-        self.give(*list(self._taken.values()))
+    def directions(self) -> slice:
+        """The same, counted among all slots."""
+        return slice(self.rows.start + 1, self.rows.stop + 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +61,8 @@ class Structure:
     """
 
     firsts: int
-    sums: tuple[SquareSum, ...]
-    arrays: Arrays
+    sums: tuple[Sum, ...]
+    arrays: Pool
 
     @property
     def slots(self) -> int:
@@ -123,27 +97,11 @@ class Structure:
     @classmethod
     def of(cls, layout: Layout) -> "Structure | None":
         """The structure of a layout; None if it has another one."""
-        firsts = len(layout.first_order)
-        if layout.transparent or firsts < FEWEST or len(set(layout.counts)) != 1:
+        firsts, sums = len(layout.first_order), layout.square_sums
+        if layout.transparent or firsts < FEWEST or sums is None:
             return None
-        sums = []
-        for number in range(1 + firsts, len(layout.slots)):
-            slot = layout.slots[number]
-            found = _square_sum(number, slot, layout) if isinstance(slot, Collapsed) else None
-            if found is None:
-                return None
-            sums.append(found)
-        return cls(firsts, tuple(sums), Arrays()) if sums else None
-
-
-def _square_sum(number: int, slot: Collapsed, layout: Layout) -> SquareSum | None:
-    if any(len(index) != 2 or index[0] != index[1] for index, _ in slot.terms):
-        return None
-    rows = sorted(layout.position[index[:1]] for index, _ in slot.terms)
-    coefficients = {coefficient for _, coefficient in slot.terms}
-    if len(coefficients) != 1 or rows != list(range(rows[0], rows[0] + len(rows))):
-        return None
-    return SquareSum(number, slice(rows[0], rows[-1] + 1), coefficients.pop())
+        found = [Sum(s.slot, *s.common) for s in sums if s.common is not None]
+        return cls(firsts, tuple(found), Pool()) if len(found) == len(sums) else None
 
 
 def fits(weights: Sequence[Tensor | None], functions: Sequence[Derivatives | None]) -> bool:

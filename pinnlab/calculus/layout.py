@@ -164,6 +164,29 @@ class SlopeProduct:
 
 
 @dataclass(frozen=True)
+class SquareSum:
+    """One slot Σ c_k ∂_k² of a jet that carries the first derivatives ∂_k.
+
+    Args:
+        slot: Its number.
+        coefficients: c, one for each first-order slot.
+    """
+
+    slot: int
+    coefficients: tuple[float, ...]
+
+    @cached_property
+    def common(self) -> tuple[slice, float] | None:
+        """The first-order slots that occur and their coefficient, if they are a range and alike."""
+        rows = [k for k, c in enumerate(self.coefficients) if c]
+        if not rows or len({self.coefficients[k] for k in rows}) != 1:
+            return None
+        if len(rows) != rows[-1] + 1 - rows[0]:
+            return None
+        return slice(rows[0], rows[-1] + 1), self.coefficients[rows[0]]
+
+
+@dataclass(frozen=True)
 class Layout:
     """The slots of a jet and the number of leading points that each covers.
 
@@ -304,24 +327,25 @@ class Layout:
         return tuple(table)
 
     @cached_property
-    def squares(self) -> tuple[int, tuple[float, ...]] | None:
-        """Where a jet carries a value, first derivatives and Σ c_k ∂_k² of them, at all points.
+    def square_sums(self) -> tuple[SquareSum, ...] | None:
+        """The sums of a jet that carries a value, first derivatives and Σ c_k ∂_k² of them.
 
-        Their number and the coefficients c; None for any other jet. Such a jet is an array with an
-        axis of directions, over which one operation serves all.
+        All at all points; None for any other jet. Such a jet is an array with an axis of
+        directions, over which one operation serves all.
         """
-        first = [s for s in self.slots if not isinstance(s, Collapsed) and len(s) == 1]
-        last = self.slots[-1]
-        if len(set(self.counts)) != 1 or len(self.slots) != len(first) + 2:
+        firsts = len(self.first_order)
+        behind = self.slots[1 + firsts :]
+        if len(set(self.counts)) != 1 or not behind:
             return None
-        if not isinstance(last, Collapsed) or last.order != 2:
-            return None
-        coefficients = dict.fromkeys(first, 0.0)
-        for index, c in last.terms:
-            if len(index) != 2 or index[0] != index[1]:
-                return None
-            coefficients[index[:1]] += c
-        return len(first), tuple(coefficients.values())
+        sums = []
+        for number, slot in enumerate(behind, start=1 + firsts):
+            coefficients = [0.0] * firsts
+            for index, c in terms_of(slot):
+                if not isinstance(slot, Collapsed) or len(index) != 2 or index[0] != index[1]:
+                    return None
+                coefficients[self.position[index[:1]] - 1] += c
+            sums.append(SquareSum(number, tuple(coefficients)))
+        return tuple(sums)
 
     def _collapsed_products(self, slot: Collapsed) -> list[tuple[float, int, int]]:
         """The Leibniz terms of a sum in which neither factor carries all derivatives."""

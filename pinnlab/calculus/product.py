@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from pinnlab.calculus.layout import Layout
+from pinnlab.calculus.host_numbers import host_numbers
+from pinnlab.calculus.layout import Layout, SquareSum
 
 
 class Product(torch.autograd.Function):
@@ -20,7 +21,7 @@ class Product(torch.autograd.Function):
         ctx.layout = layout
         ctx.save_for_backward(a, b)
         out = torch.empty_like(a)
-        if layout.squares is not None:
+        if layout.square_sums is not None:
             return _product_of_squares(a, b, layout, out)
         for part, terms in zip(_slots(out, layout), layout.products, strict=True):
             _sum_of_products(part, terms, _slots(a, layout), _slots(b, layout))
@@ -32,7 +33,7 @@ class Product(torch.autograd.Function):
         """Each factor receives the cotangent of the product times the other factor."""
         a, b = ctx.saved_tensors
         grad, layout = grad_outputs[0], ctx.layout
-        if layout.squares is not None:
+        if layout.square_sums is not None:
             return (
                 _pull_squares(grad, b, layout) if ctx.needs_input_grad[0] else None,
                 _pull_squares(grad, a, layout) if ctx.needs_input_grad[1] else None,
@@ -49,49 +50,50 @@ def _slots(data: Tensor, layout: Layout) -> list[Tensor]:
     return [data[rows] for rows in layout.ranges]
 
 
-def _by_order(data: Tensor, layout: Layout) -> tuple[Tensor, Tensor, Tensor]:
-    """Values ``(n, ...)``, first derivatives ``(k, n, ...)``, and the sum ``(n, ...)``."""
+def _by_slot(data: Tensor, layout: Layout) -> tuple[Tensor, Tensor, Tensor]:
+    """Values ``(n, ...)``, first derivatives ``(k, n, ...)`` and sums ``(m, n, ...)``."""
     array = data.view(len(layout.slots), layout.n, *data.shape[1:])
-    return array[0], array[1:-1], array[-1]
+    behind = 1 + len(layout.first_order)
+    return array[0], array[1:behind], array[behind:]
 
 
-def _weights(layout: Layout, like: Tensor) -> Tensor | float:
-    """The coefficients of the sum, one number if they are equal."""
-    assert layout.squares is not None
-    coefficients = layout.squares[1]
-    if len(set(coefficients)) == 1:
-        return coefficients[0]
-    return like.new_tensor(coefficients).view(-1, *[1] * like.ndim)
+def _weighted(s: SquareSum, terms: Tensor) -> tuple[slice, Tensor, float]:
+    """Which terms ``(k, n, ...)`` count in a sum, weighted up to a common factor."""
+    if s.common is not None:
+        rows, coefficient = s.common
+        return rows, terms[rows], coefficient
+    weights = host_numbers(s.coefficients, terms.dtype, terms.device)
+    return slice(None), terms * weights.view(-1, *[1] * (terms.ndim - 1)), 1.0
 
 
 def _product_of_squares(a: Tensor, b: Tensor, layout: Layout, out: Tensor) -> Tensor:
-    """(ab)_0 = a b, (ab)_k = a b_k + a_k b, and the sum a b_C + a_C b + 2 Σ c_k a_k b_k."""
-    (a0, ak, ac), (b0, bk, bc) = _by_order(a, layout), _by_order(b, layout)
-    value, first, last = _by_order(out, layout)
+    """(ab)_0 = a b, (ab)_k = a b_k + a_k b, and the sums a b_S + a_S b + 2 Σ c_k a_k b_k."""
+    assert layout.square_sums is not None
+    (a0, ak, a_sums), (b0, bk, b_sums) = _by_slot(a, layout), _by_slot(b, layout)
+    value, first, sums = _by_slot(out, layout)
     torch.mul(a0, b0, out=value)
     torch.mul(ak, b0, out=first).addcmul_(bk, a0)
-    torch.mul(ac, b0, out=last).addcmul_(bc, a0)
-    weights = _weights(layout, a0)
-    if isinstance(weights, float):
-        last.add_((ak * bk).sum(0), alpha=2 * weights)
-    else:
-        last.add_((ak * bk).mul_(weights).sum(0), alpha=2)
+    torch.mul(a_sums, b0, out=sums).addcmul_(b_sums, a0)
+    products = ak * bk
+    for s, part in zip(layout.square_sums, sums, strict=True):
+        _, terms, factor = _weighted(s, products)
+        part.add_(terms.sum(0), alpha=2 * factor)
     return out
 
 
 def _pull_squares(grad: Tensor, other: Tensor, layout: Layout) -> Tensor:
-    """The cotangent of one factor, where the jets are those of :attr:`Layout.squares`."""
+    """The cotangent of one factor, where the jets are those of :attr:`Layout.square_sums`."""
+    assert layout.square_sums is not None
     out = torch.empty_like(grad)
-    (g0, gk, gc), (b0, bk, bc) = _by_order(grad, layout), _by_order(other, layout)
-    value, first, last = _by_order(out, layout)
-    torch.mul(g0, b0, out=value).addcmul_(gc, bc).add_((gk * bk).sum(0))
-    torch.mul(gc, b0, out=last)
+    (g0, gk, g_sums), (b0, bk, b_sums) = _by_slot(grad, layout), _by_slot(other, layout)
+    value, first, sums = _by_slot(out, layout)
+    torch.mul(g0, b0, out=value).add_((gk * bk).sum(0))
     torch.mul(gk, b0, out=first)
-    weights = _weights(layout, g0)
-    if isinstance(weights, float):
-        first.addcmul_(bk, gc, value=2 * weights)
-    else:
-        first.addcmul_(bk * weights, gc, value=2)
+    torch.mul(g_sums, b0, out=sums)
+    for s, g, b in zip(layout.square_sums, g_sums, b_sums, strict=True):
+        value.addcmul_(g, b)
+        rows, factors, factor = _weighted(s, bk)
+        first[rows].addcmul_(factors, g, value=2 * factor)
     return out
 
 

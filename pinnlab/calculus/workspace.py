@@ -68,6 +68,32 @@ class Scratch:
         return array[:numbers].view(shape)
 
 
+class Pool:
+    """Arrays by shape that are taken, given back and taken again."""
+
+    def __init__(self) -> None:
+        self._free: dict[tuple, list[Tensor]] = {}
+        self._taken: dict[int, Tensor] = {}
+
+    def take(self, like: Tensor, *shape: int) -> Tensor:
+        """An array of that shape, its contents arbitrary."""
+        free = self._free.get((shape, like.dtype, like.device))
+        array = free.pop() if free else like.new_empty(shape)
+        self._taken[id(array)] = array
+        return array
+
+    def give(self, *arrays: Tensor) -> None:
+        """Take arrays back that nothing needs any more."""
+        for array in arrays:
+            del self._taken[id(array)]
+            key = tuple(array.shape), array.dtype, array.device
+            self._free.setdefault(key, []).append(array)
+
+    def reclaim(self) -> None:
+        """Take everything back."""
+        self.give(*list(self._taken.values()))
+
+
 class Lease(Generic[T]):
     """Something borrowed, which goes back when the lease is forgotten."""
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pinnlab.calculus.layout import Collapsed, Layout, closure
+from pinnlab.calculus.layout import Collapsed, Layout, SquareSum, closure
 from pinnlab.calculus.product import Product
 from pinnlab.calculus.taylor import TaylorTensor
 
@@ -20,17 +20,17 @@ def layout_of(slots, counts=None, **options):
 
 
 FAST = {
-    "equal": (layout_of([EQUAL]), (4, (2.5,) * 4)),
-    "weighted": (layout_of([WEIGHTED]), (4, (-1.0, 0.0, 1.0, 2.0))),
-    "a direction beside the sum": (layout_of([EQUAL, (7,)]), (5, (2.5,) * 4 + (0.0,))),
-    "one coordinate twice": (layout_of([REPEATED]), (2, (4.0, 2.0))),
+    "equal": (layout_of([EQUAL]), [(2.5,) * 4]),
+    "weighted": (layout_of([WEIGHTED]), [(-1.0, 0.0, 1.0, 2.0)]),
+    "a direction beside the sum": (layout_of([EQUAL, (7,)]), [(2.5,) * 4 + (0.0,)]),
+    "one coordinate twice": (layout_of([REPEATED]), [(4.0, 2.0)]),
+    "two sums": (layout_of([EQUAL, WEIGHTED]), [(-1.0, 0.0, 1.0, 2.0), (2.5,) * 4]),
 }
 SLOW = {
     "values": layout_of([]),
     "gradient": layout_of([(0,), (1,)]),
     "fewer points": layout_of([EQUAL], (4, 3, 3, 3, 3, 3)),
     "mixed": layout_of([Collapsed((((0, 1), 1.0), ((2, 2), 1.0)))]),
-    "two sums": layout_of([EQUAL, WEIGHTED]),
     "second beside sum": layout_of([EQUAL, (0, 0)]),
     "fourth order": layout_of([Collapsed((((0,) * 4, 1.0), ((1,) * 4, 1.0)))]),
 }
@@ -39,12 +39,26 @@ SLOW = {
 @pytest.mark.parametrize("name", FAST, ids=lambda n: n.replace(" ", "_"))
 def test_which_jets_are_arrays_with_an_axis_of_directions(name):
     layout, expected = FAST[name]
-    assert layout.squares == expected
+    sums = layout.square_sums
+    assert sums is not None
+    assert [s.coefficients for s in sums] == expected
+    assert [s.slot for s in sums] == [len(layout.slots) - len(sums) + k for k in range(len(sums))]
+
+
+def test_which_sums_are_multiples_of_plain_ones():
+    def common(*coefficients):
+        return SquareSum(1, coefficients).common
+
+    assert common(2.5, 2.5, 0.0) == (slice(0, 2), 2.5)
+    assert common(0.0, -1.0) == (slice(1, 2), -1.0)
+    assert common(1.0, 0.0, 1.0) is None
+    assert common(1.0, 2.0) is None
+    assert common(0.0) is None
 
 
 @pytest.mark.parametrize("name", SLOW, ids=lambda n: n.replace(" ", "_"))
 def test_which_are_not(name):
-    assert SLOW[name].squares is None
+    assert SLOW[name].square_sums is None
 
 
 @pytest.mark.parametrize("name", FAST, ids=lambda n: n.replace(" ", "_"))

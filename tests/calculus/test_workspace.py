@@ -1,6 +1,6 @@
 import torch
 
-from pinnlab.calculus.workspace import Scratch, Slots, Workspace
+from pinnlab.calculus.workspace import Pool, Scratch, Slots, Workspace
 
 
 def test_slots_are_views_of_one_array():
@@ -43,3 +43,14 @@ def test_kinds_that_nobody_asks_for_any_more_are_forgotten():
     for kind in range(1, Workspace.KINDS + 1):
         workspace.lease(kind, list)
     assert workspace.lease(0, list).item is not item
+
+
+def test_what_was_given_back_to_a_pool_is_taken_again():
+    pool, like = Pool(), torch.zeros((), dtype=torch.float64)
+    first, second = pool.take(like, 2, 3), pool.take(like, 2, 3)
+    assert first.data_ptr() != second.data_ptr()
+    pool.give(first)
+    assert pool.take(like, 3, 2).data_ptr() != first.data_ptr()
+    assert pool.take(like, 2, 3) is first
+    pool.reclaim()
+    assert {id(pool.take(like, 2, 3)), id(pool.take(like, 2, 3))} == {id(first), id(second)}
