@@ -6,7 +6,7 @@ are lists of m numbers, matrices lists of rows.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from math import sqrt
+from math import isfinite, nan, sqrt
 from operator import mul
 
 import numpy as np
@@ -22,8 +22,15 @@ ROUNDING = 1e-12  # of float64 sums, with some room; relative to the numbers tha
 
 
 def on_host(rule: Callable[[Matrix], Vector], gramian: Tensor) -> Tensor:
-    """What a rule on lists says of a tensor ``(m, m)``: ``(m,)``, in float64 on its device."""
-    return torch.tensor(rule(gramian.tolist()), dtype=torch.float64, device=gramian.device)
+    """What a rule on lists says of a tensor ``(m, m)``: ``(m,)``, in float64 on its device.
+
+    Of gradients that are not finite no rule is asked: the coefficients are not numbers either.
+    """
+    rows = gramian.tolist()
+    # Products of rows are finite if their squares are.
+    finite = isfinite(sum(row[k] for k, row in enumerate(rows)))
+    weights = rule(rows) if finite else [nan] * len(rows)
+    return torch.tensor(weights, dtype=torch.float64, device=gramian.device)
 
 
 def unit_gramian(gramian: Matrix) -> tuple[Vector, Matrix]:

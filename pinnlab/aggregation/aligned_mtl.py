@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pinnlab.aggregation._gram import Matrix, Vector, on_host
 from pinnlab.aggregation.base import GramianAggregator
 from pinnlab.errors import DeclarationError, nearest
 
@@ -22,9 +23,8 @@ class AlignedMTL(GramianAggregator):
 
     is the sum of the rows of the matrix with orthogonal rows of length σ that is closest to J.
 
-    Promise: no term increases to first order where the gradients are linearly independent, at
-    rates that are :math:`g_k \cdot d = \sigma (V \Lambda^{1/2} V^T 1)_k` if those are positive,
-    which is not promised; the loss itself decreases.
+    Promise: the loss decreases to first order, for :math:`1 \cdot Jd = \sigma\, 1 \cdot V
+    \Lambda^{1/2} V^T 1`. Single terms may increase.
 
     Args:
         scale: Length σ of the aligned gradients: the ``min`` or ``median`` of the singular values
@@ -48,8 +48,11 @@ class AlignedMTL(GramianAggregator):
 
     def weights(self, gramian: Tensor) -> Tensor:
         """See :class:`GramianAggregator`."""
+        return on_host(self._aligned, gramian)
+
+    def _aligned(self, gramian: Matrix) -> Vector:
         from torchjd.aggregation import AlignedMTLWeighting
 
-        host = gramian.cpu()
-        rule = AlignedMTLWeighting(torch.ones_like(host[0]), scale_mode=self.scale)  # type: ignore[arg-type]
-        return rule(host).to(gramian.device)
+        matrix = torch.tensor(gramian, dtype=torch.float64)
+        ones = torch.ones_like(matrix[0])
+        return AlignedMTLWeighting(ones, scale_mode=self.scale)(matrix).tolist()  # type: ignore[arg-type]

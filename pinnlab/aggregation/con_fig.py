@@ -17,6 +17,8 @@ from pinnlab.aggregation._gram import (
 )
 from pinnlab.aggregation.base import GramianAggregator
 
+NO_RATE = 1e-10  # relative to others, with much room for rounding
+
 
 @dataclass(frozen=True)
 class ConFIG(GramianAggregator):
@@ -57,22 +59,24 @@ class ConFIG(GramianAggregator):
 def equal_cosines(gramian: Matrix) -> Vector:
     """Coefficients of ConFIG's direction."""
     norms, cosines = unit_gramian(gramian)
+    weights = [0.0] * len(norms)
     active = [k for k, n in enumerate(norms) if n > 0]
+    if not active:
+        return weights
     hull = [[cosines[k][j] for j in active] for k in active]
-    solved = least_squares(hull, [1.0] * len(active), SINGULAR) if active else []
+    solved = least_squares(hull, [1.0] * len(active), SINGULAR)
     rates = product(hull, solved)
-    if active and min(rates) < -1e-9:
+    if min(rates) < -NO_RATE:
         solved = shortest(hull)
         rates = product(hull, solved)
-        if not dot(solved, rates) > SINGULAR:
-            return [0.0] * len(norms)
     squared = dot(solved, rates)
     # With equal rates of one the squared length is at least one; of what is left by rounding where
     # gradients cancel it is not.
     if not squared > SINGULAR:
-        return [0.0] * len(norms)
-    factor = sum(norms[k] * rate for k, rate in zip(active, rates, strict=True)) / squared
-    weights = [0.0] * len(norms)
+        return weights
+    # Lengths may differ by so much that the rounding of a rate of zero would outweigh a true one.
+    least = NO_RATE * max(rates)
+    total = sum(norms[k] * rate for k, rate in zip(active, rates, strict=True) if rate > least)
     for k, value in zip(active, solved, strict=True):
-        weights[k] = factor * value / norms[k]
+        weights[k] = total / squared * value / norms[k]
     return weights

@@ -18,7 +18,8 @@ class MGDA(GramianAggregator):
     so that :math:`g_k \cdot d \ge \|d\|^2` for every term. It is found exactly. Terms with small
     gradients count most, and there is no direction as soon as one of them is zero.
 
-    Promise: no term increases to first order, and all decrease unless no direction lowers all.
+    Promise: no term increases to first order, and all decrease unless no direction lowers all; of
+    gradients whose sizes differ by more than the square root of the precision, up to rounding.
 
     References:
         Désidéri (2012), C. R. Math. 350, 313-318.

@@ -21,8 +21,8 @@ class SparseTraining(Aggregator):
 
     with the ``(s, p)`` selection S of parameters that the seed of the run draws once, and an
     aggregator A, which sees the gradients by these alone. Fewer parameters are shared by fewer
-    causes of conflict. Parameters outside stay as they are, except under weight decay. A call on a
-    matrix always draws the same.
+    causes of conflict. Parameters outside stay as they are, except under weight decay; unknown
+    coefficients may be among them. A call on a matrix always draws the same.
 
     Promise: what the other aggregator promises.
 

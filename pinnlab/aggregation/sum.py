@@ -10,7 +10,10 @@ from pinnlab.aggregation.base import GramianAggregator
 
 @dataclass(frozen=True)
 class Sum(GramianAggregator):
-    r"""The gradient of the sum of the terms, :math:`g = \sum_k g_k`."""
+    r"""The gradient of the sum of the terms, :math:`g = \sum_k g_k`.
+
+    Promise: the loss decreases to first order. Single terms may increase.
+    """
 
     def weights(self, gramian: Tensor) -> Tensor:
         """All ones."""

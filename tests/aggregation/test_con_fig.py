@@ -114,6 +114,43 @@ def test_nearly_opposite_gradients_still_descend():
     assert float(cosines(torch.stack([a, b]), ConFIG()(torch.stack([a, b]))).min()) > 0
 
 
+@given(st.lists(st.sampled_from(SCALES), min_size=3, max_size=3), st.integers(0, 50))
+def test_two_of_three_terms_oppose_each_other(scales, seed):
+    # What is left is the part of the third gradient that the two do not see.
+    rows = matrix(2, 9, seed)
+    jacobian = torch.stack([rows[0], -rows[0], rows[1]]) * torch.tensor(scales).double()[:, None]
+    direction = ConFIG()(jacobian)
+    unit = rows[0] / torch.linalg.vector_norm(rows[0])
+    left = rows[1] - (rows[1] @ unit) * unit
+    assert float(cosines(left[None], direction)) == pytest.approx(1)
+    # Its length is the sum of the projections, of which that of the third is the only one.
+    third = jacobian[2] @ left / torch.linalg.vector_norm(left)
+    torch.testing.assert_close(torch.linalg.vector_norm(direction), third, rtol=1e-6, atol=0)
+
+
+@given(st.integers(0, 200))
+def test_three_gradients_in_a_plane(seed):
+    # Three equations for two unknowns have no solution.
+    jacobian = matrix(3, 2, seed)
+    angles = torch.atan2(jacobian[:, 1], jacobian[:, 0]).sort().values
+    gaps = torch.cat([angles.diff(), angles[:1] + 2 * torch.pi - angles[-1:]])
+    cosine = cosines(jacobian, ConFIG()(jacobian))
+    if float(gaps.max()) > torch.pi:  # all within a half plane
+        assert float(cosine.min()) > 0
+    else:
+        assert not ConFIG()(jacobian).any() or float(cosine.min()) >= -1e-12
+
+
+def test_the_least_squares_solution_is_not_always_free_of_conflict():
+    # Four gradients of three parameters, all within a half space.
+    rows = [[0.5, 0.7, 0.7], [-1.6, -1.0, -0.1], [-0.4, -1.2, 0.3], [2.0, 0.0, -0.5]]
+    jacobian = torch.tensor(rows).double()
+    units = jacobian / torch.linalg.vector_norm(jacobian, dim=1, keepdim=True)
+    printed = torch.linalg.pinv(units) @ torch.ones(4, dtype=torch.float64)
+    assert float(cosines(jacobian, printed).min()) < 0
+    assert float(cosines(jacobian, ConFIG()(jacobian)).min()) > 0
+
+
 def test_precision_is_kept():
     assert ConFIG()(matrix(3, 9, dtype=torch.float32)).dtype is torch.float32
 

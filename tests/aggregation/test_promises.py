@@ -151,6 +151,15 @@ def test_without_any_gradient_there_is_no_direction(name, dtype):
     assert not direction.any()
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+@every
+def test_gradients_that_are_not_finite_give_no_finite_direction(name, bad):
+    if name != "SparseTraining":  # which does not see every parameter
+        jacobian = matrix(3, 6)
+        jacobian[1, 2] = bad
+        assert not ALL[name](jacobian).isfinite().all()
+
+
 @every
 @given(jacobians())
 def test_directions_are_finite(name, jacobian):
