@@ -112,7 +112,11 @@ def adapted(history: Sequence[Mapping[str, float]], rule: SoftAdapt) -> dict[str
     """The weights for ``order + 1`` losses by term, oldest first."""
     names = list(history[0])
     losses = np.array([[step[name] for name in names] for step in history])
-    slopes = backward_difference(rule.order) @ losses
+    coefficients = backward_difference(rule.order)
+    slopes = coefficients @ losses
+    # Where losses stand still, what is left are rounding errors, which a division would blow up.
+    rounding = 16 * np.finfo(float).eps * (np.abs(coefficients) @ np.abs(losses))
+    slopes = np.where(np.abs(slopes) > rounding, slopes, 0.0)
     if rule.normalized:
         total = np.abs(slopes).sum()
         slopes = slopes / total if total > 0 else slopes
