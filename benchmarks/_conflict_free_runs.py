@@ -71,6 +71,8 @@ class Case:
 CASES = {
     "burgers": Case(pl.conflict_free.burgers),
     "schrodinger": Case(pl.conflict_free.schrodinger),
+    # Up to the moment of focus: the whole beat takes longer than the other problems.
+    "schrodinger half": Case(lambda: pl.conflict_free.schrodinger(end=math.pi / 4)),
     "kovasznay": Case(pl.conflict_free.kovasznay),
     "beltrami": Case(pl.conflict_free.beltrami, boundary=100),
     # The published example, as it is.
