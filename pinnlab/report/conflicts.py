@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 NAMED_PAIRS = 6
 NAMED_TERMS = 7
 BINS = 120  # a line is drawn through the means over so many stretches of steps
+STEPS_OF_SHARE = 8  # that a share is taken of, at least
 GREY, OPPOSED = "#c3c9d2", "#a3231a"
 NAME = 28
 
@@ -105,14 +106,18 @@ def _draw_cosines(axes: "Axes", conflicts: ConflictHistory, terms: int) -> None:
 
 
 def _draw_frequency(axes: "Axes", conflicts: ConflictHistory) -> None:
-    step, share = binned(conflicts, conflicts.conflicting)
-    axes.fill_between(step, 0, 100 * share, color=OPPOSED, alpha=0.2, lw=0)
-    axes.plot(step, 100 * share, color=OPPOSED, lw=1.0, marker="o" if step.size == 1 else "",
-              label="two gradients opposed")  # fmt: skip
-    if np.isfinite(conflicts.harmful).any():
-        step, share = binned(conflicts, conflicts.harmful)
-        marker = "o" if step.size == 1 else ""
-        axes.plot(step, 100 * share, color=INK, lw=1.1, marker=marker, label="against any term")
+    """Shares over stretches of several steps: of a single one there is only all or nothing."""
+    parts = int(np.clip(conflicts.steps.sum() // STEPS_OF_SHARE, 1, BINS))
+    for values, label, colour in (
+        (conflicts.conflicting, "two gradients opposed", OPPOSED),
+        (conflicts.harmful, "against any term", INK),
+    ):
+        step, share = binned(conflicts, values, parts)
+        if step.size:
+            edges = np.concatenate([[min(conflicts.step[0], step[0] - 1)], step])
+            axes.stairs(100 * share, edges, baseline=None, color=colour, lw=1.1, label=label)
+            if colour == OPPOSED:
+                axes.stairs(100 * share, edges, fill=True, color=colour, alpha=0.2, lw=0)
     axes.set_ylim(0, 105)
     axes.set_yticks([0, 50, 100])
     axes.set_ylabel("steps, %")
@@ -161,7 +166,15 @@ def _draw_terms(
     if log:
         log_axis(axes)
     else:
-        axes.axhline(0, color=MUTED, lw=0.8, zorder=1)
+        _both_signs(axes, known)
+
+
+def _both_signs(axes: "Axes", values: np.ndarray) -> None:
+    """An ordinate through zero; logarithmic on both sides if the sizes span decades."""
+    axes.axhline(0, color=MUTED, lw=0.8, zorder=1)
+    sizes = np.abs(values[np.isfinite(values) & (values != 0)])
+    if sizes.size and sizes.max() > 30 * (small := np.quantile(sizes, 0.1)):
+        axes.set_yscale("symlog", linthresh=10 ** np.floor(np.log10(small)), linscale=0.5)
 
 
 def _draw_rest(
@@ -200,21 +213,24 @@ def _finish(
 
 
 # --- numbers -------------------------------------------------------------------------------------
-def binned(conflicts: ConflictHistory, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def binned(
+    conflicts: ConflictHistory, values: np.ndarray, count: int = BINS
+) -> tuple[np.ndarray, np.ndarray]:
     """Means over stretches of steps, weighted by the steps of each entry; nan is passed over.
 
     Args:
         conflicts: Says steps and weights.
         values: One number an entry, (k,).
+        count: Stretches at most.
 
     Returns:
-        Last step and mean of each stretch that has a number; at most ``BINS`` of them.
+        Last step and mean of each stretch that has a number.
     """
     there = np.isfinite(values)
     step, values, weights = conflicts.step[there], values[there], conflicts.steps[there]
-    if step.size <= BINS:
+    if step.size <= count:
         return step, values
-    parts = np.array_split(np.arange(step.size), BINS)
+    parts = np.array_split(np.arange(step.size), count)
     means = [np.average(values[part], weights=weights[part]) for part in parts]
     return np.array([step[part[-1]] for part in parts]), np.array(means)
 

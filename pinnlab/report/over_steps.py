@@ -69,7 +69,7 @@ def step_axis(axes: "Axes") -> None:
 
 def log_axis(axes: "Axes") -> None:
     """A logarithmic ordinate with two labels at least, however little it spans."""
-    from matplotlib.ticker import LogFormatterMathtext, LogLocator, NullFormatter
+    from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 
     axes.set_yscale("log", nonpositive="mask")
     low, high = axes.get_ylim()
@@ -81,7 +81,7 @@ def log_axis(axes: "Axes") -> None:
     else:  # a single power of ten would tell no scale
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
         every = (np.inf, np.inf)
-        axes.yaxis.set_major_formatter(LogFormatterMathtext(minor_thresholds=every))
+        axes.yaxis.set_major_formatter(LogFormatterSciNotation(minor_thresholds=every))
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 

@@ -352,8 +352,10 @@ def test_the_figure_of_a_plain_sum():
     assert labels(share) == ["starved below 1 %"]
     assert share.get_xlabel() == "step"
     assert [text.get_text().strip() for text in cosine.texts] == ["Adam"]
-    np.testing.assert_allclose(often.lines[0].get_ydata(), 100)
-    np.testing.assert_allclose(often.lines[1].get_ydata(), 25)
+    stairs = [patch for patch in often.patches if hasattr(patch, "get_data")]
+    shares = [patch.get_data() for patch in stairs]
+    assert [share.values.tolist() for share in shares] == [[100] * 11, [100] * 11, [25] * 11]
+    assert shares[0].edges[-1] == LAST
     assert labels(often) == ["two gradients opposed", "against any term"]
     png(figure)
 
@@ -365,6 +367,10 @@ def test_weights_that_change_get_a_panel_also_below_zero():
     negative = plot_conflicts(history(factor=lambda name, t: t - 0.5, norm=lambda name, t: 1.0))
     assert negative.axes[3].get_yscale() == "linear"
     png(negative)
+    sizes = history(factor=lambda name, t: -1e-3 if name == "ends" else 10.0 ** (4 * t))
+    decades = plot_conflicts(sizes)
+    assert decades.axes[3].get_yscale() == "symlog"
+    png(decades)
 
 
 def test_of_many_terms_the_worst_are_named():

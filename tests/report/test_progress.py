@@ -32,6 +32,20 @@ def test_losses_show_each_raw_term_by_name_the_total_and_the_phases(history):
     png(figure)
 
 
+def test_a_logarithmic_axis_that_spans_little_has_labels_with_plain_numbers():
+    for low, high in ((0.03, 0.4), (0.2, 0.3), (2e-7, 5e-7)):
+        figure = plot_losses(History(step=np.arange(4), terms={"a": np.linspace(low, high, 4)}))
+        figure.canvas.draw()
+        axes = figure.axes[0]
+        inside = [
+            text.get_text()
+            for text, place in zip(axes.get_yticklabels(), axes.get_yticks(), strict=True)
+            if axes.get_ylim()[0] <= place <= axes.get_ylim()[1]
+        ]
+        assert len([text for text in inside if text]) >= 2
+        assert not any("." in text for text in inside)  # 2 times 10 to the -1, not 10 to the -0.7
+
+
 def test_a_term_that_became_nan_is_marked_at_its_last_value():
     values = np.array([1.0, 0.5, np.nan, np.nan])
     figure = plot_losses(History(step=np.arange(4), terms={"a": values, "b": np.ones(4)}))
