@@ -19,11 +19,15 @@ from pinnlab.calculus.workspace import Slots
 
 def slope_products(slopes: Tensor, layout: Layout) -> Tensor:
     """All products P of a layout, ``(width, products)``, from slopes ``(width, k)``."""
-    out = slopes.new_zeros((len(slopes), len(layout.slope_products)))
-    for column, product in zip(out.unbind(1), layout.slope_products, strict=True):
-        for coefficient, rows in product.terms:
-            column.add_(_product(slopes, rows), alpha=coefficient)
-    return out
+    columns = []
+    for product in layout.slope_products:
+        (c, rows), *others = product.terms
+        column = _product(slopes, rows)
+        column = column if c == 1.0 else column * c
+        for c, rows in others:
+            column = torch.add(column, _product(slopes, rows), alpha=c)
+        columns.append(column)
+    return torch.stack(columns, 1) if columns else slopes.new_empty((len(slopes), 0))
 
 
 def slope_products_backward(slopes: Tensor, layout: Layout, g: Tensor) -> Tensor:
@@ -76,40 +80,49 @@ class AffineKernel:
         self._out, self._g, self._inner = out, g, block.inner
         self._product, self._room = room[0][:, : block.inner], room[1:]
         self._products = block.layout.slope_products
+        slots = [product.slot for product in self._products]
+        self._first = [k == 0 or slot != slots[k - 1] for k, slot in enumerate(slots)]
+        orders = [product.order for product in self._products]
+        self._by_order = [
+            (order, [k for k, own in enumerate(orders) if own == order])
+            for order in sorted(set(orders))
+        ]
         self._f: list[Tensor] = []
+        self._tanh = function is POINTWISE[torch.tanh]
+        # Where tanh and its derivatives always stand, and what they are computed from.
+        self._places = [out.head, *(array[:, : block.inner] for array in self._room)]
+        self._constants = z.new_zeros(()), z.new_ones(())
 
     def forward(self, products: list[Tensor]) -> None:
         """Write f(z), from the products of slopes of the block's slots, ``(width, 1)`` each."""
-        heads = self._heads(self._evaluate())
-        written: set[int] = set()
-        for product, slope in zip(self._products, products, strict=True):
+        heads = self._evaluate()
+        for product, slope, first in zip(self._products, products, self._first, strict=True):
             part, derivative = self._out.parts[product.slot], heads[product.order]
-            if product.slot in written:
-                part.addcmul_(derivative, slope)
-            else:
+            if first:
                 torch.mul(derivative, slope, out=part)
-            written.add(product.slot)
+            else:
+                part.addcmul_(derivative, slope)
 
     def _heads(self, f: list[Tensor]) -> list[Tensor]:
         """Where there are derivatives."""
         return [one[:, : self._inner] for one in f]
 
     def _evaluate(self) -> list[Tensor]:
-        """Write f(z); the result are its derivatives as well."""
+        """Write f(z); the result are its derivatives as well, where they are asked for."""
         z, value = self.argument, self._out.value
-        if self._function is POINTWISE[torch.tanh]:
-            return tanh_derivatives(tanh(z, out=value), self._order, self._room)
+        if self._tanh:
+            tanh(z, out=value)
+            self._derive(self._order)
+            return self._places
         f = self._function(z, self._order + self._keep)
         value.copy_(f[0])
         if self._keep:
             self._f = f
-        return f
+        return self._heads(f)
 
-    def _again(self) -> list[Tensor]:
-        """All derivatives on the way back; computing those of tanh is faster than fetching them."""
-        if self._function is POINTWISE[torch.tanh]:
-            return tanh_derivatives(self._out.value, self._order + 1, self._room)
-        return self._f
+    def _derive(self, order: int) -> list[Tensor]:
+        """The derivatives of tanh, from its values."""
+        return tanh_derivatives(self._out.value, order, self._room, self._constants)
 
     def backward(self, products: list[Tensor], receive: Callable[[int, Tensor], None]) -> None:
         """Write the cotangent of z over z.
@@ -119,11 +132,16 @@ class AffineKernel:
             receive: Takes the number of a product, and the array ``(width, inner)`` whose columns
                 add up to its cotangent; it holds something else afterwards.
         """
-        f, g = self._again(), self._g
+        # Those of tanh are computed again, which is faster than fetching them.
+        f = self._derive(self._order + 1) if self._tanh else self._f
+        heads, g, room = self._places if self._tanh else self._heads(f), self._g, self._product
         assert g is not None
-        heads, room = self._heads(f), self._product
         grad = torch.mul(g.value, f[1], out=self.argument)[:, : self._inner]
-        for k, (product, slope) in enumerate(zip(self._products, products, strict=True)):
-            part, lower, upper = g.parts[product.slot], *heads[product.order : product.order + 2]
-            receive(k, torch.mul(part, lower, out=room))
-            grad.addcmul_(torch.mul(part, upper, out=room), slope)
+        for k, product in enumerate(self._products):
+            receive(k, torch.mul(g.parts[product.slot], heads[product.order], out=room))
+        for order, numbers in self._by_order:
+            first, *others = numbers
+            combined = torch.mul(g.parts[self._products[first].slot], products[first], out=room)
+            for k in others:
+                combined.addcmul_(g.parts[self._products[k].slot], products[k])
+            grad.addcmul_(combined, heads[order + 1])
