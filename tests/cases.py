@@ -15,6 +15,7 @@ from pinnlab.optim import Phase
 from pinnlab.problems import Assembly, PointBudget, Problem, assemble
 from pinnlab.surrogates.base import ACTIVATIONS, Frame, Network, Specification
 from pinnlab.typing import Coordinates
+from pinnlab.weighting import Weighting
 
 F64 = torch.float64
 
@@ -92,6 +93,20 @@ AGGREGATORS: dict[str, Callable[[Sequence[str]], Aggregator]] = {
     "TorchJD": lambda names: pl.TorchJD("Random"),
 }
 
+
+# --- weightings -----------------------------------------------------------------------------
+WEIGHTINGS: dict[str, Weighting] = {
+    "GradNorm": pl.GradNorm(every=3),
+    "LRA": pl.LRA(every=2),
+    "NTK": pl.NTK(every=4, points=5),
+    "InverseDirichlet": pl.InverseDirichlet(every=2),
+    "ReLoBRaLo": pl.ReLoBRaLo(alpha=0.9, rho=0.5),
+    "SoftAdapt": pl.SoftAdapt(beta=1.0, order=2),
+    "SelfAdaptive": pl.SelfAdaptive(lr=0.1),
+    "SelfAdaptive per term": pl.SelfAdaptive(lr=0.1, per="term", mask="logistic"),
+    "RBA": pl.RBA(eta=0.1, gamma=0.9),
+    "Causal": pl.Causal(epsilons=(0.1, 1.0), bins=4, patience=6),
+}
 
 # --- problems -------------------------------------------------------------------------------
 def poisson_line() -> Problem:

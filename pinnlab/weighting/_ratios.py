@@ -7,10 +7,12 @@ towards their ratio,
 
 Sizes are those of the terms :math:`\tfrac12 \operatorname{mean}_i \lambda_{ki} \|r_k(x_i)\|^2`
 without any weight :math:`w_k`: a factor in the declaration, or of another weighting, stays a factor
-on what the rule makes equal.
+on what the rule makes equal. The factors :math:`\lambda_{ki}` of single points are those of the
+last step.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,7 +30,7 @@ class RatioWeigher(Weigher):
 
     Args:
         name: Of the rule, for messages.
-        every: Steps between updates.
+        every: Steps between updates; the first one comes at once.
         momentum: Share α of the old weights that an update keeps.
         measure: Says the ratios.
     """
@@ -36,11 +38,13 @@ class RatioWeigher(Weigher):
     def __init__(self, name: str, every: int, momentum: float, measure: Measure) -> None:
         super().__init__()
         self.name, self.every, self.momentum, self.measure = name, every, momentum, measure
+        self.measured = False
 
     def update(self, objective: Objective, step: int) -> None:
         """See :class:`Weigher`."""
-        if step % self.every:
+        if step % self.every and self.measured:
             return
+        self.measured = True
         numerator, sizes = self.measure(objective, step)
         self.message = self._refused(numerator, sizes)
         if self.message:
@@ -57,6 +61,15 @@ class RatioWeigher(Weigher):
                 f"{self.name}: the gradient of {_quoted(vanished)} is zero; its "
                 "weight stays as it was"
             )
+
+    def state_dict(self) -> dict[str, Any]:
+        """See :class:`Weigher`."""
+        return super().state_dict() | {"measured": self.measured}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """See :class:`Weigher`."""
+        super().load_state_dict(state)
+        self.measured = state["measured"]
 
     def _refused(self, numerator: float, sizes: dict[str, float]) -> str:
         wrong = [k for k, size in sizes.items() if not size < float("inf")]

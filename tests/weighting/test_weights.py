@@ -1,0 +1,243 @@
+"""What all weightings have in common: products, resuming, company."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from cases import AGGREGATORS, PROBLEMS, WEIGHTINGS, assembly
+from weighting.by_hand import objective
+
+import pinnlab as pl
+from pinnlab.config import describe_object
+from pinnlab.errors import DeclarationError
+from pinnlab.training import Trainer
+from pinnlab.weighting import Weighting, Weights
+
+BUDGET = pl.PointBudget(interior=24, boundary=4)
+STEPS = 13
+
+
+def trainer(weightings, folder: Path | None = None, phases=None, **options) -> Trainer:
+    """A small run of a problem in time."""
+    return Trainer(
+        assembly(PROBLEMS["heat_flux"](), budget=BUDGET),
+        phases or [pl.Adam(STEPS, lr=1e-2, resample=5)],
+        weightings=weightings,
+        folder=folder,
+        checkpoint_every=4,
+        progress=False,
+        **options,
+    )
+
+
+def state(run: Trainer) -> dict[str, torch.Tensor]:
+    """Parameters and weights at the end of a run."""
+    there = run.objective
+    return {
+        "parameters": there.flat_parameters(),
+        "weights": torch.tensor(list(there.weights.values()), dtype=torch.float64),
+        **{name: factors.clone() for name, factors in there.point_weights.items()},
+    }
+
+
+class StopAt(pl.Callback):
+    """End a run after a step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step(self, trainer, record):
+        """Stop."""
+        if trainer.step == self.step:
+            trainer.stop("told to")
+
+
+@pytest.mark.parametrize("name", WEIGHTINGS)
+@pytest.mark.parametrize("at", [4, 10])  # ten: points are drawn before the next step
+def test_a_run_goes_on_bit_for_bit(name: str, at: int, tmp_path: Path) -> None:
+    whole = trainer([WEIGHTINGS[name]])
+    whole.run()
+    first = trainer([WEIGHTINGS[name]], tmp_path, callbacks=[StopAt(at)])
+    first.run()
+    second = trainer([WEIGHTINGS[name]], tmp_path, callbacks=[StopAt(100)])
+    second.restore()
+    assert second.step == at
+    second.run()
+    expected, found = state(whole), state(second)
+    assert set(expected) == set(found)
+    for key, value in expected.items():
+        assert torch.equal(found[key], value), key
+
+
+@pytest.mark.parametrize("name", WEIGHTINGS)
+def test_weights_change_and_are_told(name: str) -> None:
+    run = trainer([WEIGHTINGS[name]])
+    run.run()
+    assert run.status == "finished"
+    terms = [record["weights"] for record in run.records]
+    points = run.objective.point_weights
+    assert terms[-1] != terms[0] or any(float(f.std()) > 0 for f in points.values())
+
+
+@pytest.mark.parametrize("aggregator", ["ConFIG", "MConFIG"])
+@pytest.mark.parametrize("name", WEIGHTINGS)
+def test_with_aggregators(name: str, aggregator: str) -> None:
+    names = list(objective("heat_flux").names)
+    run = trainer([WEIGHTINGS[name]], aggregator=AGGREGATORS[aggregator](names))
+    before = run.objective.loss().item()
+    run.run()
+    assert run.status == "finished"
+    run.objective.set_weights(run.weights.fixed)
+    assert run.objective.loss().item() < before
+
+
+@pytest.mark.parametrize("name", WEIGHTINGS)
+def test_with_a_line_search(name: str) -> None:
+    run = trainer([WEIGHTINGS[name]], phases=[pl.Adam(5, lr=1e-2), pl.LBFGS(12)])
+    numbers = []
+
+    class Watch(pl.Callback):
+        def on_step(self, trainer, record):
+            numbers.append(trainer.objective.batch_number)
+
+    run.callbacks = (Watch(),)
+    before = run.objective.loss().item()
+    run.run()
+    assert run.status == "finished"
+    # A loss with other weights is another function, and evaluated anew.
+    assert numbers == sorted(numbers) and len(set(numbers)) > 1
+    run.objective.set_weights(run.weights.fixed)
+    assert run.objective.loss().item() < before
+
+
+def test_fixed_adaptive_and_causal_weights_multiply() -> None:
+    there = objective("heat_flux", weights={"start": 5.0})
+    parts = [pl.GradNorm(momentum=0.0), pl.ReLoBRaLo(alpha=0.5), pl.Causal(), pl.RBA()]
+    weights = Weights(there, parts)
+    for step in range(3):
+        weights.update(there, step)
+        there.loss_and_gradient()
+        weights.observe(there)
+    weights.update(there, 3)
+    norm, balance, causal, attention = weights.weighers
+    declared = {"heat": 1.0, "flux": 1.0, "cooling": 3.0, "start": 5.0}
+    for name, factor in declared.items():
+        expected = factor * norm.terms[name] * balance.terms[name]
+        assert there.weights[name] == pytest.approx(expected, rel=1e-14)
+    expected = causal.points["heat"] * attention.points["heat"]
+    torch.testing.assert_close(there.point_weights["heat"], expected)
+    # The loss is what they say it is.
+    blocks = there.residuals()
+    loss = sum(
+        0.5 * there.weights[k] * (there.point_weights.get(k, torch.ones(len(r)))[:, None] * r**2)
+        .sum() / len(r)
+        for k, r in blocks.items()
+    )  # fmt: skip
+    assert there.loss().item() == pytest.approx(loss.item(), rel=1e-13)
+
+
+def test_a_factor_alike_for_all_points_is_one_for_the_term() -> None:
+    a, b = objective("poisson_line"), objective("poisson_line")
+    a.set_weights({}, {"ends": torch.full((2,), 7.0, dtype=torch.float64)})
+    b.set_weights({"ends": 7.0})
+    torch.testing.assert_close(a.gradients()[0], b.gradients()[0])
+
+
+@pytest.mark.parametrize("name", WEIGHTINGS)
+def test_without_steps_in_between_an_update_changes_nothing(name: str) -> None:
+    there = objective("heat_flux")
+    weights = Weights(there, [WEIGHTINGS[name]])
+    weights.update(there, 1)
+    first = dict(there.weights), {k: v.clone() for k, v in there.point_weights.items()}
+    weights.update(there, 1)
+    assert there.weights == first[0]
+    assert all(torch.equal(there.point_weights[k], v) for k, v in first[1].items())
+
+
+def test_another_problem_begins_anew() -> None:
+    there = objective("heat_flux", weights={"start": 5.0})
+    weights = Weights(there, [pl.GradNorm(momentum=0.5, every=100)])
+    weights.update(there, 0)
+    first = dict(there.weights)
+    weights.update(there, 100)
+    assert there.weights != first
+    there.redeclare(list(there.terms_), there._demands, there.points)
+    weights.update(there, 107)  # at once, and from the declared weights
+    assert there.weights == pytest.approx(first)
+    weights.update(there, 108)
+    assert there.weights == pytest.approx(first)
+
+
+def test_windows_of_time_begin_anew() -> None:
+    run = trainer(
+        [pl.Causal(epsilons=(0.1, 1.0), patience=2), pl.ReLoBRaLo(alpha=0.5)],
+        phases=[pl.Windows("t", [0.25, 0.5], [pl.Adam(4, lr=1e-3)])],
+    )
+    stages = []
+
+    class Watch(pl.Callback):
+        def on_step(self, trainer, record):
+            causal, balance = trainer.weights.weighers
+            stages.append((causal.stage, balance.observed))
+
+    run.callbacks = (Watch(),)
+    run.run()
+    assert stages == [(0, 1), (1, 2), (1, 3), (1, 4)] * 2
+
+
+@pytest.mark.parametrize("name", WEIGHTINGS)
+def test_they_are_values_that_print_and_compare(name: str) -> None:
+    rule = WEIGHTINGS[name]
+    assert rule == type(rule)(**{f: getattr(rule, f) for f in rule.__dataclass_fields__})
+    assert hash(rule) == hash(rule)
+    described = describe_object(rule)
+    assert described["kind"] == type(rule).__name__
+    json.dumps(described)
+
+
+@pytest.mark.parametrize("name", ["SelfAdaptive", "RBA"])
+@pytest.mark.parametrize("options", [{"batch": 8}, {"resample": 1}])
+def test_weights_of_points_need_points_that_stay(name: str, options: dict) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        trainer([WEIGHTINGS[name]], phases=[pl.Adam(5), pl.Adam(5, **options)])
+    assert name in str(caught.value)
+    assert "must stay" in str(caught.value)
+
+
+def test_weights_of_terms_go_with_mini_batches() -> None:
+    rules = [r for r in WEIGHTINGS.values() if not r.per_point]
+    run = trainer(rules, phases=[pl.Adam(8, batch=8)])
+    run.run()
+    assert run.status == "finished"
+
+
+def test_solve_takes_a_list_and_says_what_was_taken() -> None:
+    solution = pl.solve(
+        PROBLEMS["heat_flux"](),
+        pl.MLP(4, 1),
+        points=BUDGET,
+        phases=[pl.Adam(3)],
+        weights=[{"start": 10.0}, pl.Causal(), pl.SoftAdapt()],
+        progress=False,
+    )
+    assert solution.records[-1]["weights"]["start"] == 10.0
+    assert "Causal" in str(solution.settings["weightings"])
+    with pytest.raises(DeclarationError, match="no names"):
+        pl.solve(PROBLEMS["heat_flux"](), weights=[pl.Causal(), 3.0])  # type: ignore[list-item]
+
+
+def test_a_rule_of_your_own() -> None:
+    from pinnlab.weighting import Weigher
+
+    class Doubled(Weigher):
+        def update(self, objective, step):
+            self.terms = {"start": 2.0 ** (step + 1)}
+
+    class Doubling(Weighting):
+        def start(self, objective):
+            return Doubled()
+
+    run = trainer([Doubling()], phases=[pl.Adam(4)])
+    run.run()
+    assert run.objective.weights["start"] == 16.0
