@@ -19,10 +19,14 @@ RESULTS = Path(__file__).resolve().parent / "results"
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "GOMP_SPINCOUNT": "0"}
 
 
-def machine() -> dict[str, Any]:
-    """Everything about the machine and its software that a time depends on."""
+def machine(*further: str) -> dict[str, Any]:
+    """Everything about the machine and its software that a time depends on.
+
+    Args:
+        further: Packages beside those of every benchmark.
+    """
     packages = {}
-    for name in ("torch", "numpy", "deepxde"):
+    for name in ("torch", "numpy", "deepxde", *further):
         try:
             packages[name] = version(name)
         except PackageNotFoundError:
