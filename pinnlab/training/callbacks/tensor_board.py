@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class TensorBoard(Callback):
-    """Write loss, terms, unknowns and errors as scalars that TensorBoard shows.
+    """Write loss, terms, unknowns, conflicts and errors as scalars that TensorBoard shows.
 
     Args:
         folder: Where to write; ``tensorboard`` in the run folder by default.
@@ -54,6 +54,8 @@ class TensorBoard(Callback):
 
     def on_step(self, trainer: "Trainer", record: dict[str, Any]) -> None:
         """See :class:`Callback`."""
+        if "conflicts" in record:  # means over steps, rare enough already
+            self._write_conflicts(record["conflicts"], trainer.step)
         if trainer.step % self.every and not trainer.last_step and "errors" not in record:
             return
         write = self._writer.add_scalar
@@ -64,6 +66,15 @@ class TensorBoard(Callback):
         for field, metrics in record.get("errors", {}).items():
             for name, value in metrics.items():
                 write(f"errors/{field} {name}", value, trainer.step)
+
+    def _write_conflicts(self, entry: dict[str, Any], step: int) -> None:
+        """Shares of steps, and of each term its gradient, its share of the step and what it met."""
+        for name in ("conflicting", "harmful"):
+            if name in entry:
+                self._writer.add_scalar(f"conflicts/{name}", entry[name], step)
+        for group in ("norms", "shares", "against"):
+            for name, value in entry.get(group, {}).items():
+                self._writer.add_scalar(f"conflicts {group}/{name}", value, step)
 
     def on_finish(self, trainer: "Trainer") -> None:
         """See :class:`Callback`."""
