@@ -55,6 +55,15 @@ NAMES = [
     "Step",
     "Sum",
     "ConFIG",
+    "GradNorm",
+    "LRA",
+    "NTK",
+    "InverseDirichlet",
+    "ReLoBRaLo",
+    "SoftAdapt",
+    "SelfAdaptive",
+    "RBA",
+    "Causal",
     "solve",
     "load",
     "Solution",
@@ -208,6 +217,7 @@ def dataclass_fields(thing):
         lambda: pl.LBFGS(5),
         lambda: pl.Cosine(),
         lambda: pl.ConFIG(),
+        lambda: pl.Causal(),
         lambda: pl.Unknown(1.0),
         lambda: pl.Dirichlet(u=0),
         lambda: pl.Equation("u"),
@@ -241,6 +251,7 @@ def test_every_module_says_what_it_is():
         "surrogates",
         "training",
         "sampling",
+        "weighting",
         "linalg",
     ],
 )
@@ -255,7 +266,8 @@ def test_what_a_package_lists_is_there(package):
 
 
 OWN = ("aggregation", "calculus", "conditions", "objective", "optim", "problems", "surrogates",
-       "training", "sampling", "linalg", "errors", "typing", "verify", "_api")  # fmt: skip
+       "training", "sampling", "weighting", "linalg", "errors", "typing", "verify",
+       "_api")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["pinnlab", *(n for n in modules() if n.split(".")[1] in OWN)])
