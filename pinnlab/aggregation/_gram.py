@@ -99,7 +99,8 @@ def nonnegative(matrix: Matrix, linear: Sequence[float]) -> Vector:
     An active-set method: one number after the other, that with the steepest descent first, is set
     free and all free ones are solved for; on the way to the solution those that would become
     negative are held at zero again. The value falls from one set to the next, so that no set comes
-    back and the result is exact to rounding.
+    back and the result is exact to rounding. It starts from all those that would increase by
+    themselves, if together they are positive: of a few numbers that is often the solution.
 
     Args:
         matrix: H ``(m, m)``, symmetric, positive semi-definite.
@@ -109,7 +110,8 @@ def nonnegative(matrix: Matrix, linear: Sequence[float]) -> Vector:
         Lawson and Hanson (1974), Solving Least Squares Problems, chapter 23.
     """
     m = len(linear)
-    z, free, refused = [0.0] * m, [], set()
+    z, free = _guess(matrix, linear)
+    refused: set[int] = set()
     for _ in range(20 * m):
         entering = _steepest(matrix, linear, z, free, refused)
         if entering is None:
@@ -119,6 +121,27 @@ def nonnegative(matrix: Matrix, linear: Sequence[float]) -> Vector:
         # One that rounding sends back at once would be tried for ever.
         refused = set() if entering in free else refused | {entering}
     return z
+
+
+def _guess(matrix: Matrix, linear: Sequence[float]) -> tuple[Vector, list[int]]:
+    """Where to start, and which numbers are free there."""
+    z = [0.0] * len(linear)
+    free = [j for j, q in enumerate(linear) if q < 0 and matrix[j][j] > 0]
+    wanted, pivot = _minimum(matrix, linear, free)
+    if not pivot > 1e-6 or min(wanted, default=0.0) <= 0:
+        return z, []
+    for i, value in zip(free, wanted, strict=True):
+        z[i] = value
+    return z, free
+
+
+def _minimum(matrix: Matrix, linear: Sequence[float], free: Sequence[int]) -> tuple[Vector, float]:
+    """The minimiser over some numbers, of any sign, and the smallest pivot on the way."""
+    if len(free) == 1:
+        (k,) = free
+        return [-linear[k] / matrix[k][k]], 1.0
+    factor, pivot = cholesky([[matrix[i][j] for j in free] for i in free], floor=1e-14)
+    return substitute(factor, [-linear[i] for i in free]), pivot
 
 
 def _steepest(
@@ -140,11 +163,7 @@ def _steepest(
 def _solve_free(matrix: Matrix, linear: Sequence[float], z: Vector, free: list[int]) -> None:
     """Minimise over the free numbers; those that would become negative are held at zero again."""
     while free:
-        if len(free) == 1:
-            wanted = [-linear[free[0]] / matrix[free[0]][free[0]]]
-        else:
-            factor, _ = cholesky([[matrix[i][j] for j in free] for i in free], floor=1e-14)
-            wanted = substitute(factor, [-linear[i] for i in free])
+        wanted, _ = _minimum(matrix, linear, free)
         if min(wanted) > 0:
             for i, value in zip(free, wanted, strict=True):
                 z[i] = value

@@ -113,8 +113,10 @@ def test_a_zero_gradient_changes_nothing(aggregator, jacobian):
     if isinstance(aggregator, (PCGrad, GradVac)):
         jacobian = jacobian[:2]  # of three terms the order depends on how many there are
     with_zero = torch.cat([jacobian, torch.zeros_like(jacobian[:1])])
-    expected = weights(aggregator, jacobian)
-    torch.testing.assert_close(weights(aggregator, with_zero)[:-1], expected, rtol=1e-6, atol=0.0)
+    found, expected = weights(aggregator, with_zero)[:-1], weights(aggregator, jacobian)
+    # Of dependent gradients many coefficients give one direction.
+    room = 1e-9 * rates(jacobian, expected).size
+    torch.testing.assert_close(found @ jacobian, expected @ jacobian, rtol=1e-6, atol=room)
 
 
 def test_a_zero_gradient_leaves_the_aligned_sum_as_long():
