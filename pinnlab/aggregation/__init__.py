@@ -23,8 +23,8 @@ aggregator          what it promises to first order
 ==================  =============================================================================
 
 The small problems behind most of them are solved here, exactly and in tens of microseconds. Those
-of TorchJD need further packages for ``UPGrad``, ``DualProj``, ``CAGrad`` and ``NashMTL``, and take 4
-to 70 times as long on three gradients; ``AlignedMTL`` and ``TorchJD`` compute with that library.
+of TorchJD need further packages for ``UPGrad``, ``DualProj``, ``CAGrad`` and ``NashMTL``, and take
+4 to 70 times as long on three gradients; ``AlignedMTL`` and ``TorchJD`` compute with that library.
 """
 
 from pinnlab.aggregation.aligned_mtl import AlignedMTL as AlignedMTL
