@@ -81,7 +81,10 @@ class Conflicts:
         """Take in what a step found; one without a Gramian is passed over."""
         if report.gramian is None:
             return
-        self._gramians.append(report.gramian.detach())
+        gramian = report.gramian.detach()
+        if self._gramians and self._gramians[-1].device != gramian.device:
+            self._work_through()
+        self._gramians.append(gramian)
         self._coefficients.append(report.coefficients)
         self._slopes.append(report.slopes)
         if len(self._gramians) >= HELD:
@@ -231,12 +234,12 @@ class Conflicts:
 
 
 def _rows(given: Sequence[Tensor | None], m: int) -> np.ndarray:
-    """Tensors ``(m,)`` as the rows of an array, nan where there is none; one transfer for all."""
+    """Tensors ``(m,)`` as the rows of an array, nan where there is none; one transfer a device."""
     rows = np.full((len(given), m), np.nan)
-    known = [row is not None for row in given]
-    if any(known):
-        stacked = torch.stack([row.detach() for row in given if row is not None])
-        rows[known] = stacked.double().cpu().numpy()
+    for device in {row.device for row in given if row is not None}:
+        there = [k for k, row in enumerate(given) if row is not None and row.device == device]
+        stacked = torch.stack([given[k].detach().double() for k in there])  # pyright: ignore
+        rows[there] = stacked.cpu().numpy()
     return rows
 
 
