@@ -26,6 +26,10 @@ RUNS = {
     "sgd": {"phases": [pl.Optimizer("SGD", 30, lr=1e-4, options={"momentum": 0.9})]},
     "lbfgs": {"phases": [pl.Adam(6, lr=1e-2), pl.LBFGS(24)]},
     "lbfgs resample": {"phases": [pl.Adam(3, lr=1e-2), pl.LBFGS(27, resample=6)]},
+    "lbfgs pc_grad": {
+        "phases": [pl.Adam(3, lr=1e-2), pl.LBFGS(27, resample=6)],
+        "aggregator": pl.PCGrad(),
+    },
     "adam again": {"phases": [pl.LBFGS(10), pl.Adam(20, lr=1e-3, batch=8)]},
     "two fields": {"phases": [pl.Adam(30, lr=1e-2, batch=5, resample=8)], "problem": "cavity"},
     "random directions": {"phases": [ADAM], "problem": "sampled_gradient"},
