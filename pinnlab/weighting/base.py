@@ -158,11 +158,13 @@ class Weights:
         objective.batch_number, objective.weights = number, weights
         for weigher, own in zip(self.weighers, state["weighers"], strict=True):
             weigher.load_state_dict(own)
+        like = next(iter(objective.points.values())).x
+        for weigher in self.weighers:
+            weigher.points = {name: factors.to(like) for name, factors in weigher.points.items()}
         points = self._products()[1]
         # That they are those of the present points is how weighers know these for the same.
         if all(len(points[name]) == count for name, count in point_counts(objective, points)):
-            like = next(iter(objective.points.values())).x
-            objective.point_weights = {name: factors.to(like) for name, factors in points.items()}
+            objective.point_weights = points
 
 
 def point_counts(objective: Objective, names: Iterable[str]) -> list[tuple[str, int]]:

@@ -18,10 +18,10 @@ BUDGET = pl.PointBudget(interior=24, boundary=4)
 STEPS = 13
 
 
-def trainer(weightings, folder: Path | None = None, phases=None, **options) -> Trainer:
+def trainer(weightings, folder=None, phases=None, device="cpu", **options) -> Trainer:
     """A small run of a problem in time."""
     return Trainer(
-        assembly(PROBLEMS["heat_flux"](), budget=BUDGET),
+        assembly(PROBLEMS["heat_flux"](), budget=BUDGET, device=torch.device(device)),
         phases or [pl.Adam(STEPS, lr=1e-2, resample=5)],
         weightings=weightings,
         folder=folder,
@@ -68,6 +68,21 @@ def test_a_run_goes_on_bit_for_bit(name: str, at: int, tmp_path: Path) -> None:
     assert set(expected) == set(found)
     for key, value in expected.items():
         assert torch.equal(found[key], value), key
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", WEIGHTINGS)
+def test_a_run_goes_on_on_a_device(name: str, tmp_path: Path) -> None:
+    whole = trainer([WEIGHTINGS[name], pl.RBA()], device="cuda")
+    whole.run()
+    pair = [WEIGHTINGS[name], pl.RBA()]
+    trainer(pair, tmp_path, device="cuda", callbacks=[StopAt(4)]).run()
+    second = trainer(pair, tmp_path, device="cuda", callbacks=[StopAt(100)])
+    second.restore()
+    second.run()
+    expected, found = state(whole), state(second)
+    for key, value in expected.items():
+        torch.testing.assert_close(found[key], value, msg=key)
 
 
 @pytest.mark.parametrize("name", WEIGHTINGS)
@@ -225,6 +240,30 @@ def test_solve_takes_a_list_and_says_what_was_taken() -> None:
     assert "Causal" in str(solution.settings["weightings"])
     with pytest.raises(DeclarationError, match="no names"):
         pl.solve(PROBLEMS["heat_flux"](), weights=[pl.Causal(), 3.0])  # type: ignore[list-item]
+
+
+def test_what_could_not_be_weighed_is_in_the_log(tmp_path: Path) -> None:
+    from pinnlab.io.run_log import read_log
+
+    problem = pl.Problem(
+        pl.Interval("x", 0, 1),
+        "u",
+        {"poisson": "u.xx + 1"},
+        {"ends": pl.Dirichlet(u=0), "idle": pl.Condition("u + 100", how="inequality")},
+    )
+    solution = pl.solve(
+        problem,
+        pl.MLP(4, 1),
+        points=BUDGET,
+        phases=[pl.Adam(3)],
+        weights=pl.InverseDirichlet(every=1),
+        out=tmp_path / "run",
+        progress=False,
+    )
+    (message,) = solution.records[-1]["weighting"]
+    assert "the gradient of 'idle' is zero" in message
+    assert read_log(tmp_path / "run" / "log.jsonl")[-1]["weighting"] == [message]
+    assert (tmp_path / "run" / "report.html").exists()
 
 
 def test_a_rule_of_your_own() -> None:
