@@ -163,9 +163,11 @@ def _check_training(config: Any, weightings: Sequence[Any]) -> None:
     from pinnlab.aggregation.base import combiner_of
     from pinnlab.calculus.estimators import estimator_of
     from pinnlab.optim.first_order import Adam
+    from pinnlab.optim.stage import innermost
     from pinnlab.problems.assemble import PointBudget, assemble
     from pinnlab.surrogates import MLP
     from pinnlab.training.solve import check_aggregated
+    from pinnlab.training.staging import Staging
     from pinnlab.training.trainer import check_weightings
 
     gradients = config.options.get("gradients")
@@ -173,8 +175,8 @@ def _check_training(config: Any, weightings: Sequence[Any]) -> None:
     given = config.options.get("phases") or []
     phases = list(given) if isinstance(given, list | tuple) else [given]
     # To start Adam imports torch's compiler, which takes seconds.
-    started = [phase for phase in phases if not isinstance(phase, Adam)]
-    if not started and not weightings and gradients is None:
+    light = all(isinstance(phase, Adam) for phase in phases)
+    if light and not weightings and gradients is None:
         return
     surrogate = config.options.get("surrogate") or MLP()
     assembly = assemble(
@@ -184,11 +186,12 @@ def _check_training(config: Any, weightings: Sequence[Any]) -> None:
         derivatives=estimator_of(config.options.get("derivatives")),
     )
     objective = assembly.objective
-    check_weightings(weightings, phases, objective)
+    check_weightings(weightings, list(innermost(phases)), objective)
     for weighting in weightings:
         weighting.start(objective)
-    for phase in started:
-        phase.start(objective, gradients)
+    for phase in Staging(assembly, phases).phases:
+        if not isinstance(getattr(phase, "phase", phase), Adam):
+            phase.start(objective, gradients)
     if gradients is not None:
         combiner_of(gradients, objective.names)
 
