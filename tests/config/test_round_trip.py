@@ -32,8 +32,9 @@ from pinnlab.geometry import (
 )
 from pinnlab.io.reference import Reference
 from pinnlab.objective.unknown import Unknown
+from pinnlab.optim import SOAP, Adam, Curriculum, March, Windows
 from pinnlab.problems.problem import Problem
-from pinnlab.surrogates import MLP
+from pinnlab.surrogates import MLP, TimeMarching
 
 REPOSITORY = Path(__file__).parents[2]
 RICH = """\
@@ -210,3 +211,45 @@ def test_yaml_stays_yaml_1_2() -> None:
     assert parse_document(text).root.data["a"] == {
         "on": "1e-3", "b": [1e-8, 1.0, None, True], "c": "- x", "d": "[u, v]",
     }  # fmt: skip
+
+
+def test_stages_and_networks_for_windows_survive() -> None:
+    text = """\
+problem:
+  domain: {kind: Time, t: [0, 1]}
+  fields: [u]
+  parameters: {k: 3}
+  equations: {decay: u.t + k*u}
+  conditions: {start: {kind: Initial, u: 1}}
+surrogate: {kind: TimeMarching, network: {kind: MLP, width: 8, depth: 1}, edges: [0.5, 1]}
+phases:
+  - kind: Curriculum
+    parameter: k
+    values: [1, 3]
+    phases: {kind: March, phases: [{kind: SOAP, steps: 3}, {kind: Adam, steps: 2}]}
+"""
+    config = parse_config(text)
+    written = to_config(config.problem, **config.options)
+    again = parse_config(to_yaml(written))
+    for options in (config.options, again.options):
+        assert options["surrogate"] == TimeMarching(MLP(8, 1), (0.5, 1.0))
+        stage = Curriculum("k", (1.0, 3.0), March([SOAP(3), Adam(2)]))
+        assert list(options["phases"]) == [stage]
+    growing = "{kind: Windows, coordinate: t, edges: [0.2, 1], "
+    windows = parse_config(text.replace("{kind: March, ", growing))
+    (stage,) = windows.options["phases"]
+    assert stage.phases == (Windows("t", (0.2, 1.0), [SOAP(3), Adam(2)]),)
+
+
+@pytest.mark.parametrize("words", ["edges: [1, 0.5]", "edges: []", "edges: 1"])
+def test_windows_that_make_no_sense_are_told_with_their_place(words: str) -> None:
+    text = f"""\
+problem:
+  domain: {{kind: Time, t: [0, 1]}}
+  fields: [u]
+  equations: {{decay: u.t + u}}
+  conditions: {{start: {{kind: Initial, u: 1}}}}
+phases: [{{kind: Windows, coordinate: t, {words}, phases: {{kind: Adam, steps: 3}}}}]
+"""
+    with pytest.raises(ConfigError, match=r"edges|Windows"):
+        parse_config(text)
