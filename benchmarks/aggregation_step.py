@@ -434,8 +434,15 @@ def compare(case: str, ways: list[str], rounds: int) -> dict[str, Any]:
         "differences": differences,
         "left_out": left_out,
         "summary": summary,
-        "rounds": {way: {"sum": plain[way], "own": own[way]} for way in chosen},
+        "rounds_cpu_ms": {
+            way: {"sum": _processor_times(plain[way]), "own": _processor_times(own[way])}
+            for way in chosen
+        },
     }
+
+
+def _processor_times(rounds: list[dict[str, float]]) -> list[float]:
+    return [round(r["cpu_ms"], 3) for r in rounds]
 
 
 def main() -> None:
