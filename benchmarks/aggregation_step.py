@@ -320,9 +320,10 @@ class Autograd(Others):
 
     def differentiate(self) -> None:
         """One backward pass of the sum."""
+        import torch
+
         self.optimizer.zero_grad()
-        first, *others = [loss() for loss in self.losses()]
-        sum(others, first).backward()
+        torch.stack([loss() for loss in self.losses()]).sum().backward()
 
 
 class AutogradConflictFree(Autograd):
