@@ -1,5 +1,6 @@
 """A trained problem: fields that can be evaluated, differentiated, compared, saved and drawn."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from pinnlab.objective.state import State
 from pinnlab.problems.comparison import exact_parts
 from pinnlab.problems.problem import Problem
 from pinnlab.sampling.points import Points
+from pinnlab.surrogates.time_marching import Marching
 from pinnlab.typing import MultiIndex
 
 CHUNK = 20_000  # points evaluated at once, so that memory stays bounded
@@ -87,6 +89,8 @@ class Solution:
         metrics: Final numbers: status, times, errors.
         folder: Run folder, if there is one.
         settings: What was chosen, and what was default.
+        window: Of a surrogate with a network for each window of time, the one whose network
+            answers at all times; None for each in its own.
     """
 
     def __init__(
@@ -100,7 +104,9 @@ class Solution:
         metrics: Mapping[str, Any] | None = None,
         folder: Path | None = None,
         settings: Mapping[str, Any] | None = None,
+        window: int | None = None,
     ) -> None:
+        self.window = window
         self.problem, self.state = problem, state
         self.dtype, self.device = dtype, device
         self.records = list(records)
@@ -205,10 +211,13 @@ class Solution:
 
     def _window(self, points: Points, plan: Plan):
         batches = exact_batches([points], [plan])
-        with torch.no_grad():
+        surrogate = self.state.surrogate
+        marching = isinstance(surrogate, Marching)
+        answering = surrogate.answering(self.window) if marching else contextlib.nullcontext()
+        with torch.no_grad(), answering:
             start = batches.start
             prepared = self.state.ansatz.prepare(start)
-            network = propagate(self.state.surrogate, batches.x, batches.layout, start)
+            network = propagate(surrogate, batches.x, batches.layout, start)
             jets = self.state.ansatz.apply(network, prepared)
         return batches.window(0, FieldTable(jets, [0, len(points)]))
 

@@ -115,10 +115,13 @@ class Staging:
     def _carried(self, problem: Problem) -> Callable[[str], Callable]:
         """The state at the end of a window, as the network of that window has it."""
         assert self.marching is not None and self.setting.window
-        marching, window = self.marching, self.setting.window - 1
-        assembly = self.assembly
+        window, assembly = self.setting.window - 1, self.assembly
         solution = Solution(
-            problem, assembly.objective.state, dtype=assembly.dtype, device=assembly.device
+            problem,
+            assembly.objective.state,
+            dtype=assembly.dtype,
+            device=assembly.device,
+            window=window,
         )
 
         def state(key: str) -> Callable[[Context], Any]:
@@ -129,9 +132,8 @@ class Staging:
             def carried(context: Context) -> Tensor:
                 points = context.points
                 if not last or last[0][0] is not points.x:
-                    with marching.answering(window):
-                        wanted = {field: (column,) * order}
-                        found = solution.evaluate(wanted, points.columns)[field]
+                    wanted = {field: (column,) * order}
+                    found = solution.evaluate(wanted, points.columns)[field]
                     last[:] = [(points.x, torch.as_tensor(found).to(points.x))]
                 return last[0][1]
 

@@ -212,12 +212,11 @@ def test_every_window_starts_where_the_one_before_ends() -> None:
         with torch.no_grad():
             found = objective.residuals()["start"][:, 0]
         assert (points.columns["t"] == 0.2).all()
-        marching = objective.state.surrogate
         columns = {name: values.clone() for name, values in points.columns.items()}
         values = []
         for window in (0, 1):
-            with marching.answering(window):
-                values.append(solution.u(**columns))
+            solution.window = window
+            values.append(solution.u(**columns))
         return found, values[1] - values[0]
 
     _, seen = train(heat_flux(), [pl.March(ADAM)], see, MARCHING)
@@ -246,6 +245,19 @@ def test_a_march_finds_the_solution_at_all_times(tmp_path) -> None:
     t = torch.linspace(0, 2, 50, dtype=torch.float64)
     assert torch.equal(loaded.u(t=t), solution.u(t=t))
     assert torch.equal(loaded.u.tt(t=t), solution.u.tt(t=t))
+
+
+def test_errors_while_marching_are_those_of_all_windows() -> None:
+    def see(trainer):
+        x = torch.tensor([[0.3, 0.1], [0.3, 0.4]], dtype=torch.float64)
+        first, second = trainer.objective.state.surrogate.networks
+        with torch.no_grad():
+            expected = [float(first(x[:1])), float(second(x[1:]))]
+        return trainer.solution().u(x=0.3, t=[0.1, 0.4]).tolist(), expected
+
+    _, seen = train(heat_flux(), [pl.March(ADAM)], see, MARCHING)
+    for found, expected in seen:
+        assert found == pytest.approx(expected, abs=1e-12)
 
 
 def test_marching_is_the_default_of_a_network_for_each_window() -> None:
