@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pinnlab.aggregation._gram import Matrix, Vector, on_host
 from pinnlab.aggregation.base import GramianAggregator
+from pinnlab.aggregation.small_problems import Matrix, Vector, on_host
 from pinnlab.errors import DeclarationError, nearest
 
 SCALES = ("min", "median", "rmse")

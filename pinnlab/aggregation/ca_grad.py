@@ -6,7 +6,8 @@ from math import sqrt
 from torch import Tensor
 
 from pinnlab.aggregation._checks import check_share
-from pinnlab.aggregation._gram import (
+from pinnlab.aggregation.base import GramianAggregator
+from pinnlab.aggregation.small_problems import (
     SINGULAR,
     Matrix,
     Vector,
@@ -17,7 +18,6 @@ from pinnlab.aggregation._gram import (
     shortest,
     unit_gramian,
 )
-from pinnlab.aggregation.base import GramianAggregator
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pinnlab.aggregation._gram import (
+from pinnlab.aggregation.base import GramianAggregator
+from pinnlab.aggregation.small_problems import (
     SINGULAR,
     Matrix,
     Vector,
@@ -15,7 +16,6 @@ from pinnlab.aggregation._gram import (
     shortest,
     unit_gramian,
 )
-from pinnlab.aggregation.base import GramianAggregator
 
 NO_RATE = 1e-10  # relative to others, with much room for rounding
 

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from pinnlab.aggregation._checks import check_share
 from pinnlab.aggregation._dice import Dice
-from pinnlab.aggregation._gram import Matrix, Vector, dot, on_host, unit_gramian
 from pinnlab.aggregation.base import Combiner, GramianAggregator, combined
+from pinnlab.aggregation.small_problems import Matrix, Vector, dot, on_host, unit_gramian
 
 
 @dataclass(frozen=True)

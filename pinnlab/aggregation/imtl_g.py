@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pinnlab.aggregation._gram import (
+from pinnlab.aggregation.base import GramianAggregator
+from pinnlab.aggregation.small_problems import (
     SINGULAR,
     Matrix,
     Vector,
@@ -14,7 +15,6 @@ from pinnlab.aggregation._gram import (
     product,
     unit_gramian,
 )
-from pinnlab.aggregation.base import GramianAggregator
 
 
 @dataclass(frozen=True)

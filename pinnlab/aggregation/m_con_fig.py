@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnlab.aggregation._gram import on_host
 from pinnlab.aggregation.base import Aggregator, Combiner, combined, gramian_of
 from pinnlab.aggregation.con_fig import equal_cosines
+from pinnlab.aggregation.small_problems import on_host
 from pinnlab.errors import DeclarationError, nearest
 
 SECOND = ("direction", "terms")

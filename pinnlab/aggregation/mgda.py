@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pinnlab.aggregation._gram import on_host, shortest
 from pinnlab.aggregation.base import GramianAggregator
+from pinnlab.aggregation.small_problems import on_host, shortest
 
 
 @dataclass(frozen=True)

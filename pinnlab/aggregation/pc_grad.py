@@ -7,8 +7,8 @@ from typing import Any
 from torch import Tensor
 
 from pinnlab.aggregation._dice import Dice
-from pinnlab.aggregation._gram import Matrix, Vector, dot, on_host, unit_gramian
 from pinnlab.aggregation.base import Combiner, GramianAggregator, combined
+from pinnlab.aggregation.small_problems import Matrix, Vector, dot, on_host, unit_gramian
 
 
 @dataclass(frozen=True)

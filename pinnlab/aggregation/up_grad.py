@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pinnlab.aggregation._gram import Matrix, Vector, nonnegative, on_host, unit_gramian
 from pinnlab.aggregation.base import GramianAggregator
+from pinnlab.aggregation.small_problems import Matrix, Vector, nonnegative, on_host, unit_gramian
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,10 @@ References:
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
+
+from pinnlab.aggregation.small_problems import on_host, shortest
 
 # Of the rate of the steepest common descent, that every term shall have. Terms that fall slowly
 # rise again after short steps: with a hundredth, projections onto the directions that let no term
@@ -83,26 +84,9 @@ def steepest_common_descent(gramian: Tensor) -> CommonDescent:
     active = (norms > 0).nonzero().reshape(-1)
     shares = torch.zeros_like(norms)
     if len(active):
-        hull = cosines[active][:, active]
-        shares[active] = _shortest(hull)
+        shares[active] = on_host(shortest, cosines[active][:, active])
     rate = float(torch.dot(shares, cosines @ shares).clamp_min(0).sqrt())
     return CommonDescent(shares, norms, cosines, rate)
-
-
-def _shortest(gramian: Tensor) -> Tensor:
-    r"""The minimiser ``(m,)`` of :math:`\lambda \cdot G \lambda` of sum one, not negative.
-
-    It is the direction of the solution of the non-negative least-squares problem
-    :math:`\min_{\lambda \ge 0} \lambda \cdot G \lambda + (\sum_k \lambda_k - 1)^2`: for given
-    proportions the best size leaves a value that grows with the length.
-    """
-    from scipy.optimize import nnls
-
-    values, vectors = torch.linalg.eigh(gramian)
-    root = values.clamp_min(0).sqrt()[:, None] * vectors.T  # (m, m)
-    rows = torch.cat([root, torch.ones_like(root[:1])]).cpu().numpy()
-    solved = nnls(rows, np.eye(1, len(rows), len(rows) - 1)[0])[0]
-    return torch.from_numpy(solved / solved.sum()).to(gramian)
 
 
 def with_common_descent(weights: Tensor, gramian: Tensor, steepest: CommonDescent) -> Tensor:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.optimize import nnls
 from term_gradients import jacobians, matrix
 
-from pinnlab.aggregation._gram import (
+from pinnlab.aggregation.small_problems import (
     cholesky,
     dot,
     least_squares,
