@@ -28,6 +28,11 @@ REDUCED = {
     "inverse/lorenz": ((500, 200, 200), 0.5),
     "inverse/burgers_viscosity": ((150, 150, 400), 2.0),
     "methods/random_features": (None, 1e-6),
+    "methods/adversarial_sampling": (
+        {"phases.0.steps": 600, "points.interior": 500}
+        | {"callbacks.1.every": 50, "callbacks.1.steps": 10},
+        0.75,  # 0.37
+    ),
     "high_dimension/allen_cahn": ({"phases.0.steps": 100, "surrogate.width": 64}, 0.2),
     "high_dimension/sine_gordon_100k": (
         {"problem.dim": 2000, "phases.0.steps": 60, "surrogate.width": 32},
@@ -51,6 +56,7 @@ FULL = {
     "inverse/lorenz": 5e-3,
     "inverse/burgers_viscosity": 2e-2,
     "methods/random_features": 1e-6,
+    "methods/adversarial_sampling": 0.4,
     "high_dimension/allen_cahn": 5e-3,
     "high_dimension/sine_gordon_100k": 5e-2,
 }

@@ -29,6 +29,10 @@ REDUCED = {
     "inverse/lorenz": ({"adam": 500, "lbfgs": 200, "interior": 200}, 0.5),
     "inverse/burgers_viscosity": ({"adam": 150, "lbfgs": 150, "interior": 400}, 2.0),  # 0.82
     "methods/random_features": ({"features": 300, "interior": 600, "boundary": 200}, 1e-5),
+    "methods/adversarial_sampling": (
+        {"steps": 600, "interior": 500, "methods": ("AAS",)},
+        0.75,  # 0.33
+    ),
     "high_dimension/allen_cahn": ({"steps": 100}, 0.2),
     "high_dimension/sine_gordon_100k": ({"steps": 60, "dim": 2000, "tests": 200}, 0.5),
 }
@@ -50,6 +54,7 @@ FULL = {
     "inverse/lorenz": 5e-3,
     "inverse/burgers_viscosity": 2e-2,
     "methods/random_features": 1e-6,
+    "methods/adversarial_sampling": 0.4,
     "high_dimension/allen_cahn": 5e-3,
     "high_dimension/sine_gordon_100k": 5e-2,
 }

@@ -30,6 +30,12 @@ def robin() -> None:
     table("robin.csv", x=x, y=y, u=np.exp(-x) * np.cos(np.pi * y))
 
 
+def peak() -> None:
+    """A peak on 2 % of a square, 0 elsewhere."""
+    x, y = np.meshgrid(np.linspace(-1, 1, 41), np.linspace(-1, 1, 41))
+    table("peak.csv", x=x, y=y, u=np.exp(-100 * ((x - 0.5) ** 2 + (y - 0.5) ** 2)))
+
+
 def periodic_advection() -> None:
     """Two waves that travel at speed 4 and decay with diffusivity 0.05."""
     x, t = np.meshgrid(np.linspace(0, 2 * np.pi, 61), np.linspace(0, 1, 21))
@@ -112,6 +118,6 @@ def bracket_heat() -> None:
 
 if __name__ == "__main__":
     for make in (
-        robin, periodic_advection, two_materials, burgers_noisy, bracket_elasticity, bracket_heat,
+        robin, peak, periodic_advection, two_materials, burgers_noisy, bracket_elasticity, bracket_heat,
     ):  # fmt: skip
         make()

@@ -69,7 +69,7 @@ class AAS(Following):
         steps: int = 20,
         candidates: int = 5000,
         share: float = 0.75,
-        beta: float = 1e-3,
+        beta: float = 3e-3,
         lr: float = 1e-3,
         batch: int = 250,
         layers: int | None = None,
