@@ -16,6 +16,10 @@ REDUCED = {
     "burgers": ((100, 200, 400), 0.25),
     "transport/burgers_precise": ((100, 150, 400), 0.25),
     "transport/periodic_advection": ((100, 150, 300), 0.15),
+    "transport/convection": (
+        {"phases.0.phases.steps": 250, "points.interior": 150},
+        0.6,  # 0.21
+    ),
     "reaction/allen_cahn": ((150, 250, 400), 0.7),
     "poisson/four_holes": ((100, 100, 400), 0.15),
     "poisson/l_shape": ((100, 100, 300), 0.42),
@@ -44,6 +48,7 @@ FULL = {
     "burgers": 5e-3,
     "transport/burgers_precise": 5e-3,
     "transport/periodic_advection": 5e-3,
+    "transport/convection": 1e-2,
     "reaction/allen_cahn": 5e-2,
     "poisson/four_holes": 3e-2,
     "poisson/l_shape": 0.1,

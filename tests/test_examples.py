@@ -28,6 +28,7 @@ REDUCED = {
     ),
     "inverse/lorenz": ({"adam": 500, "lbfgs": 200, "interior": 200}, 0.5),
     "inverse/burgers_viscosity": ({"adam": 150, "lbfgs": 150, "interior": 400}, 2.0),  # 0.82
+    "methods/convection": ({"steps": 250, "interior": 150}, 0.6),  # 0.21
     "methods/random_features": ({"features": 300, "interior": 600, "boundary": 200}, 1e-5),
     "methods/adversarial_sampling": (
         {"steps": 600, "interior": 500, "methods": ("AAS",)},
@@ -53,6 +54,7 @@ FULL = {
     "high_order/kadomtsev_petviashvili": 5e-2,
     "inverse/lorenz": 5e-3,
     "inverse/burgers_viscosity": 2e-2,
+    "methods/convection": 1e-2,
     "methods/random_features": 1e-6,
     "methods/adversarial_sampling": 0.4,
     "high_dimension/allen_cahn": 5e-3,
