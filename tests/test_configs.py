@@ -21,6 +21,15 @@ REDUCED = {
         0.6,  # 0.21
     ),
     "reaction/allen_cahn": ((150, 250, 400), 0.7),
+    "reaction/allen_cahn_periodic": (
+        {
+            "phases.0.steps": 700,
+            "points.interior": 300,
+            "surrogate.width": 32,
+            "surrogate.depth": 3,
+        },
+        0.8,  # 0.60
+    ),
     "poisson/four_holes": ((100, 100, 400), 0.15),
     "poisson/l_shape": ((100, 100, 300), 0.42),
     "poisson/robin": ((100, 100, 300), 0.05),
@@ -50,6 +59,7 @@ FULL = {
     "transport/periodic_advection": 5e-3,
     "transport/convection": 1e-2,
     "reaction/allen_cahn": 5e-2,
+    "reaction/allen_cahn_periodic": 5e-3,
     "poisson/four_holes": 3e-2,
     "poisson/l_shape": 0.1,
     "poisson/robin": 1e-3,
