@@ -10,6 +10,14 @@ from pinnlab.metrics import pinnacle_l2
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
+# Settings of the published tests reduced: a small network, few points and a high rate.
+BRIEF = {
+    "phases.0.lr": 0.01,
+    "phases.0.schedule.warmup": 20,
+    "surrogate.width": 24,
+    "surrogate.depth": 3,
+    "points.interior": 150,
+}
 # Steps of the two phases and points in the interior, or other changes by key, and a bound; see
 # test_examples.py.
 REDUCED = {
@@ -51,6 +59,18 @@ REDUCED = {
         {"problem.dim": 2000, "phases.0.steps": 60, "surrogate.width": 32},
         0.5,
     ),
+    "conflict_free/burgers": (BRIEF | {"phases.0.steps": 400}, 0.55),
+    "conflict_free/schrodinger": (
+        BRIEF | {"phases.0.steps": 300, "phases.1.steps": 150, "problem.end": 0.4},
+        0.6,
+    ),
+    "conflict_free/kovasznay": (
+        BRIEF
+        | {"phases.0.steps": 1800, "points.interior": 100, "points.boundary": 60}
+        | {"surrogate.activation": "sin", "surrogate.width": 30},
+        0.2,
+    ),
+    "conflict_free/beltrami": (BRIEF | {"phases.0.steps": 500}, 0.4),
 }
 # Of the full runs, as the headers of the files promise them.
 FULL = {
@@ -74,6 +94,10 @@ FULL = {
     "methods/adversarial_sampling": 0.4,
     "high_dimension/allen_cahn": 5e-3,
     "high_dimension/sine_gordon_100k": 5e-2,
+    "conflict_free/burgers": 8e-2,
+    "conflict_free/schrodinger": 0.6,
+    "conflict_free/kovasznay": 2e-2,
+    "conflict_free/beltrami": 4e-2,
 }
 
 

@@ -30,6 +30,7 @@ REDUCED = {
     "inverse/burgers_viscosity": ({"adam": 150, "lbfgs": 150, "interior": 400}, 2.0),  # 0.82
     "methods/convection": ({"steps": 250, "interior": 150}, 0.6),  # 0.21
     "methods/random_features": ({"features": 300, "interior": 600, "boundary": 200}, 1e-5),
+    "methods/conflict_free": ({"steps": 250, "interior": 150, "lr": 5e-3}, 0.45),  # 0.28
     "methods/adversarial_sampling": (
         {"steps": 600, "interior": 500, "methods": ("AAS",)},
         0.75,  # 0.33
@@ -57,6 +58,7 @@ FULL = {
     "methods/convection": 1e-2,
     "methods/random_features": 1e-6,
     "methods/adversarial_sampling": 0.4,
+    "methods/conflict_free": 0.1,
     "high_dimension/allen_cahn": 5e-3,
     "high_dimension/sine_gordon_100k": 5e-2,
 }
