@@ -108,6 +108,7 @@ WEIGHTINGS: dict[str, Weighting] = {
     "Causal": pl.Causal(epsilons=(0.1, 1.0), bins=4, patience=6),
 }
 
+
 # --- problems -------------------------------------------------------------------------------
 def poisson_line() -> Problem:
     """u'' = −π² sin πx with two soft ends."""
