@@ -63,7 +63,7 @@ class Staging:
         self._switch(wanted)
 
     def take_up(self, index: int) -> None:
-        """Go on in the middle of a phase, whose parameters and points are then restored."""
+        """Go on in a phase or after it, whose parameters and points are then restored."""
         self._switch(setting_of(self.phases[index]))
 
     def leave(self) -> None:

@@ -408,8 +408,10 @@ class Trainer:
 
     def _refuse_other_run(self, state: Mapping[str, Any]) -> None:
         """Refuse a checkpoint of other terms, phases or callbacks."""
-        if state["stepper"] is not None and state["phase_index"] < len(self.phases):
-            self.staging.take_up(state["phase_index"])
+        # Between two phases the objective is still that of the first one.
+        trained = state["phase_index"] - (state["stepper"] is None)
+        if 0 <= trained < len(self.phases):
+            self.staging.take_up(trained)
         terms = {term.name: term.text for term in self.objective.terms_}
         if state["terms"] != terms or len(state["points"]) != len(self.assembly.placements):
             raise CheckpointError(

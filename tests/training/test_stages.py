@@ -314,3 +314,36 @@ def test_networks_of_windows_are_trained_by_marching_only() -> None:
     surrogate = pl.TimeMarching(pl.MLP(4, 1), [1.0, 2.0])
     with pytest.raises(DeclarationError, match="trained by March"):
         Trainer(assembly(changed(), surrogate), [ADAM], progress=False)
+
+
+@pytest.mark.parametrize("at", [3, 5], ids=["within a window", "between windows"])
+@pytest.mark.parametrize("name", ["march", "windows", "curriculum"])
+def test_a_run_stopped_between_two_phases_goes_on_bit_for_bit(name, at, tmp_path):
+    phases = [pl.Adam(3, lr=1e-2), pl.Adam(2, lr=1e-3)]
+    stage, surrogate = {
+        "march": (pl.March(phases), MARCHING),
+        "windows": (pl.Windows("t", [0.2, 0.5], phases), pl.MLP(6, 2)),
+        "curriculum": (pl.Curriculum("k", [0.1, 0.7], phases), pl.MLP(6, 2)),
+    }[name]
+
+    class Stop(pl.Callback):
+        def __init__(self, step):
+            self.step = step
+
+        def on_step(self, trainer, record):
+            if trainer.step == self.step:
+                trainer.stop("enough")
+
+    def run(folder, stop, resume=False):
+        return pl.solve(
+            heat_flux(), surrogate, phases=[stage], weights=pl.ReLoBRaLo(),
+            points={"interior": 16, "boundary": 4}, callbacks=[Stop(stop)],
+            out=tmp_path / folder, resume=resume, progress=False,
+        )  # fmt: skip
+
+    whole = run("whole", 0)
+    run("parts", at)
+    parts = run("parts", 0, resume=True)
+    assert parts.metrics["steps"] == whole.metrics["steps"] == 10
+    for a, b in zip(parts.state.parameters(), whole.state.parameters(), strict=True):
+        assert torch.equal(a, b)
