@@ -508,6 +508,12 @@ class Objective:
             ]
         )
 
+    def set_flat_gradient(self, flat: Tensor) -> None:
+        """Make views of one vector ``(p,)`` the gradients of the parameters."""
+        parts = flat.split([p.numel() for p in self.parameters])
+        for p, part in zip(self.parameters, parts, strict=True):
+            p.grad = part.view_as(p)
+
     def gradients(self, terms: Sequence[int] | None = None) -> tuple[Tensor, Tensor]:
         """Gradient of every weighted term ½ w_k mean square_k.
 

@@ -39,7 +39,7 @@ class FirstOrderStepper(Stepper):
         self.schedule, self._clip = schedule or Constant(), clip
         self.combiner = combiner
         # Of the terms, each as it was seen last: what it adds to the loss, and its mean square.
-        self.seen: Tensor | None = None
+        self.seen: list[Tensor] | None = None
         self.taken = 0
         self.rates = list(rates)
 
@@ -79,14 +79,8 @@ class FirstOrderStepper(Stepper):
         wanted = combiner.wanted()
         jacobian, squares = objective.gradients(wanted)
         gramian = gramian_of(jacobian)
-        assert objective.losses is not None
-        now = torch.stack([objective.losses, squares])
-        if wanted is not None:
-            if self.seen is None:
-                self.seen = now.new_full((2, len(objective.names)), math.nan)
-            before, now = now, self.seen.clone()
-            now[:, list(wanted)] = before
-        self.seen, loss, squares = now, now[0].sum(), now[1]
+        losses, squares = self._see(objective, squares, wanted)
+        loss = losses.sum()
         # The squared lengths of the gradients are finite if everything is, unless they overflow.
         if not math.isfinite(gramian.diagonal().sum().item()):
             return StepReport(
@@ -96,12 +90,10 @@ class FirstOrderStepper(Stepper):
                 1,
                 message=non_finite_message(objective, squares, jacobian, wanted),
             )
-        direction, start = combiner(jacobian, gramian), 0
+        direction = combiner(jacobian, gramian)
         whole = wanted is None and combiner.coefficients is None
         slopes = jacobian @ direction if whole else None
-        for p in objective.parameters:
-            p.grad = direction[start : start + p.numel()].view_as(p)
-            start += p.numel()
+        objective.set_flat_gradient(direction)
         rate = self.set_rate()
         self.clip(objective)
         self.optimizer.step()
@@ -116,6 +108,21 @@ class FirstOrderStepper(Stepper):
             coefficients=combiner.coefficients,
             slopes=slopes,
         )
+
+    def _see(
+        self, objective: Objective, squares: Tensor, wanted: Sequence[int] | None
+    ) -> list[Tensor]:
+        """What every term adds to the loss, and its mean square, ``(m,)``, as seen last."""
+        assert objective.losses is not None
+        now = [objective.losses, squares]
+        if wanted is not None:
+            unseen = [squares.new_full((len(objective.names),), math.nan)] * 2
+            now = [
+                old.index_copy(0, torch.tensor(wanted, device=old.device), new)
+                for old, new in zip(self.seen or unseen, now, strict=True)
+            ]
+        self.seen = now
+        return now
 
     def state_dict(self) -> dict[str, Any]:
         """See :meth:`Stepper.state_dict`."""
