@@ -79,7 +79,7 @@ FULL = {
     "transport/periodic_advection": 5e-3,
     "transport/convection": 1e-2,
     "reaction/allen_cahn": 5e-2,
-    "reaction/allen_cahn_periodic": 5e-3,
+    "reaction/allen_cahn_periodic": 1e-3,
     "poisson/four_holes": 3e-2,
     "poisson/l_shape": 0.1,
     "poisson/robin": 1e-3,
