@@ -259,8 +259,11 @@ def draw(table: Mapping[str, Mapping[str, Mapping[str, Any]]], path: Path, secon
             axis.plot(row["relative_l2"], height, "|", ms=11, mew=2, color=color)
         axis.set_yticks(range(len(order)), order, fontsize=8)
         axis.set_xscale("log")
-        axis.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
-        axis.xaxis.set_major_formatter("{x:.0e}")
+        errors = [error for row in rows.values() for error in row["all"]]
+        narrow = max(errors) < 3 * min(errors)
+        ticks = ticker.MaxNLocator(4) if narrow else ticker.LogLocator(subs=(1, 2, 5))
+        axis.xaxis.set_major_locator(ticks)
+        axis.xaxis.set_major_formatter("{x:g}")
         axis.xaxis.set_minor_formatter(ticker.NullFormatter())
         axis.tick_params(axis="x", labelsize=7)
         axis.set_title(problem, fontsize=10)
