@@ -160,7 +160,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _check_training(config: Any, weightings: Sequence[Any]) -> None:
     """Refuse phases, gradients, weights and an execution that do not go together."""
-    from pinnlab.aggregation.base import combiner_of
+    from pinnlab.aggregation.base import Setup, combiner_of
     from pinnlab.calculus.estimators import estimator_of
     from pinnlab.optim.first_order import Adam
     from pinnlab.optim.stage import innermost
@@ -193,7 +193,7 @@ def _check_training(config: Any, weightings: Sequence[Any]) -> None:
         if not isinstance(getattr(phase, "phase", phase), Adam):
             phase.start(objective, gradients)
     if gradients is not None:
-        combiner_of(gradients, objective.names)
+        combiner_of(gradients, Setup(objective.names))
 
 
 # --- looking at runs -----------------------------------------------------------------------------

@@ -25,6 +25,12 @@ class Dice:
                 self._generator.set_state(self._state)
         return self._generator
 
+    def uniform(self, like: torch.Tensor) -> torch.Tensor:
+        """Numbers in [0, 1), as many as a tensor has, of its kind."""
+        return torch.rand(
+            like.shape, generator=self.on(like.device), dtype=like.dtype, device=like.device
+        )
+
     def orders(self, m: int) -> list[list[int]]:
         """One random order of m things for each of them."""
         drawn = torch.rand(m, m, generator=self.on(torch.device("cpu")), dtype=torch.float64)

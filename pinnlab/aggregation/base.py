@@ -14,9 +14,27 @@ An aggregator is a frozen value. What it remembers from step to step lives in th
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a phase tells an aggregator that is to combine its gradients.
+
+    Args:
+        names: Of the terms.
+        betas: Decay of first and second moments; for finished steps.
+        eps: Added to the root of the second moment, likewise.
+        seed: Of whatever is random.
+    """
+
+    names: Sequence[str]
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    seed: int = 0
 
 
 class Combiner:
@@ -66,21 +84,11 @@ class Aggregator(ABC):
     def __call__(self, jacobian: Tensor) -> Tensor:
         """The direction for term gradients ``(m, p)``."""
 
-    def start(
-        self,
-        names: Sequence[str],
-        *,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        seed: int = 0,
-    ) -> Combiner:
+    def start(self, setup: Setup) -> Combiner:
         """What combines the gradients of one phase.
 
         Args:
-            names: Of the terms.
-            betas: Decay of first and second moments, of the phase; for finished steps.
-            eps: Added to the root of the second moment, likewise.
-            seed: Of whatever is random.
+            setup: Of the phase.
 
         Raises:
             DeclarationError: If the aggregator names a term that does not exist.
@@ -99,14 +107,7 @@ class GramianAggregator(Aggregator):
         """See :class:`Aggregator`."""
         return combined(self.weights(gramian_of(jacobian)), jacobian)
 
-    def start(
-        self,
-        names: Sequence[str],
-        *,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        seed: int = 0,
-    ) -> Combiner:
+    def start(self, setup: Setup) -> Combiner:
         """See :class:`Aggregator`."""
         return GramianCombiner(self)
 
@@ -139,10 +140,13 @@ def combined(weights: Tensor, jacobian: Tensor) -> Tensor:
     return weights.to(jacobian) @ jacobian
 
 
-def combiner_of(
-    aggregator: Callable[[Tensor], Tensor], names: Sequence[str], **options: Any
-) -> Combiner:
+def cloned(value: Tensor | None) -> Tensor | None:
+    """A copy of what a combiner may not have yet."""
+    return None if value is None else value.clone()
+
+
+def combiner_of(aggregator: Callable[[Tensor], Tensor], setup: Setup) -> Combiner:
     """The mutable part of an aggregator, or of any function ``(m, p) -> (p,)``."""
     if isinstance(aggregator, Aggregator):
-        return aggregator.start(names, **options)
+        return aggregator.start(setup)
     return Combiner(aggregator)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pinnlab.aggregation._checks import check_known, check_names, check_share
-from pinnlab.aggregation.base import Aggregator, Combiner
+from pinnlab.aggregation.base import Aggregator, Combiner, Setup, cloned
 from pinnlab.errors import DeclarationError
 
 
@@ -54,24 +54,17 @@ class Bloop(Aggregator):
         main = jacobian[: len(self.main)].sum(0)
         return main + orthogonal(jacobian[len(self.main) :].sum(0), main)
 
-    def start(
-        self,
-        names: Sequence[str],
-        *,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        seed: int = 0,
-    ) -> Combiner:
+    def start(self, setup: Setup) -> Combiner:
         """See :class:`Aggregator`."""
-        check_known(self, "main", self.main, names)
-        if len(self.main) == len(names):
+        check_known(self, "main", self.main, setup.names)
+        if len(self.main) == len(setup.names):
             raise DeclarationError(
                 "Bloop has no auxiliary term: all terms are main terms",
                 expected="at least one term that is not in `main`",
                 got=", ".join(self.main),
                 do="leave out the auxiliary terms of `main`, or use Sum()",
             )
-        return _BloopCombiner(self, [name in self.main for name in names])
+        return _BloopCombiner(self, [name in self.main for name in setup.names])
 
 
 class _BloopCombiner(Combiner):
@@ -94,12 +87,11 @@ class _BloopCombiner(Combiner):
 
     def state_dict(self) -> dict[str, Any]:
         """See :class:`Combiner`."""
-        return {"mean": None if self._mean is None else self._mean.clone()}
+        return {"mean": cloned(self._mean)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """See :class:`Combiner`."""
-        mean = state["mean"]
-        self._mean = None if mean is None else mean.clone()
+        self._mean = cloned(state["mean"])
 
 
 def orthogonal(vector: Tensor, to: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pinnlab.aggregation._checks import check_known, check_share
 from pinnlab.aggregation._dice import Dice
-from pinnlab.aggregation.base import Aggregator, Combiner
+from pinnlab.aggregation.base import Aggregator, Combiner, Setup
 
 
 @dataclass(frozen=True)
@@ -43,25 +43,13 @@ class GradDrop(Aggregator):
 
     def __call__(self, jacobian: Tensor) -> Tensor:
         """See :class:`Aggregator`."""
-        draw = torch.rand(
-            jacobian.shape[1:],
-            generator=Dice(0).on(jacobian.device),
-            dtype=jacobian.dtype,
-            device=jacobian.device,
-        )
-        return one_sign(jacobian, draw, None)
+        return one_sign(jacobian, Dice(0).uniform(jacobian[0]), None)
 
-    def start(
-        self,
-        names: Sequence[str],
-        *,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        seed: int = 0,
-    ) -> Combiner:
+    def start(self, setup: Setup) -> Combiner:
         """See :class:`Aggregator`."""
-        check_known(self, "leak", self.leak, names)
-        return _GradDropCombiner(self, [self.leak.get(name, 0.0) for name in names], seed)
+        check_known(self, "leak", self.leak, setup.names)
+        leaks = [self.leak.get(name, 0.0) for name in setup.names]
+        return _GradDropCombiner(self, leaks, setup.seed)
 
 
 class _GradDropCombiner(Combiner):
@@ -73,10 +61,8 @@ class _GradDropCombiner(Combiner):
 
     def __call__(self, jacobian: Tensor, gramian: Tensor) -> Tensor:
         """See :class:`Combiner`."""
-        options: dict[str, Any] = {"dtype": jacobian.dtype, "device": jacobian.device}
-        generator = self._dice.on(jacobian.device)
-        draw = torch.rand(jacobian.shape[1:], generator=generator, **options)
-        leaks = torch.tensor(self._leaks, **options)[:, None] if any(self._leaks) else None
+        draw = self._dice.uniform(jacobian[0])
+        leaks = draw.new_tensor(self._leaks)[:, None] if any(self._leaks) else None
         return one_sign(jacobian, draw, leaks)
 
     def state_dict(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pinnlab.aggregation._checks import check_share
 from pinnlab.aggregation._dice import Dice
-from pinnlab.aggregation.base import Combiner, GramianAggregator, combined
+from pinnlab.aggregation.base import Combiner, GramianAggregator, Setup, combined
 from pinnlab.aggregation.small_problems import Matrix, Vector, dot, on_host, unit_gramian
 
 
@@ -48,16 +48,9 @@ class GradVac(GramianAggregator):
         goals, orders = [[0.0] * m for _ in range(m)], Dice(0).orders(m)
         return on_host(lambda matrix: vaccinated(matrix, orders, goals, self.beta), gramian)
 
-    def start(
-        self,
-        names: Sequence[str],
-        *,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        seed: int = 0,
-    ) -> Combiner:
+    def start(self, setup: Setup) -> Combiner:
         """See :class:`Aggregator`."""
-        return _GradVacCombiner(self, len(names), seed)
+        return _GradVacCombiner(self, len(setup.names), setup.seed)
 
 
 class _GradVacCombiner(Combiner):

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnlab.aggregation.base import Aggregator, Combiner, combined, gramian_of
+from pinnlab.aggregation.base import Aggregator, Combiner, Setup, cloned, combined, gramian_of
 from pinnlab.aggregation.con_fig import equal_cosines
 from pinnlab.aggregation.small_problems import on_host
 from pinnlab.errors import DeclarationError, nearest
@@ -74,19 +74,12 @@ class MConFIG(Aggregator):
 
     def __call__(self, jacobian: Tensor) -> Tensor:
         """See :class:`Aggregator`."""
-        names = [str(k) for k in range(len(jacobian))]
-        combiner = _MConFIGCombiner(self, names, (0.9, 0.999), 1e-8)
-        return combiner(jacobian, gramian_of(jacobian))
+        setup = Setup([str(k) for k in range(len(jacobian))])
+        return _MConFIGCombiner(self, setup)(jacobian, gramian_of(jacobian))
 
-    def start(
-        self,
-        names: Sequence[str],
-        *,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        seed: int = 0,
-    ) -> Combiner:
+    def start(self, setup: Setup) -> Combiner:
         """See :class:`Aggregator`."""
+        names = setup.names
         if self.per_step > len(names):
             raise DeclarationError(
                 f"MConFIG cannot renew {self.per_step} terms in a step",
@@ -94,7 +87,7 @@ class MConFIG(Aggregator):
                 got=self.per_step,
                 do=f"choose per_step={len(names)} or less",
             )
-        return _MConFIGCombiner(self, names, betas, eps)
+        return _MConFIGCombiner(self, setup)
 
 
 class _MConFIGCombiner(Combiner):
@@ -102,17 +95,11 @@ class _MConFIGCombiner(Combiner):
 
     finished = True
 
-    def __init__(
-        self,
-        aggregator: MConFIG,
-        names: Sequence[str],
-        betas: tuple[float, float],
-        eps: float,
-    ) -> None:
+    def __init__(self, aggregator: MConFIG, setup: Setup) -> None:
         super().__init__(aggregator)
         self._per_step, self._of_terms = aggregator.per_step, aggregator.second == "terms"
-        self._betas, self._eps = betas, eps
-        self._taken, self._renewed = 0, [0] * len(names)
+        self._betas, self._eps = setup.betas, setup.eps
+        self._taken, self._renewed = 0, [0] * len(setup.names)
         self._first: Tensor | None = None  # (m, p)
         self._second: Tensor | None = None  # (p,), or (m, p)
         self._pseudo: Tensor | None = None  # (p,), of the direction
@@ -165,19 +152,19 @@ class _MConFIGCombiner(Combiner):
 
     def state_dict(self) -> dict[str, Any]:
         """See :class:`Combiner`."""
-        moments = {"first": self._first, "second": self._second, "pseudo": self._pseudo}
         return {
             "taken": self._taken,
             "renewed": list(self._renewed),
-            **{k: None if v is None else v.clone() for k, v in moments.items()},
+            "first": cloned(self._first),
+            "second": cloned(self._second),
+            "pseudo": cloned(self._pseudo),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """See :class:`Combiner`."""
         self._taken, self._renewed = state["taken"], list(state["renewed"])
-        for name in ("first", "second", "pseudo"):
-            value = state[name]
-            setattr(self, f"_{name}", None if value is None else value.clone())
+        self._first, self._second = cloned(state["first"]), cloned(state["second"])
+        self._pseudo = cloned(state["pseudo"])
 
 
 def _conflict_free(rows: Tensor, scales: Sequence[float]) -> Tensor:

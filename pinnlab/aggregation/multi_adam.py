@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pinnlab.aggregation._checks import check_known, check_names
-from pinnlab.aggregation.base import Aggregator, Combiner, gramian_of
+from pinnlab.aggregation.base import Aggregator, Combiner, Setup, cloned, gramian_of
 from pinnlab.errors import DeclarationError
 
 
@@ -57,22 +57,15 @@ class MultiAdam(Aggregator):
 
     def __call__(self, jacobian: Tensor) -> Tensor:
         """See :class:`Aggregator`."""
-        names = [str(k) for k in range(len(jacobian))]
-        combiner = _MultiAdamCombiner(self, [[name] for name in names], names, (0.9, 0.999), 1e-8)
+        setup = Setup([str(k) for k in range(len(jacobian))])
+        combiner = _MultiAdamCombiner(self, [[name] for name in setup.names], setup)
         return combiner(jacobian, gramian_of(jacobian))
 
-    def start(
-        self,
-        names: Sequence[str],
-        *,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        seed: int = 0,
-    ) -> Combiner:
+    def start(self, setup: Setup) -> Combiner:
         """See :class:`Aggregator`."""
         named = [name for group in self.groups for name in group]
-        check_known(self, "groups", named, names)
-        left = [name for name in names if name not in named]
+        check_known(self, "groups", named, setup.names)
+        left = [name for name in setup.names if name not in named]
         if named and left:
             raise DeclarationError(
                 f"MultiAdam has no group for '{left[0]}'",
@@ -80,8 +73,8 @@ class MultiAdam(Aggregator):
                 got=[list(group) for group in self.groups],
                 do=f"add '{left[0]}' to a group, or give it one of its own",
             )
-        groups = self.groups or [[name] for name in names]
-        return _MultiAdamCombiner(self, groups, names, betas, eps)
+        groups = self.groups or [[name] for name in setup.names]
+        return _MultiAdamCombiner(self, groups, setup)
 
 
 class _MultiAdamCombiner(Combiner):
@@ -90,18 +83,14 @@ class _MultiAdamCombiner(Combiner):
     finished = True
 
     def __init__(
-        self,
-        aggregator: MultiAdam,
-        groups: Sequence[Sequence[str]],
-        names: Sequence[str],
-        betas: tuple[float, float],
-        eps: float,
+        self, aggregator: MultiAdam, groups: Sequence[Sequence[str]], setup: Setup
     ) -> None:
         super().__init__(aggregator)
+        names = setup.names
         alone = [list(group) for group in groups] == [[name] for name in names]
         members = [[float(name in group) for name in names] for group in groups]
         self._members = None if alone else torch.tensor(members)  # (n, m)
-        self._betas, self._eps, self._taken = betas, eps, 0
+        self._betas, self._eps, self._taken = setup.betas, setup.eps, 0
         self._first: Tensor | None = None
         self._second: Tensor | None = None
 
@@ -124,16 +113,13 @@ class _MultiAdamCombiner(Combiner):
 
     def state_dict(self) -> dict[str, Any]:
         """See :class:`Combiner`."""
-        first, second = self._first, self._second
         return {
             "taken": self._taken,
-            "first": None if first is None else first.clone(),
-            "second": None if second is None else second.clone(),
+            "first": cloned(self._first),
+            "second": cloned(self._second),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """See :class:`Combiner`."""
-        first, second = state["first"], state["second"]
         self._taken = state["taken"]
-        self._first = None if first is None else first.clone()
-        self._second = None if second is None else second.clone()
+        self._first, self._second = cloned(state["first"]), cloned(state["second"])

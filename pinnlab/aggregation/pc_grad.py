@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from pinnlab.aggregation._dice import Dice
-from pinnlab.aggregation.base import Combiner, GramianAggregator, combined
+from pinnlab.aggregation.base import Combiner, GramianAggregator, Setup, combined
 from pinnlab.aggregation.small_problems import Matrix, Vector, dot, on_host, unit_gramian
 
 
@@ -35,16 +35,9 @@ class PCGrad(GramianAggregator):
         orders = Dice(0).orders(len(gramian))
         return on_host(lambda matrix: surgery(matrix, orders), gramian)
 
-    def start(
-        self,
-        names: Sequence[str],
-        *,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        seed: int = 0,
-    ) -> Combiner:
+    def start(self, setup: Setup) -> Combiner:
         """See :class:`Aggregator`."""
-        return _PCGradCombiner(self, seed)
+        return _PCGradCombiner(self, setup.seed)
 
 
 class _PCGradCombiner(Combiner):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pinnlab.aggregation._checks import check_share
-from pinnlab.aggregation.base import Aggregator, Combiner, gramian_of
+from pinnlab.aggregation.base import Aggregator, Combiner, Setup, gramian_of
 from pinnlab.aggregation.sum import Sum
 from pinnlab.errors import DeclarationError
 
@@ -54,17 +54,9 @@ class SparseTraining(Aggregator):
         selected = drawn(self.share, jacobian.shape[1], 0).to(jacobian.device)
         return spread(self.aggregator(jacobian[:, selected]), selected, jacobian.shape[1])
 
-    def start(
-        self,
-        names: Sequence[str],
-        *,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        seed: int = 0,
-    ) -> Combiner:
+    def start(self, setup: Setup) -> Combiner:
         """See :class:`Aggregator`."""
-        inner = self.aggregator.start(names, betas=betas, eps=eps, seed=seed)
-        return _SparseCombiner(self, inner, seed)
+        return _SparseCombiner(self, self.aggregator.start(setup), setup.seed)
 
 
 class _SparseCombiner(Combiner):

@@ -1,13 +1,13 @@
 """Aggregators of TorchJD by their names."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pinnlab.aggregation.base import Aggregator, Combiner, combined
+from pinnlab.aggregation.base import Aggregator, Combiner, Setup, combined
 from pinnlab.errors import DeclarationError, nearest
 
 
@@ -46,16 +46,9 @@ class TorchJD(Aggregator):
         with _Numbers(0):
             return _built(self, self.name, self.options)(jacobian.double().cpu()).to(jacobian)
 
-    def start(
-        self,
-        names: Sequence[str],
-        *,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        seed: int = 0,
-    ) -> Combiner:
+    def start(self, setup: Setup) -> Combiner:
         """See :class:`Aggregator`."""
-        return _TorchJDCombiner(self, seed)
+        return _TorchJDCombiner(self, setup.seed)
 
 
 class _TorchJDCombiner(Combiner):

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from pinnlab.aggregation.base import Aggregator, Combiner, combiner_of
+from pinnlab.aggregation.base import Aggregator, Combiner, Setup, combiner_of
 from pinnlab.aggregation.sum import Sum
 from pinnlab.errors import DeclarationError, nearest
 from pinnlab.objective.objective import Objective
@@ -181,7 +181,7 @@ def combiner_for(
     """What combines the gradients of the terms; None where their sum is all that is needed."""
     if aggregator is None or isinstance(aggregator, Sum):
         return None
-    return combiner_of(aggregator, objective.names, seed=objective.seed, **options)
+    return combiner_of(aggregator, Setup(objective.names, seed=objective.seed, **options))
 
 
 def refuse_finished(name: str, aggregator: Aggregator | None, combiner: Combiner | None) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnlab.aggregation.base import Aggregator, Combiner, GramianAggregator, combiner_of
+from pinnlab.aggregation.base import Aggregator, Combiner, GramianAggregator, Setup, combiner_of
 from pinnlab.aggregation.sum import Sum
 from pinnlab.errors import DeclarationError
 from pinnlab.objective.objective import Objective
@@ -105,7 +105,7 @@ def _combiner(aggregator: Aggregator, objective: Objective) -> Combiner:
         DeclarationError: If the aggregator does more than that.
     """
     name = type(aggregator).__name__
-    combiner = combiner_of(aggregator, objective.names, seed=objective.seed)
+    combiner = combiner_of(aggregator, Setup(objective.names, seed=objective.seed))
     if combiner.finished or combiner.wanted() is not None:
         reason = f"{name} makes whole steps with moments of its own, and LBFGS has another memory"
     elif not isinstance(aggregator, GramianAggregator):

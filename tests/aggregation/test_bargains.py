@@ -10,7 +10,7 @@ from term_gradients import common_descent, jacobians, matrix, sized
 
 from pinnlab.aggregation import IMTLG, AlignedMTL, CAGrad, ConFIG, GradVac, NashMTL
 from pinnlab.aggregation._dice import Dice
-from pinnlab.aggregation.base import gramian_of
+from pinnlab.aggregation.base import Setup, gramian_of
 from pinnlab.errors import DeclarationError
 
 
@@ -125,7 +125,7 @@ def test_aligned_mtl_refuses_scales():
 
 @given(st.integers(2, 4), st.integers(0, 60), st.sampled_from([0.05, 0.5, 1.0]))
 def test_grad_vac_turns_vectors(m, seed, beta):
-    combiner = GradVac(beta=beta).start([str(k) for k in range(m)], seed=2)
+    combiner = GradVac(beta=beta).start(Setup([str(k) for k in range(m)], seed=2))
     dice, goals = Dice(2), torch.zeros(m, m, dtype=torch.float64)
     for step in range(3):
         jacobian = matrix(m, 7, 50 * seed + step)
@@ -155,7 +155,7 @@ def test_grad_vac_starts_as_pc_grad():
 
 
 def test_grad_vac_of_gradients_that_became_parallel():
-    combiner = GradVac(beta=1.0).start(["a", "b"])
+    combiner = GradVac(beta=1.0).start(Setup(["a", "b"]))
     g = matrix(1, 6)[0]
     for other in (g, 2 * g, g + 1e-9 * matrix(1, 6, 3)[0], -g):
         jacobian = torch.stack([g, other])

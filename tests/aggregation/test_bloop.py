@@ -6,7 +6,7 @@ from hypothesis import given
 from term_gradients import jacobians, matrix
 
 from pinnlab.aggregation import Bloop
-from pinnlab.aggregation.base import gramian_of
+from pinnlab.aggregation.base import Setup, gramian_of
 from pinnlab.errors import DeclarationError
 
 NAMES = ["data", "pde", "walls"]
@@ -20,7 +20,7 @@ def test_the_main_term_decreases_as_without_the_others(jacobian):
 
 
 def test_the_mean_follows_and_is_what_others_are_orthogonal_to():
-    combiner, rho = Bloop(["walls", "data"], rho=0.2).start(NAMES), 0.2
+    combiner, rho = Bloop(["walls", "data"], rho=0.2).start(Setup(NAMES)), 0.2
     mean = None
     for step in range(5):
         rows = matrix(3, 7, step)
@@ -32,7 +32,7 @@ def test_the_mean_follows_and_is_what_others_are_orthogonal_to():
 
 
 def test_a_mean_that_follows_at_once_is_the_gradient_before():
-    combiner = Bloop("data", rho=1.0).start(NAMES)
+    combiner = Bloop("data", rho=1.0).start(Setup(NAMES))
     first, second = matrix(3, 7, 0), matrix(3, 7, 1)
     combiner(first, gramian_of(first))
     d = combiner(second, gramian_of(second))
@@ -46,7 +46,7 @@ def test_without_a_main_gradient_the_others_are_kept():
 
 
 def test_single_precision():
-    combiner = Bloop("data").start(NAMES)
+    combiner = Bloop("data").start(Setup(NAMES))
     rows = matrix(3, 5000, dtype=torch.float32)
     d = combiner(rows, gramian_of(rows)).double()
     main = rows[0].double()
@@ -56,9 +56,9 @@ def test_single_precision():
 
 def test_names():
     with pytest.raises(DeclarationError, match=r"'dat' in `main`[\s\S]*did you mean 'data'"):
-        Bloop("dat").start(NAMES)
+        Bloop("dat").start(Setup(NAMES))
     with pytest.raises(DeclarationError, match="all terms are main terms"):
-        Bloop(NAMES).start(NAMES)
+        Bloop(NAMES).start(Setup(NAMES))
     with pytest.raises(DeclarationError, match="'data' twice"):
         Bloop(["data", "data"])
     with pytest.raises(DeclarationError, match="needs names of terms in `main`"):

@@ -5,7 +5,7 @@ import torch
 from cases import AGGREGATORS
 from term_gradients import matrix
 
-from pinnlab.aggregation.base import gramian_of
+from pinnlab.aggregation.base import Setup, gramian_of
 from pinnlab.io.state import load_state, save_state
 
 NAMES = ["pde", "walls", "start"]
@@ -13,7 +13,7 @@ every = pytest.mark.parametrize("name", AGGREGATORS)
 
 
 def started(name, seed=3):
-    return AGGREGATORS[name](NAMES).start(NAMES, betas=(0.9, 0.99), eps=1e-8, seed=seed)
+    return AGGREGATORS[name](NAMES).start(Setup(NAMES, betas=(0.9, 0.99), eps=1e-8, seed=seed))
 
 
 def advance(combiner, first, steps):

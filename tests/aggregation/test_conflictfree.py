@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from term_gradients import matrix, sized
 
 from pinnlab.aggregation import ConFIG, MConFIG
-from pinnlab.aggregation.base import gramian_of
+from pinnlab.aggregation.base import Setup, gramian_of
 
 operators = pytest.importorskip("conflictfree.grad_operator")
 momenta = pytest.importorskip("conflictfree.momentum_operator")
@@ -26,7 +26,7 @@ def test_directions(m, seed):
 
 def test_momenta():
     theirs = momenta.PseudoMomentumOperator(3, beta_1=0.9, beta_2=0.99)
-    ours = MConFIG().start(["a", "b", "c"], betas=(0.9, 0.99), eps=1e-8)
+    ours = MConFIG().start(Setup(["a", "b", "c"], betas=(0.9, 0.99), eps=1e-8))
     for step in range(9):
         wanted = ours.wanted()
         numbers = [0, 1, 2] if wanted is None else list(wanted)

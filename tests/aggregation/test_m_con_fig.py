@@ -6,7 +6,7 @@ from term_gradients import matrix
 
 import pinnlab as pl
 from pinnlab.aggregation import ConFIG, MConFIG
-from pinnlab.aggregation.base import gramian_of
+from pinnlab.aggregation.base import Setup, gramian_of
 from pinnlab.errors import DeclarationError
 
 NAMES = ["a", "b", "c"]
@@ -41,7 +41,7 @@ class Printed:
 
 
 def started(**options):
-    return MConFIG(**options).start(NAMES, betas=BETAS, eps=EPS)
+    return MConFIG(**options).start(Setup(NAMES, betas=BETAS, eps=EPS))
 
 
 @pytest.mark.parametrize("per_step", [1, 2, 3])
@@ -111,7 +111,7 @@ def test_two_quadratics_reach_their_common_minimum(options):
     target = torch.ones(6, dtype=torch.float64)
     curvatures = torch.tensor([[1.0, 2, 3, 0, 0, 1], [0, 0, 100.0, 300, 200, 100]]).double()
     x = torch.zeros(6, dtype=torch.float64)
-    combiner = MConFIG(**options).start(["a", "b"])
+    combiner = MConFIG(**options).start(Setup(["a", "b"]))
     for step in range(3000):
         wanted = combiner.wanted()
         rows = curvatures * (x - target)
@@ -136,7 +136,7 @@ def test_kinds_of_second_moments():
 
 def test_one_term_is_adam():
     # With one term ConFIG changes nothing, and what is left is Adam.
-    combiner = MConFIG().start(["only"], betas=BETAS, eps=EPS)
+    combiner = MConFIG().start(Setup(["only"], betas=BETAS, eps=EPS))
     x = torch.nn.Parameter(torch.zeros(5, dtype=torch.float64))
     adam = torch.optim.Adam([x], lr=1.0, betas=BETAS, eps=EPS)
     for step in range(6):

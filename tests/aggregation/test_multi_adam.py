@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from term_gradients import matrix
 
 from pinnlab.aggregation import MultiAdam
-from pinnlab.aggregation.base import gramian_of
+from pinnlab.aggregation.base import Setup, gramian_of
 from pinnlab.errors import DeclarationError
 
 NAMES = ["pde", "walls", "start"]
@@ -15,7 +15,7 @@ BETAS, EPS = (0.9, 0.99), 1e-12
 
 
 def steps(aggregator, scales=(1.0, 1.0, 1.0), count=5, names=NAMES):
-    combiner = aggregator.start(names, betas=BETAS, eps=EPS)
+    combiner = aggregator.start(Setup(names, betas=BETAS, eps=EPS))
     factors = torch.tensor(scales, dtype=torch.float64)[:, None]
     return [combiner(rows, gramian_of(rows)) for rows in
             (factors * matrix(len(names), 8, k) for k in range(count))]  # fmt: skip
@@ -77,6 +77,6 @@ def test_groups_are_lists_of_different_names():
 
 def test_every_term_is_in_a_group():
     with pytest.raises(DeclarationError, match=r"'wall' in `groups`[\s\S]*did you mean 'walls'"):
-        MultiAdam([["pde", "wall"], ["start"]]).start(NAMES)
+        MultiAdam([["pde", "wall"], ["start"]]).start(Setup(NAMES))
     with pytest.raises(DeclarationError, match="no group for 'start'"):
-        MultiAdam([["pde"], ["walls"]]).start(NAMES)
+        MultiAdam([["pde"], ["walls"]]).start(Setup(NAMES))

@@ -10,7 +10,7 @@ from term_gradients import EXPONENTS, jacobians, matrix, sized
 
 from pinnlab.aggregation import DualProj, PCGrad, UPGrad
 from pinnlab.aggregation._dice import Dice
-from pinnlab.aggregation.base import gramian_of
+from pinnlab.aggregation.base import Setup, gramian_of
 
 
 def projection(jacobian, vector):
@@ -60,7 +60,7 @@ def test_pc_grad_of_two_terms_lets_none_increase(seed):
 
 @given(jacobians())
 def test_pc_grad_projects_vectors(jacobian):
-    combiner, dice = PCGrad().start([str(k) for k in range(len(jacobian))], seed=5), Dice(5)
+    combiner, dice = PCGrad().start(Setup([str(k) for k in range(len(jacobian))], seed=5)), Dice(5)
     for _ in range(2):
         direction = combiner(jacobian, gramian_of(jacobian))
         expected = torch.zeros_like(direction)
@@ -87,7 +87,7 @@ def test_pc_grad_takes_every_order():
 
 def test_the_order_matters_with_three_terms():
     jacobian = matrix(3, 3, 6)
-    combiner = PCGrad().start(["a", "b", "c"])
+    combiner = PCGrad().start(Setup(["a", "b", "c"]))
     found = {
         tuple(np.round(combiner(jacobian, gramian_of(jacobian)).numpy(), 9)) for _ in range(30)
     }

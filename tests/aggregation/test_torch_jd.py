@@ -20,7 +20,7 @@ from pinnlab.aggregation import (
     TorchJD,
     UPGrad,
 )
-from pinnlab.aggregation.base import gramian_of
+from pinnlab.aggregation.base import Setup, gramian_of
 from pinnlab.errors import DeclarationError
 
 library = pytest.importorskip("torchjd.aggregation")
@@ -90,7 +90,7 @@ def test_pc_grad_of_two_terms_knows_no_order(seed):
 
 @given(seeds)
 def test_grad_vac_of_two_terms_over_steps(seed):
-    ours, theirs = GradVac(beta=0.3).start(["a", "b"]), library.GradVac(beta=0.3, eps=0.0)
+    ours, theirs = GradVac(beta=0.3).start(Setup(["a", "b"])), library.GradVac(beta=0.3, eps=0.0)
     for step in range(5):
         jacobian = matrix(2, 4, seed + 1000 * step)
         torch.testing.assert_close(ours(jacobian, gramian_of(jacobian)), theirs(jacobian))
@@ -142,7 +142,7 @@ def test_by_name(name, options):
     jacobian = matrix(4, 7)
     expected = getattr(library, name)(**options)(jacobian)
     torch.testing.assert_close(TorchJD(name, options)(jacobian), expected)
-    combiner = TorchJD(name, options).start(["a", "b", "c", "d"])
+    combiner = TorchJD(name, options).start(Setup(["a", "b", "c", "d"]))
     torch.testing.assert_close(combiner(jacobian, gramian_of(jacobian)), expected)
     assert TorchJD(name, options)(jacobian.float()).dtype is torch.float32
 
@@ -150,7 +150,7 @@ def test_by_name(name, options):
 def test_gramian_rules_take_any_inner_product():
     jacobian, metric = matrix(3, 6), torch.diag(torch.arange(1.0, 7.0, dtype=torch.float64))
     gramian = jacobian @ metric @ jacobian.T
-    combiner = TorchJD("AlignedMTL").start(["a", "b", "c"])
+    combiner = TorchJD("AlignedMTL").start(Setup(["a", "b", "c"]))
     combiner(jacobian, gramian)
     torch.testing.assert_close(combiner.coefficients * 3, AlignedMTL().weights(gramian))
 
@@ -164,7 +164,7 @@ def test_lists_become_tensors():
 
 def test_random_numbers_are_not_those_of_torch():
     before = torch.get_rng_state()
-    combiner = TorchJD("Random").start(["a", "b"], seed=1)
+    combiner = TorchJD("Random").start(Setup(["a", "b"], seed=1))
     jacobian = matrix(2, 4)
     first, second = (combiner(jacobian, gramian_of(jacobian)) for _ in range(2))
     assert torch.equal(torch.get_rng_state(), before)
