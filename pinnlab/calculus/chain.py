@@ -9,6 +9,7 @@ values.
 """
 
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -49,7 +50,7 @@ class Layer:
 
 def evaluate(data: Tensor, layers: Sequence[Layer], layout: Layout) -> Tensor:
     """A chain applied to a stacked jet ``(rows, in)``, as a stacked jet ``(rows, out)``."""
-    return _apply(data, None, layers, layout)
+    return apply(data, None, layers, layout, BlockPass)
 
 
 def evaluate_affine(
@@ -64,12 +65,25 @@ def evaluate_affine(
         layers: The chain; its first layer has a function.
         layout: Slots and points.
     """
-    return _apply(value, slopes, layers, layout)
+    return apply(value, slopes, layers, layout, BlockPass)
 
 
-def _apply(
-    start: Tensor, slopes: Tensor | Slopes | None, layers: Sequence[Layer], layout: Layout
+def apply(
+    start: Tensor,
+    slopes: Tensor | Slopes | None,
+    layers: Sequence[Layer],
+    layout: Layout,
+    kind: "type[Pass]",
 ) -> Tensor:
+    """Layers applied to a jet as one operation, as a stacked jet ``(rows, out)``.
+
+    Args:
+        start: Stacked jet ``(rows, in)``, or the values ``(n, in)`` of something affine.
+        slopes: Its first derivatives, see :func:`evaluate_affine`; None for a stacked jet.
+        layers: What the pass reads.
+        layout: Slots and points.
+        kind: How a block goes through the layers.
+    """
     units = None
     if isinstance(slopes, Slopes):
         units = slopes.units if layers[0].weight is not None else None
@@ -77,17 +91,19 @@ def _apply(
     tensors = [t for layer in layers for t in (layer.weight, layer.bias)]
     functions = tuple(layer.function for layer in layers)
     keep = torch.is_grad_enabled()
-    if (units is not None or slopes is not None) and fits(tensors[0::2], functions):
+    affine = units is not None or slopes is not None
+    if kind is BlockPass and affine and fits(tensors[0::2], functions):
         lease = layout.workspace.lease(Structure, lambda: Structure.of(layout))
         if lease.item is not None:
             return DirectionChain.apply(lease, functions, keep, units, start, slopes, *tensors)  # type: ignore
-    return _Chain.apply(layout, functions, keep, units, start, slopes, *tensors)  # type: ignore
+    return _Chain.apply(kind, layout, functions, keep, units, start, slopes, *tensors)  # type: ignore
 
 
 class _Chain(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx,
+        kind: "type[Pass]",
         layout: Layout,
         functions: tuple[Derivatives | None, ...],
         keep: bool,
@@ -96,11 +112,11 @@ class _Chain(torch.autograd.Function):
         slopes: Tensor | None,
         *tensors: Tensor | None,
     ) -> Tensor:
-        inputs = _Inputs(layout, start, units, slopes, tensors)
+        inputs = Inputs(layout, start, units, slopes, tensors)
         linear = tuple(weight is not None for weight in inputs.weights)
-        shape = _Shape(functions, linear, inputs.widths, inputs.affine, keep)
-        key = (shape, start.dtype, start.device, BLOCK_NUMBERS)
-        ctx.lease = layout.workspace.lease(key, lambda: _passes(layout, shape, start))
+        shape = Shape(functions, linear, inputs.widths, inputs.affine, keep)
+        key = (kind, shape, start.dtype, start.device, BLOCK_NUMBERS)
+        ctx.lease = layout.workspace.lease(key, lambda: _passes(kind, layout, shape, start))
         out = start.new_empty((inputs.widths[-1], layout.rows))
         for one in ctx.lease.item:
             one.forward(inputs, out)
@@ -114,15 +130,15 @@ class _Chain(torch.autograd.Function):
         _ = ctx.saved_tensors  # which refuses tensors that were written over meanwhile
         split = ctx.inputs.layout.workspace.split
         if split is None:
-            gradients = _Gradients(ctx.inputs, ctx.needs_input_grad[4:])
+            gradients = Gradients(ctx.inputs, ctx.needs_input_grad[5:])
         else:
-            gradients = _SplitGradients(ctx.inputs, ctx.needs_input_grad[4:], split)
+            gradients = _SplitGradients(ctx.inputs, ctx.needs_input_grad[5:], split)
         for one in ctx.lease.item:
             one.backward(ctx.inputs, grad_outputs[0].T, gradients)
-        return None, None, None, None, *gradients.finish()
+        return None, None, None, None, None, *gradients.finish()
 
 
-class _Inputs:
+class Inputs:
     """The tensors that a chain reads.
 
     Attributes:
@@ -160,7 +176,7 @@ class _Inputs:
 
 
 @dataclass(frozen=True)
-class _Shape:
+class Shape:
     """What the passes of a chain depend on, besides layout and type.
 
     Args:
@@ -178,20 +194,20 @@ class _Shape:
     keep: bool
 
 
-def _passes(layout: Layout, shape: _Shape, like: Tensor) -> list["_BlockPass"]:
+def _passes(kind: "type[Pass]", layout: Layout, shape: Shape, like: Tensor) -> list["Pass"]:
     """The blocks of points that go through the chain one after the other."""
-    width = max(shape.widths[shape.affine :])  # an affine start is never written out
+    width = kind.width(shape)
     entire = all(f is None or f in ENTIRE for f in shape.functions)
     spare = SPARE_NUMBERS // width if entire else 0
     # A GPU wants few large operations instead.
     points = BLOCK_NUMBERS // width if like.device.type == "cpu" else layout.n
     scratch = Scratch(like)
     blocks = cut(layout, max(points, 1), spare)
-    return [_BlockPass(block, layout, shape, scratch, like) for block in blocks]
+    return [kind(block, layout, shape, scratch, like) for block in blocks]
 
 
-class _BlockPass:
-    """One block on its way through a chain and back.
+class Pass(ABC):
+    """One block on its way through layers and back.
 
     Args:
         block: Points and slots.
@@ -202,13 +218,96 @@ class _BlockPass:
     """
 
     def __init__(
-        self, block: Block, layout: Layout, shape: _Shape, scratch: Scratch, like: Tensor
+        self, block: Block, layout: Layout, shape: Shape, scratch: Scratch, like: Tensor
     ) -> None:
         self._block, self._shape, self._scratch = block, shape, scratch
         self._like = like.new_empty(0)
         self._whole = block.size == layout.rows
         present = set(block.numbers)
         self._products = [k for k, p in enumerate(layout.slope_products) if p.slot in present]
+
+    @staticmethod
+    @abstractmethod
+    def width(shape: Shape) -> int:
+        """The features that determine how many points make a block."""
+
+    @abstractmethod
+    def forward(self, inputs: Inputs, out: Tensor) -> None:
+        """Write the jets of the block's points into ``out (width, rows)``."""
+
+    def backward(self, inputs: Inputs, grad: Tensor, gradients: "Gradients") -> None:
+        """Add what the block's points contribute to the gradients; ``grad (width, rows)``."""
+        if gradients.enter(self._block):
+            self._backward(inputs, grad, gradients)
+
+    @abstractmethod
+    def _backward(self, inputs: Inputs, grad: Tensor, gradients: "Gradients") -> None:
+        """The same, if anybody needs the block."""
+
+    def _slots(self, name: str, width: int, *, kept: bool = False) -> Slots:
+        """An array of its own, or that of the name, which other blocks use as well."""
+        block = self._block
+        shape = (width, block.size)
+        flat = self._like.new_empty(shape) if kept else self._scratch.take(name, *shape)
+        return Slots(flat, len(block.numbers), block.points, block.inner)
+
+    def _affine_kernel(self, out: Slots, g: Slots | None) -> AffineKernel:
+        """The first layer of an affine start, from its result and the cotangent of that."""
+        block, width, function = self._block, len(out.flat), self._shape.functions[0]
+        assert function is not None
+        z = self._scratch.take("z", width, block.points)
+        names = [f"room {k}" for k in range(block.layout.order + 2)]
+        room = [self._scratch.take(name, width, block.points) for name in names]
+        return AffineKernel(function, block, z, out, g, room)
+
+    def _enter_affine(self, first: AffineKernel, inputs: Inputs) -> None:
+        weight, bias = inputs.weights[0], inputs.biases[0]
+        x = inputs.start[self._block.start : self._block.stop].T
+        if weight is None:
+            first.argument.copy_(x)
+        elif bias is None:
+            torch.mm(weight, x, out=first.argument)
+        else:
+            torch.addmm(bias[:, None], weight, x, out=first.argument)
+        first.forward([inputs.products[k] for k in self._products])
+
+    def _leave_affine(self, first: AffineKernel, inputs: Inputs, gradients: "Gradients") -> None:
+        first.backward(
+            [inputs.products[k] for k in self._products],
+            lambda k, array: gradients.add_product(self._products[k], array),
+        )
+        gradients.add_affine(self._block, first.argument)
+
+    def _read(self, a: Slots, stacked: Tensor) -> None:
+        """Copy the block's part of a stacked jet ``(width, rows)``, zeros where it has none."""
+        if self._whole:
+            a.flat.copy_(stacked)
+            return
+        rows = self._block.rows
+        a.value.copy_(stacked[:, rows[0]])
+        for part, own in zip(a.parts[1:], rows[1:], strict=True):
+            length = own.stop - own.start
+            part[:, :length] = stacked[:, own]
+            part[:, length:] = 0
+
+    def _write(self, a: Slots, stacked: Tensor) -> None:
+        """Copy to the block's part of a stacked jet ``(width, rows)``."""
+        if self._whole:
+            stacked.copy_(a.flat)
+            return
+        rows = self._block.rows
+        stacked[:, rows[0]] = a.value
+        for part, own in zip(a.parts[1:], rows[1:], strict=True):
+            stacked[:, own] = part[:, : own.stop - own.start]
+
+
+class BlockPass(Pass):
+    """One layer after the other; see :class:`Pass` for the arguments."""
+
+    def __init__(
+        self, block: Block, layout: Layout, shape: Shape, scratch: Scratch, like: Tensor
+    ) -> None:
+        super().__init__(block, layout, shape, scratch, like)
         # The cotangents of the results of all layers, and of what their linear maps give.
         count = len(shape.functions)
         self._g: list[Slots | None] = [None] * (count + 1)
@@ -219,18 +318,16 @@ class _BlockPass:
         self._a: list[Slots] = []
         self._z: list[Slots] = []
         self._kernels: list[Kernel | None] = []
-        self._first = self._affine_kernel() if shape.affine else None
+        self._first = self._set_up_affine() if shape.affine else None
         if self._first is None:
             self._a.append(self._slots("even", shape.widths[0], kept=shape.keep))
         for layer in range(shape.affine, count):
             self._set_up(layer)
 
-    def _slots(self, name: str, width: int, *, kept: bool = False) -> Slots:
-        """An array of its own, or that of the name, which other blocks use as well."""
-        block = self._block
-        shape = (width, block.size)
-        flat = self._like.new_empty(shape) if kept else self._scratch.take(name, *shape)
-        return Slots(flat, len(block.numbers), block.points, block.inner)
+    @staticmethod
+    def width(shape: Shape) -> int:
+        """See :class:`Pass`."""
+        return max(shape.widths[shape.affine :])  # an affine start is never written out
 
     def _set_up_cotangents(self) -> None:
         names = itertools.cycle(("g", "h"))
@@ -247,17 +344,12 @@ class _BlockPass:
                 g = self._slots(next(names), shape.widths[layer])
         self._g[0] = g
 
-    def _affine_kernel(self) -> AffineKernel:
-        block, width, function = self._block, self._shape.widths[1], self._shape.functions[0]
-        assert function is not None
-        out = self._slots("odd", width, kept=self._shape.keep)
-        z = self._scratch.take("z", width, block.points)
-        names = [f"room {k}" for k in range(block.layout.order + 2)]
-        room = [self._scratch.take(name, width, block.points) for name in names]
+    def _set_up_affine(self) -> AffineKernel:
+        out = self._slots("odd", self._shape.widths[1], kept=self._shape.keep)
         self._a += [out, out]  # the start itself is never written out
         self._z.append(out)
         self._kernels.append(None)
-        return AffineKernel(function, block, z, out, self._g[1], room)
+        return self._affine_kernel(out, self._g[1])
 
     def _set_up(self, layer: int) -> None:
         shape = self._shape
@@ -283,9 +375,8 @@ class _BlockPass:
         assert function is not None
         self._kernels.append(make(self._block, arrays, function))
 
-    # --- forwards ----------------------------------------------------------------------------
-    def forward(self, inputs: _Inputs, out: Tensor) -> None:
-        """Write the jets of the block's points into ``out (width, rows)``."""
+    def forward(self, inputs: Inputs, out: Tensor) -> None:
+        """See :class:`Pass`."""
         if self._first is not None:
             self._enter_affine(self._first, inputs)
         else:
@@ -301,46 +392,10 @@ class _BlockPass:
                 made.forward()
         self._write(self._a[-1], out)
 
-    def _enter_affine(self, first: AffineKernel, inputs: _Inputs) -> None:
-        weight, bias = inputs.weights[0], inputs.biases[0]
-        x = inputs.start[self._block.start : self._block.stop].T
-        if weight is None:
-            first.argument.copy_(x)
-        elif bias is None:
-            torch.mm(weight, x, out=first.argument)
-        else:
-            torch.addmm(bias[:, None], weight, x, out=first.argument)
-        first.forward([inputs.products[k] for k in self._products])
-
-    def _read(self, a: Slots, stacked: Tensor) -> None:
-        """Copy the block's part of a stacked jet ``(width, rows)``, zeros where it has none."""
-        if self._whole:
-            a.flat.copy_(stacked)
-            return
-        rows = self._block.rows
-        a.value.copy_(stacked[:, rows[0]])
-        for part, own in zip(a.parts[1:], rows[1:], strict=True):
-            length = own.stop - own.start
-            part[:, :length] = stacked[:, own]
-            part[:, length:] = 0
-
-    def _write(self, a: Slots, stacked: Tensor) -> None:
-        """Copy to the block's part of a stacked jet ``(width, rows)``."""
-        if self._whole:
-            stacked.copy_(a.flat)
-            return
-        rows = self._block.rows
-        stacked[:, rows[0]] = a.value
-        for part, own in zip(a.parts[1:], rows[1:], strict=True):
-            stacked[:, own] = part[:, : own.stop - own.start]
-
-    # --- backwards ---------------------------------------------------------------------------
-    def backward(self, inputs: _Inputs, grad: Tensor, gradients: "_Gradients") -> None:
-        """Add what the block's points contribute to the gradients; ``grad (width, rows)``."""
+    def _backward(self, inputs: Inputs, grad: Tensor, gradients: "Gradients") -> None:
+        """See :class:`Pass`."""
         top = self._g[-1]
         assert top is not None
-        if not gradients.enter(self._block):
-            return
         self._read(top, grad)
         for layer in reversed(range(self._shape.affine, len(self._kernels))):
             made, weight, gz, lower = (
@@ -356,23 +411,19 @@ class _BlockPass:
                 if layer or gradients.start is not None:
                     torch.mm(weight.T, gz.flat, out=lower.flat)
         if self._first is not None:
-            self._first.backward(
-                [inputs.products[k] for k in self._products],
-                lambda k, array: gradients.add_product(self._products[k], array),
-            )
-            gradients.add_affine(self._block, self._first.argument)
+            self._leave_affine(self._first, inputs, gradients)
         elif gradients.start is not None and self._g[0] is not None:
             self._write(self._g[0], gradients.start.T)
 
 
-class _Gradients:
+class Gradients:
     """The gradients of everything that a chain reads, summed over blocks.
 
     Attributes:
         start: That of the start, or None if nobody needs it.
     """
 
-    def __init__(self, inputs: _Inputs, needed: Sequence[bool]) -> None:
+    def __init__(self, inputs: Inputs, needed: Sequence[bool]) -> None:
         self._inputs = inputs
         start_needed, self._slopes_needed, *tensors = needed
         self._needed = list(zip(tensors[0::2], tensors[1::2], strict=True))
@@ -444,13 +495,13 @@ class _Gradients:
         return g.T if weight is None else g.T @ weight
 
 
-class _SplitGradients(_Gradients):
+class _SplitGradients(Gradients):
     """The same, those of weights and biases apart for every quantity of a split.
 
     They go to the split; autograd gets none.
     """
 
-    def __init__(self, inputs: _Inputs, needed: Sequence[bool], split: RowSplit) -> None:
+    def __init__(self, inputs: Inputs, needed: Sequence[bool], split: RowSplit) -> None:
         super().__init__(inputs, needed)
         self._split, self._parts = split, ()
         self._owners = inputs.start
@@ -464,13 +515,13 @@ class _SplitGradients(_Gradients):
         self._products_of: dict[int, Tensor] = {}
 
     def enter(self, block: Block) -> bool:
-        """See :class:`_Gradients`."""
+        """See :class:`Gradients`."""
         self._parts = self._split.parts(block)
         self._owners = self._split.owners(block, self._inputs.start)
         return bool(self._parts)
 
     def add_product(self, product: int, array: Tensor) -> None:
-        """See :class:`_Gradients`."""
+        """See :class:`Gradients`."""
         assert self._products is not None
         for part in self._parts:
             if part.inner and part.number not in self._products_of:
@@ -479,7 +530,7 @@ class _SplitGradients(_Gradients):
                 self._products_of[part.number][:, product].add_(array[:, a:b].sum(1))
 
     def add(self, layer: int, g: Tensor, a: Tensor, value: Tensor) -> None:
-        """See :class:`_Gradients`."""
+        """See :class:`Gradients`."""
         weights, biases = self._into[layer]
         for part in self._parts:
             if weights is not None:
@@ -491,7 +542,7 @@ class _SplitGradients(_Gradients):
             biases.addmm_(self._owners, value.T)
 
     def finish(self) -> list[Tensor | None]:
-        """See :class:`_Gradients`."""
+        """See :class:`Gradients`."""
         weights = self._into[0][0]
         slopes = [
             self._finish_slopes(products, None if weights is None else weights[k])

@@ -80,7 +80,7 @@ class Kernel(ABC):
         self._derived = len(block.numbers) > 1
         self._z, self._out, self._slope = arrays.z, arrays.out, arrays.slope
         self._g, self._pulled = arrays.g, arrays.pulled
-        self._pulls = _pulls(block.layout)
+        self._pulls = leibniz_pulls(block.layout)
 
     @abstractmethod
     def forward(self) -> None:
@@ -105,7 +105,7 @@ class Kernel(ABC):
             pulled[v].addcmul_(slope[u], g[s], value=scale * c)
 
 
-def _pulls(layout: Layout) -> tuple[tuple[float, int, int, int], ...]:
+def leibniz_pulls(layout: Layout) -> tuple[tuple[float, int, int, int], ...]:
     """The Leibniz terms (c, U, V) of all slots S in which neither factor is a value."""
     return tuple(
         (c, u, v, s) for s, terms in enumerate(layout.products) for c, u, v in terms if u and v

@@ -29,6 +29,7 @@ from torch import Tensor
 
 from pinnlab.calculus.chain import Layer, evaluate, evaluate_affine
 from pinnlab.calculus.coordinate_sums import coordinate_sum
+from pinnlab.calculus.gated_chain import GatedLayers, evaluate_gated
 from pinnlab.calculus.host_numbers import host_numbers
 from pinnlab.calculus.kernels import compose_slot
 from pinnlab.calculus.layer_rules import (
@@ -88,10 +89,7 @@ class TaylorTensor:
             elif start._data is not None:
                 self._data = evaluate(start._data, layers, self.layout)
             else:
-                slopes: Any = start._slopes
-                if isinstance(slopes, Slopes) and slopes.units is None:
-                    slopes = slopes.dense()
-                self._data = evaluate_affine(start.value, slopes, layers, self.layout)
+                self._data = evaluate_affine(start.value, start._chain_slopes, layers, self.layout)
             self._link = None
 
     @property
@@ -119,6 +117,12 @@ class TaylorTensor:
         self._settle()
         found = self._slopes
         return found.dense() if isinstance(found, Slopes) else found  # type: ignore[return-value]
+
+    @property
+    def _chain_slopes(self) -> Tensor | Slopes:
+        """Those of an affine jet as a chain takes them."""
+        slopes: Any = self._slopes
+        return slopes.dense() if isinstance(slopes, Slopes) and slopes.units is None else slopes
 
     # --- shape, as a tensor of the values would have it -------------------------------------
     @property
@@ -506,6 +510,15 @@ def follow(x: TaylorTensor, layers: Sequence[Layer]) -> TaylorTensor:
         width = width if layer.weight is None else len(layer.weight)
         node = Link(node, layer, width)
     return TaylorTensor(x.layout, link=node) if isinstance(node, Link) else x
+
+
+def follow_gated(x: TaylorTensor, layers: GatedLayers) -> TaylorTensor:
+    """What gated layers make of a jet ``(n, width)``, as one operation."""
+    if x.layout.transparent or x.ndim != 2:
+        raise UnsupportedOperation("gated layers on such a jet")
+    if x.data is not None:
+        return x._with(evaluate_gated(x.data, None, layers, x.layout))
+    return x._with(evaluate_gated(x.value, x._chain_slopes, layers, x.layout))
 
 
 def compose(z: TaylorTensor, function: Derivatives) -> TaylorTensor:

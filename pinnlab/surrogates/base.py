@@ -215,13 +215,27 @@ class Layers(nn.Sequential):
 
 def _as_layer(module: nn.Module, x: TaylorTensor) -> Layer | None:
     """A layer as the engine takes it, if it is linear or a fixed pointwise function."""
-    if type(module) is nn.Linear:
-        return Layer(module.weight, module.bias)
+    if type(module) in (nn.Linear, FactorizedLinear):
+        return Layer(module.weight, module.bias)  # type: ignore[arg-type]
     if type(module) is not Activation or module.slope is not None:
         return None
     function = ACTIVATIONS[module.name]
     refuse_kinks(function, x)
     return Layer(function=POINTWISE[function])
+
+
+def one_layer(
+    x: TaylorTensor, linear: nn.Module, function: nn.Module | None = None
+) -> Layer | None:
+    """A linear map and a fixed pointwise function behind it as a layer for the jet ``x``, or None.
+
+    None where one of them is something else, such as an activation with a trainable slope.
+    """
+    first = _as_layer(linear, x)
+    last = Layer() if function is None else _as_layer(function, x)
+    if first is None or last is None or first.weight is None or last.weight is not None:
+        return None
+    return Layer(first.weight, first.bias, last.function)
 
 
 class FactorizedLinear(nn.Module):
@@ -235,7 +249,12 @@ class FactorizedLinear(nn.Module):
 
     def forward(self, x):
         """Apply the layer to a tensor or a jet."""
-        return F.linear(x, torch.exp(self.scale)[:, None] * self.direction, self.bias)
+        return F.linear(x, self.weight, self.bias)
+
+    @property
+    def weight(self) -> Tensor:
+        """W ``(out, in)``."""
+        return torch.exp(self.scale)[:, None] * self.direction
 
 
 class InputMap(nn.Module):

@@ -202,9 +202,9 @@ def test_a_second_derivative_is_refused(generator):
 def test_layers_are_put_off_until_something_else_is_asked_for(generator, monkeypatch):
     network, x = Network(torch.tanh, generator), random(generator, N, 2)
     evaluated = []
-    plain = chain._apply
+    plain = chain.apply
     monkeypatch.setattr(
-        chain, "_apply", lambda *args: evaluated.append(len(args[2])) or plain(*args)
+        chain, "apply", lambda *args: evaluated.append(len(args[2])) or plain(*args)
     )
     jet = network(seed(x, layout([LAPLACE])))
     assert jet.shape == (N, 2)
@@ -217,9 +217,9 @@ def test_layers_are_put_off_until_something_else_is_asked_for(generator, monkeyp
 def test_a_jet_that_is_read_again_is_evaluated_once(generator, monkeypatch):
     weight, x = random(generator, 2, 2), random(generator, N, 2)
     evaluated = []
-    plain = chain._apply
+    plain = chain.apply
     monkeypatch.setattr(
-        chain, "_apply", lambda *args: evaluated.append(len(args[2])) or plain(*args)
+        chain, "apply", lambda *args: evaluated.append(len(args[2])) or plain(*args)
     )
     hidden = torch.tanh(F.linear(seed(x, layout([LAPLACE])), weight))
     result = torch.tanh(F.linear(hidden, weight)) + hidden

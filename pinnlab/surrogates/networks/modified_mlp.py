@@ -5,7 +5,9 @@ from itertools import pairwise
 
 from torch import nn
 
-from pinnlab.surrogates.base import LayerFactory, Network
+from pinnlab.calculus.gated_chain import GatedLayers
+from pinnlab.calculus.taylor import TaylorTensor, follow_gated
+from pinnlab.surrogates.base import LayerFactory, Network, one_layer
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,8 +41,23 @@ class _GatedPerceptron(nn.Module):
         self.last = make.linear(spec.width, d_out)
 
     def forward(self, x):
+        together = self._together(x)
+        if together is not None:
+            return follow_gated(x, together)
         u = self.first_gate(x)
         difference = self.second_gate(x) - u
         for layer in self.layers:
             x = u + layer(x) * difference
         return self.last(x)
+
+    def _together(self, x) -> GatedLayers | None:
+        """All layers as one operation of the engine, if it takes them that way."""
+        if not isinstance(x, TaylorTensor) or x.layout.transparent or x.ndim != 2:
+            return None
+        pairs = [self.first_gate, self.second_gate, *self.layers]
+        found = [one_layer(x, *pair.children()) for pair in pairs]
+        known = [layer for layer in (*found, one_layer(x, self.last)) if layer is not None]
+        if len(known) <= len(found):
+            return None
+        first_gate, second_gate, first, *hidden, last = known
+        return GatedLayers((first_gate, second_gate, first), hidden, last)

@@ -1,0 +1,270 @@
+r"""Layers gated by two encodings of the input, evaluated as one operation.
+
+With encodings U and V of the input x and layers z_k,
+
+.. math:: h_1 = U + z_1(x) \odot (V - U), \qquad h_{k+1} = U + z_{k+1}(h_k) \odot (V - U),
+
+and a last linear layer. U, V and z_1 read the same input: stacked, their weights are one layer
+three times as wide, the first of a chain as :mod:`~pinnlab.calculus.chain` knows it. All layers
+behind are those of a chain too; only a gate stands between them. So what this module adds is the
+gate, on the jets of one block, forwards and backwards.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pinnlab.calculus.affine import AffineKernel
+from pinnlab.calculus.blocks import Block
+from pinnlab.calculus.chain import Gradients, Inputs, Layer, Pass, Shape, apply
+from pinnlab.calculus.kernels import Arrays, Kernel, kernel_of, leibniz_pulls
+from pinnlab.calculus.layout import Layout
+from pinnlab.calculus.slopes import Slopes
+from pinnlab.calculus.workspace import Scratch, Slots
+
+
+@dataclass(frozen=True, eq=False)
+class GatedLayers:
+    """What two gates and the layers between them consist of.
+
+    Args:
+        encoders: U, V and z_1: linear maps of the input, followed by the same function.
+        hidden: z_2, z_3, …: linear maps of h, each followed by a function.
+        last: A linear map without a function.
+    """
+
+    encoders: tuple[Layer, Layer, Layer]
+    hidden: Sequence[Layer]
+    last: Layer
+
+    def stacked(self) -> list[Layer]:
+        """All layers, the encoders as one."""
+        weights, biases = [], []
+        for layer in self.encoders:
+            assert layer.weight is not None
+            bias = layer.bias
+            weights.append(layer.weight)
+            biases.append(layer.weight.new_zeros(len(layer.weight)) if bias is None else bias)
+        first = Layer(torch.cat(weights), torch.cat(biases), self.encoders[0].function)
+        return [first, *self.hidden, self.last]
+
+
+def evaluate_gated(
+    start: Tensor, slopes: Tensor | Slopes | None, layers: GatedLayers, layout: Layout
+) -> Tensor:
+    """Gated layers applied to a jet, as a stacked jet ``(rows, out)``.
+
+    Args:
+        start: Stacked jet ``(rows, in)``, or the values ``(n, in)`` of something affine.
+        slopes: Its first derivatives as in :func:`~pinnlab.calculus.chain.evaluate_affine`; None
+            for a stacked jet.
+        layers: What is applied.
+        layout: Slots and points.
+    """
+    return apply(start, slopes, layers.stacked(), layout, _GatedPass)
+
+
+class _GatedPass(Pass):
+    """Encoders, gated layers and a last linear map; see :class:`Pass` for the arguments."""
+
+    def __init__(
+        self, block: Block, layout: Layout, shape: Shape, scratch: Scratch, like: Tensor
+    ) -> None:
+        super().__init__(block, layout, shape, scratch, like)
+        keep, width = shape.keep, shape.widths[1] // 3
+        self._encoded = self._slots("encoded", 3 * width, kept=keep)
+        self._d = self._slots("difference", width, kept=keep)
+        self._u, self._v, z = self._thirds(self._encoded)
+        self._g_encoded = self._slots("g encoded", 3 * width)
+        self._g_u, self._g_d, g_z = self._thirds(self._g_encoded)
+        self._g_h = self._slots("g h", width)
+        self._g_out = self._slots("g out", shape.widths[-1])
+        self._out = self._slots("out", shape.widths[-1])
+        self._entry = self._affine_entry() if shape.affine else self._stacked_entry()
+        self._layers: list[_Layer] = []
+        self._gates = [self._gate(z, g_z)]
+        for number in range(1, len(shape.functions) - 1):
+            out, g = self._slots("z", width, kept=keep), self._slots("g z", width)
+            self._layers.append(self._layer(number, out, g))
+            self._gates.append(self._gate(out, g))
+
+    @staticmethod
+    def width(shape: Shape) -> int:
+        """See :class:`Pass`."""
+        return shape.widths[1] // 3
+
+    def _thirds(self, stacked: Slots) -> list[Slots]:
+        """The encodings that stand below each other."""
+        block = self._block
+        return [
+            Slots(flat, len(block.numbers), block.points, block.inner)
+            for flat in stacked.flat.chunk(3)
+        ]
+
+    def _affine_entry(self) -> AffineKernel:
+        return self._affine_kernel(self._encoded, self._g_encoded if self._shape.keep else None)
+
+    def _stacked_entry(self) -> "_Entry":
+        width, keep = self._shape.widths[0], self._shape.keep
+        layer = self._layer(0, self._encoded, self._g_encoded)
+        return _Entry(self._slots("start", width, kept=keep), self._slots("g start", width), layer)
+
+    def _layer(self, number: int, out: Slots, g: Slots) -> "_Layer":
+        """A linear map and its function, from the result and the cotangent of that."""
+        function, width, keep = self._shape.functions[number], len(out.flat), self._shape.keep
+        assert function is not None
+        make = kernel_of(function)
+        z = self._slots("argument", width, kept=keep and make.keeps_argument)
+        pulled = self._slots("pulled", width)
+        arrays = Arrays(z, out, g if keep else None, pulled, self._slots("slope", width))
+        return _Layer(z, pulled, make(self._block, arrays, function))
+
+    def _gate(self, z: Slots, g_z: Slots) -> "_Gate":
+        h = self._slots("h", len(z.flat), kept=self._shape.keep)
+        return _Gate(self._block, self._u, self._d, z, h, g_z, self._g_d)
+
+    def forward(self, inputs: Inputs, out: Tensor) -> None:
+        """See :class:`Pass`."""
+        entry = self._entry
+        if isinstance(entry, AffineKernel):
+            self._enter_affine(entry, inputs)
+        else:
+            self._read(entry.start, inputs.start.T)
+            entry.layer.forward(inputs, 0, entry.start)
+        torch.sub(self._v.flat, self._u.flat, out=self._d.flat)
+        self._gates[0].forward()
+        for number, layer in enumerate(self._layers, start=1):
+            layer.forward(inputs, number, self._gates[number - 1].h)
+            self._gates[number].forward()
+        _linear(inputs, -1, self._gates[-1].h, self._out)
+        self._write(self._out, out)
+
+    def _backward(self, inputs: Inputs, grad: Tensor, gradients: Gradients) -> None:
+        """See :class:`Pass`."""
+        last, g = len(self._layers) + 1, self._g_out
+        self._read(g, grad)
+        gradients.add(last, g.flat, self._gates[-1].h.flat, g.value)
+        # What arrives at the last gate is the first of all that U collects.
+        g = _pulled_back(inputs, last, g, self._g_u)
+        self._gates[-1].backward(g, first=True)
+        for number in reversed(range(1, last)):
+            layer, h = self._layers[number - 1], self._gates[number - 1].h
+            layer.kernel.backward()
+            gradients.add(number, layer.pulled.flat, h.flat, layer.pulled.value)
+            g = _pulled_back(inputs, number, layer.pulled, self._g_h)
+            self._g_u.flat.add_(g.flat)
+            self._gates[number - 1].backward(g, first=False)
+        self._g_u.flat.sub_(self._g_d.flat)  # of V - U; that of V stands where it belongs
+        self._leave(inputs, gradients)
+
+    def _leave(self, inputs: Inputs, gradients: Gradients) -> None:
+        entry = self._entry
+        if isinstance(entry, AffineKernel):
+            self._leave_affine(entry, inputs, gradients)
+            return
+        pulled = entry.layer.pulled
+        entry.layer.kernel.backward()
+        gradients.add(0, pulled.flat, entry.start.flat, pulled.value)
+        if gradients.start is not None:
+            self._write(_pulled_back(inputs, 0, pulled, entry.g), gradients.start.T)
+
+
+@dataclass
+class _Layer:
+    """A linear map to ``z`` and the function behind it; ``pulled`` is the cotangent of ``z``."""
+
+    z: Slots
+    pulled: Slots
+    kernel: Kernel
+
+    def forward(self, inputs: Inputs, number: int, a: Slots) -> None:
+        _linear(inputs, number, a, self.z)
+        self.kernel.forward()
+
+
+@dataclass
+class _Entry:
+    """Where a stacked jet enters: its part at the block's points, the cotangent, the encoders."""
+
+    start: Slots
+    g: Slots
+    layer: _Layer
+
+
+def _linear(inputs: Inputs, number: int, a: Slots, out: Slots) -> None:
+    """Write W a + b; the bias moves only the values."""
+    weight, bias = inputs.weights[number], inputs.biases[number]
+    assert weight is not None
+    torch.mm(weight, a.flat, out=out.flat)
+    if bias is not None:
+        out.value.add_(bias[:, None])
+
+
+def _pulled_back(inputs: Inputs, number: int, g: Slots, out: Slots) -> Slots:
+    """Write the cotangent of the input of a linear map, from that of its result."""
+    weight = inputs.weights[number]
+    assert weight is not None
+    torch.mm(weight.T, g.flat, out=out.flat)
+    return out
+
+
+@dataclass
+class _Gate:
+    """h = u + z ⊙ d on one block, by Leibniz' rule.
+
+    Args:
+        block: Slots and points.
+        u: The first encoding.
+        d: The second less the first.
+        z: The gate.
+        h: The result.
+        g_z: Where the cotangent of z goes.
+        g_d: Where that of d is collected.
+    """
+
+    block: Block
+    u: Slots
+    d: Slots
+    z: Slots
+    h: Slots
+    g_z: Slots
+    g_d: Slots
+
+    def __post_init__(self) -> None:
+        self._derived = len(self.block.numbers) > 1
+        self._mixed = leibniz_pulls(self.block.layout)
+
+    def forward(self) -> None:
+        """Write ``h``."""
+        u, d, z, h = self.u, self.d, self.z, self.h
+        torch.addcmul(u.value, z.value, d.value, out=h.value)
+        if not self._derived:
+            return
+        torch.addcmul(u.derivatives, z.derivatives, d.head[:, None], out=h.derivatives)
+        h.derivatives.addcmul_(d.derivatives, z.head[:, None])
+        for c, i, j, slot in self._mixed:
+            h.parts[slot].addcmul_(z.parts[i], d.parts[j], value=c)
+
+    def backward(self, g: Slots, *, first: bool) -> None:
+        """Write the cotangent of z, and write or add that of d, from that of h."""
+        z, d, g_z, g_d = self.z, self.d, self.g_z, self.g_d
+        torch.mul(g.value, d.value, out=g_z.value)
+        if first:
+            torch.mul(g.value, z.value, out=g_d.value)
+        else:
+            g_d.value.addcmul_(g.value, z.value)
+        if not self._derived:
+            return
+        torch.mul(g.derivatives, d.head[:, None], out=g_z.derivatives)
+        if first:
+            torch.mul(g.derivatives, z.head[:, None], out=g_d.derivatives)
+        else:
+            g_d.derivatives.addcmul_(g.derivatives, z.head[:, None])
+        for k in range(1, len(g.parts)):
+            g_z.parts[0].addcmul_(g.parts[k], d.parts[k])
+            g_d.parts[0].addcmul_(g.parts[k], z.parts[k])
+        for c, i, j, slot in self._mixed:
+            g_z.parts[i].addcmul_(g.parts[slot], d.parts[j], value=c)
+            g_d.parts[j].addcmul_(g.parts[slot], z.parts[i], value=c)
