@@ -60,7 +60,7 @@ class Stepper:
         self.assembly = assemble(
             problem, pl.MLP(64, 4), budget=PointBudget(points, 1), dtype=torch.float32
         )
-        layout = self.assembly.objective._batch(False).layout
+        layout = self.assembly.objective.frozen.joined(False).layout
         self.numbers = len(layout.slots)
 
     def steps(self, count: int) -> None:

@@ -11,38 +11,36 @@ evaluate as often as they like.
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, jvp, vjp
+from torch.func import functional_call
 
-from pinnlab.calculus.directions import Directions, Drawn
+from pinnlab.calculus.directions import Directions
 from pinnlab.calculus.engine import propagate
 from pinnlab.calculus.formula import Formula
-from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.sources import tensor_source
-from pinnlab.calculus.table import Batches, Demand, FieldTable
+from pinnlab.calculus.table import Demand, FieldTable
 from pinnlab.conditions.base import check_weight
 from pinnlab.conditions.context import Context
 from pinnlab.conditions.placement import Placement
 from pinnlab.conditions.term import Term
 from pinnlab.errors import DeclarationError, nearest
+from pinnlab.linalg.jacobian import jacobian_matrix, jacobian_operator
 from pinnlab.linalg.operators import LinearOperator
 from pinnlab.objective.compiled import CompiledLoss
+from pinnlab.objective.deviations import estimate_deviations
 from pinnlab.objective.execution import check_execution, is_compiled, is_recorded
+from pinnlab.objective.frozen_points import FrozenPoints
 from pinnlab.objective.inputs import Inputs, Reads
 from pinnlab.objective.squares import mean_squares
 from pinnlab.objective.state import State
 from pinnlab.objective.term_gradients import TermGradients
 from pinnlab.sampling.points import Points
-
-DEVIATION_POINTS = 32  # at which the terms of estimates are evaluated one by one
-JACOBIAN_CHUNK = 64  # parameters differentiated side by side, so that memory stays bounded
 
 
 class Objective:
@@ -73,19 +71,11 @@ class Objective:
     ) -> None:
         self.terms_ = tuple(terms)
         self.state = state
-        self._demands = dict(demands)
-        self._directions, self.seed, self.draws = directions, seed, 0
-        self._layouts: dict[tuple, Layout] = {}
+        self.seed = seed
         self.names = tuple(term.name for term in terms)
         self.weights: dict[str, float] = {term.name: term.weight for term in terms}
         for name, weight in (weights or {}).items():
-            if name not in self.weights:
-                raise DeclarationError(
-                    f"A weight names no term: '{name}'",
-                    expected=", ".join(self.names),
-                    got=name,
-                    do=nearest(name, self.names) or "use the name of an equation or condition",
-                )
+            self._check_name(name)
             self.weights[name] *= check_weight(f"term '{name}'", weight)
         self.point_weights: dict[str, Tensor] = {}
         self.latest: dict[str, Tensor] = {}
@@ -96,12 +86,11 @@ class Objective:
         self.batch_number = 0
         self._weighed: tuple[Any, Tensor] | None = None
         self._fixed: Inputs | None = None
-        self._source: torch.Generator | None = None
-        self._drawn: Drawn | None = None
         self.compiled: CompiledLoss | None = None
         self.recorded = False
         self.fallbacks: list[str] = []
-        self.set_points(points)
+        self.frozen = FrozenPoints(demands, points, directions, seed)
+        self._renew()
 
     # --- points ------------------------------------------------------------------------------
     def set_points(self, points: Mapping[Placement, Points]) -> None:
@@ -109,12 +98,18 @@ class Objective:
 
         ``batch_number`` counts how often the loss has become another function.
         """
-        self.points = dict(points)
+        self.frozen = self.frozen.at(points)
+        self._renew()
+
+    def _renew(self) -> None:
+        """Other points: nothing is known of them yet."""
         self.batch_number += 1
         self.point_weights, self.latest, self._parts = {}, {}, {}
-        self._index = {placement: k for k, placement in enumerate(self._demands)}
-        self._batches: dict[bool, Batches] = {}
-        self._prepared: dict[bool, Any] = {}
+
+    @property
+    def points(self) -> Mapping[Placement, Points]:
+        """The points that are frozen, per placement."""
+        return self.frozen.points
 
     def set_weights(
         self, terms: Mapping[str, float], points: Mapping[str, Tensor] | None = None
@@ -131,13 +126,7 @@ class Objective:
         """
         points = dict(points or {})
         for name in (*terms, *points):
-            if name not in self.weights:
-                raise DeclarationError(
-                    f"A weight names no term: '{name}'",
-                    expected=", ".join(self.names),
-                    got=name,
-                    do=nearest(name, self.names) or "use the name of an equation or condition",
-                )
+            self._check_name(name)
         for name, factors in points.items():
             count = len(self.points[self.terms_[self.names.index(name)].placements[0]])
             if factors.shape != (count,):
@@ -153,6 +142,15 @@ class Objective:
             self.point_weights = points
             self.batch_number += 1
 
+    def _check_name(self, name: str) -> None:
+        if name not in self.weights:
+            raise DeclarationError(
+                f"A weight names no term: '{name}'",
+                expected=", ".join(self.names),
+                got=name,
+                do=nearest(name, self.names) or "use the name of an equation or condition",
+            )
+
     def only(self, names: Sequence[str]) -> "Objective":
         """The same with some of the terms, at the present points and weights.
 
@@ -165,8 +163,8 @@ class Objective:
             part.terms_ = tuple(term for term in self.terms_ if term.name in key)
             part.names = tuple(term.name for term in part.terms_)
             own = {placement for term in part.terms_ for placement in term.placements}
-            part._demands = {p: d for p, d in self._demands.items() if p in own}
-            part.set_points({p: self.points[p] for p in part._demands})
+            part.frozen = self.frozen.of(own)
+            part._renew()
             self._parts[key] = part
         part = self._parts[key]
         part.weights = {name: self.weights[name] for name in part.names}
@@ -193,18 +191,28 @@ class Objective:
             points: Per placement its points.
             directions: What the demands call further directions of differentiation.
         """
-        self.terms_, self._demands = tuple(terms), dict(demands)
-        self._directions, self._layouts = directions, {}
+        self.terms_ = tuple(terms)
         for found in ("parameters", "_term_gradients"):
             self.__dict__.pop(found, None)
         if self.compiled is not None:
             self.compiled = CompiledLoss()
-        self.set_points(points)
+        self.frozen = FrozenPoints(demands, points, directions, self.seed, self.draws)
+        self._renew()
 
     @property
     def random(self) -> bool:
         """Whether derivatives are estimated along random directions."""
-        return self._directions is not None and self._directions.random
+        return self.frozen.random
+
+    @property
+    def draws(self) -> int:
+        """How often directions were drawn anew."""
+        return self.frozen.draws
+
+    @property
+    def direction_seed(self) -> int:
+        """From which the present directions are drawn."""
+        return self.frozen.direction_seed
 
     def redraw(self, draws: int | None = None) -> None:
         """Draw new directions of differentiation; the points stay.
@@ -212,40 +220,7 @@ class Objective:
         Args:
             draws: Which draw it shall be, to go on where another run stopped; by default the next.
         """
-        self.draws = self.draws + 1 if draws is None else draws
-        for batches in self._batches.values():
-            self._draw(batches)
-        self._prepared = {}
-
-    def _draw(self, batches: Batches) -> None:
-        if self._directions is None:
-            return
-        if self._fixed is None:
-            generator = torch.Generator(batches.x.device).manual_seed(self.direction_seed)
-            batches.draw(self._directions, generator)
-            return
-        if self._drawn is None and self._source is not None:
-            self._drawn = batches.draw(self._directions, self._source)
-        batches.drawn = self._drawn
-
-    @property
-    def direction_seed(self) -> int:
-        """From which the present directions are drawn."""
-        return _mixed(self.seed, self.draws)
-
-    def _batch(self, transparent: bool) -> Batches:
-        """All points as the engine takes them."""
-        if transparent not in self._batches:
-            batches = Batches(
-                [self.points[placement] for placement in self._demands],
-                list(self._demands.values()),
-                transparent=transparent,
-                layouts=self._layouts,
-            )
-            self._draw(batches)
-            self._batches[transparent] = batches
-            self.points |= dict(zip(self._demands, batches.points, strict=True))
-        return self._batches[transparent]
+        self.frozen.redraw(draws)
 
     def execute(self, execution: str) -> None:
         """Choose how the operations of a step are carried out.
@@ -296,9 +271,9 @@ class Objective:
         like = next(iter(points.values())).x
         return Inputs(
             points,
-            self._batch(transparent).drawn if directions else None,
+            self.frozen.joined(transparent).drawn if directions else None,
             self._weight_vector(like),
-            {p: self._known(p, reads) for p in self._demands} if known else {},
+            {p: self._known(p, reads) for p in self.frozen.demands} if known else {},
         )
 
     def _known(self, placement: Placement, reads: Reads) -> dict[str, Tensor]:
@@ -326,18 +301,12 @@ class Objective:
                 present ones if it starts from :attr:`direction_seed`.
         """
         other = copy.copy(self)
-        other._fixed, other._layouts = inputs, {}
-        other._source, other._drawn = source, inputs.drawn
-        other.forget()
+        other._fixed, other.frozen = inputs, self.frozen.reading(inputs, source)
         return other
 
     def forget(self) -> None:
         """Drop everything that was computed from the present points."""
-        self._batches, self._prepared = {}, {}
-        if self._fixed is not None:  # an evaluation may have joined the points elsewhere
-            self.points = dict(self._fixed.points)
-        if self._source is not None:
-            self._drawn = None
+        self.frozen.forget()
 
     @cached_property
     def parameters(self) -> list[nn.Parameter]:
@@ -363,11 +332,6 @@ class Objective:
             return self._blocks(transparent)
         return self._estimates_at(parameters, transparent)[0]
 
-    def _prepare(self, transparent: bool) -> None:
-        """Jets of the ansatz at these points, once; never inside a function transform."""
-        if transparent not in self._prepared:
-            self._prepared[transparent] = self.state.ansatz.prepare(self._batch(transparent).start)
-
     def _blocks(self, transparent: bool) -> dict[str, Tensor]:
         return self._estimates(transparent)[0]
 
@@ -382,10 +346,11 @@ class Objective:
         self, transparent: bool, reads: Reads | None = None
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The blocks, and an independent estimate of those that are not to be squared."""
-        batches = self._batch(transparent)
-        self._prepare(transparent)
+        frozen = self.frozen
+        batches = frozen.joined(transparent)
+        prepared = frozen.prepared(self.state.ansatz, transparent)
         network = propagate(self.state.surrogate, batches.x, batches.layout, batches.start)
-        jets = self.state.ansatz.apply(network, self._prepared[transparent])
+        jets = self.state.ansatz.apply(network, prepared)
         table = FieldTable(jets, [*batches.starts, batches.layout.n])
         values = self.state.values()
         known: Mapping[Placement, Mapping[str, Any]]
@@ -395,7 +360,7 @@ class Objective:
         def context(placement: Placement, twin: bool) -> Context:
             key = placement, twin
             if key not in contexts:
-                window = batches.window(self._index[placement], table, twin=twin)
+                window = batches.window(frozen.numbers[placement], table, twin=twin)
                 parameters: Mapping[str, Any] = {**values, **known.get(placement, {})}
                 if reads is not None:
                     parameters = reads.watched(placement, parameters)
@@ -405,9 +370,9 @@ class Objective:
         blocks, twins = {}, {}
         for term in self.terms_:
             blocks[term.name] = term.residual([context(p, False) for p in term.placements])
-            if any(self._demands[p].twins for p in term.placements):
+            if any(frozen.demands[p].twins for p in term.placements):
                 twins[term.name] = term.residual(
-                    [context(p, bool(self._demands[p].twins)) for p in term.placements]
+                    [context(p, bool(frozen.demands[p].twins)) for p in term.placements]
                 )
         return blocks, twins
 
@@ -535,9 +500,9 @@ class Objective:
         squares, raw = self._squares_now()
         halves = 0.5 * self._weight_vector(squares) * squares
         self.losses = halves.detach()
-        batches = self._batch(False)
+        batches = self.frozen.joined(False)
         owned = [
-            tuple(batches.span(self._index[placement]) for placement in term.placements)
+            tuple(batches.span(self.frozen.numbers[placement]) for placement in term.placements)
             for term in self.terms_
         ]
         return self._term_gradients(halves, owned, batches.layout), raw
@@ -574,35 +539,17 @@ class Objective:
 
     def jacobian(self) -> tuple[Tensor, LinearOperator]:
         """The scaled residual ρ ``(r,)`` and J = ∂ρ/∂θ as an operator ``(r, p)``."""
-        flat = self.flat_parameters()
-        self._prepare(transparent=True)
-
-        def rho(vector: Tensor) -> Tensor:
-            return self.scaled(self.residuals(self._split(vector), transparent=True))
-
-        value, pull = vjp(rho, flat)[:2]
-        operator = LinearOperator(
-            shape=(len(value), len(flat)),
-            mv=lambda v: jvp(rho, (flat,), (v,))[1],
-            rmv=lambda w: pull(w)[0],
-            like=flat,
-        )
-        return value.detach(), operator
+        return jacobian_operator(self._residual_function(), self.flat_parameters())
 
     def jacobian_matrix(self) -> tuple[Tensor, Tensor]:
-        """The scaled residual ρ ``(r,)`` and J ``(r, p)``, rows in blocks of vectorised pulls."""
-        flat = self.flat_parameters()
-        self._prepare(transparent=True)
+        """The scaled residual ρ ``(r,)`` and J ``(r, p)``, columns in blocks of forward passes."""
+        return jacobian_matrix(self._residual_function(), self.flat_parameters())
 
-        def rho(vector: Tensor) -> Tensor:
-            return self.scaled(self.residuals(self._split(vector), transparent=True))
-
-        # Forward mode: one pass a parameter, many of them side by side.
-        columns = torch.func.vmap(
-            lambda v: jvp(rho, (flat,), (v,))[1], out_dims=1, chunk_size=JACOBIAN_CHUNK
-        )
-        eye = torch.eye(len(flat), dtype=flat.dtype, device=flat.device)
-        return rho(flat).detach(), columns(eye).detach()
+    def _residual_function(self) -> Callable[[Tensor], Tensor]:
+        """ρ ``(r,)`` of all parameters as one vector ``(p,)``, for forward mode."""
+        # What belongs to the points is computed before a function transform begins.
+        self.frozen.prepared(self.state.ansatz, True)
+        return lambda flat: self.scaled(self.residuals(self._split(flat), transparent=True))
 
     @torch.no_grad()
     def worst_point(self, name: str) -> str:
@@ -617,52 +564,17 @@ class Objective:
         columns = {k: v[row] for k, v in points.columns.items() if v.ndim == 1}
         return " at " + ", ".join(f"{k} = {float(v):.6g}" for k, v in columns.items())
 
-    @torch.no_grad()
     def estimate_deviations(self) -> dict[str, float]:
         """Relative standard deviation of every estimated operator, at the present directions.
 
-        The terms of which an estimate is the mean are evaluated one by one at a few points; their
-        scatter tells how far the estimate may be off.
+        See :func:`~pinnlab.objective.deviations.estimate_deviations`.
         """
-        out: dict[str, float] = {}
-        for placement, demand in self._demands.items():
-            readings = {
-                functional: reading
-                for functional, reading in demand.readings.items()
-                if len(reading.samples) > 1
-            }
-            if not readings:
-                continue
-            some = torch.arange(min(DEVIATION_POINTS, len(self.points[placement])))
-            points = self.points[placement].take(some.to(self.points[placement].x.device))
-            slots = frozenset(slot for r in readings.values() for slot, _ in r.samples)
-            batches = Batches([points], [Demand(slots, {})], layouts=self._layouts)
-            self._draw(batches)
-            network = propagate(self.state.surrogate, batches.x, batches.layout, batches.start)
-            jets = self.state.ansatz.apply(network, self.state.ansatz.prepare(batches.start))
-            table = FieldTable(jets, [0, batches.layout.n])
-            plans = [
-                plan
-                for term in self.terms_
-                for own, plan in zip(term.placements, term.plans, strict=True)
-                if own == placement
-            ]
-            for field, functional in {pair for plan in plans for pair in plan.functionals}:
-                if functional in readings:
-                    reading = readings[functional]
-                    values = [table.read(field, s, 0, len(points)) for s, _ in reading.samples]
-                    out[functional.text(field)] = reading.relative_deviation(values)
-        return dict(sorted(out.items()))
+        return estimate_deviations(self.terms_, self.state, self.frozen)
 
     def gramian(self) -> Tensor:
         """Inner products of the term gradients, ``(m, m)``, in float64."""
         rows = self.gradients()[0].double()
         return rows @ rows.T
-
-
-def _mixed(seed: int, number: int) -> int:
-    """One seed of two numbers, so that neighbouring pairs have nothing in common."""
-    return int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0] >> 1)
 
 
 class _Call(nn.Module):

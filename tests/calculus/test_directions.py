@@ -157,7 +157,7 @@ def test_many_dimensions():
     )
     made = assembled(problem, pl.MLP(width=4, depth=1), n=2, derivatives=pl.STDE(3))
     u = Nested(fields_of(made, factor=lambda x: (1 - (x**2).sum(1)) / 2), points_of(made))
-    batches = made.objective._batch(False)
+    batches = made.objective.frozen.joined(False)
     (slot,) = (s for s in batches.layout.slots if isinstance(s, Collapsed))
     assert {c for _, c in slot.terms} == {d / 3}
     gradient = u.gradient()

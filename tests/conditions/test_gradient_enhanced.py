@@ -180,7 +180,7 @@ def test_a_curved_domain_and_three_coordinates():
 # --- along random directions ----------------------------------------------------------------
 def directions_of(objective):
     """The directions of the present draw, ``(k, d)``."""
-    (part,) = objective._batch(False).drawn.families.values()
+    (part,) = objective.frozen.joined(False).drawn.families.values()
     return part.dense(objective.state.ansatz.coordinates.dim)
 
 
@@ -261,7 +261,7 @@ def kadomtsev_petviashvili(**options):
     ids=str,
 )
 def test_a_direction_costs_as_much_as_the_residual(options, slots):
-    layout = assembly(kadomtsev_petviashvili(**options)).objective._batch(False).layout
+    layout = assembly(kadomtsev_petviashvili(**options)).objective.frozen.joined(False).layout
     assert len(layout.slots) == slots
 
 
@@ -272,7 +272,7 @@ def test_gradients_of_two_equations_share_their_directions():
         {"a": "u.t - v.xx", "b": "v.t - u*v.x"},
         {"of a": pl.GradientEnhanced("a", samples=1), "of b": pl.GradientEnhanced("b", samples=1)},
     )
-    assert len(assembly(problem).objective._batch(False).drawn.families) == 1
+    assert len(assembly(problem).objective.frozen.joined(False).drawn.families) == 1
 
 
 def test_by_default_adam_trains_on_samples():

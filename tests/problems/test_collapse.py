@@ -189,8 +189,8 @@ def test_sets_are_decided_one_by_one():
 def test_fewer_rows_are_carried():
     declared = JOINED["laplacian"]
     objective = assembly(declared).objective
-    rows = objective._batch(False).layout.rows
-    apart = spread(objective, declared)._batch(False).layout.rows
+    rows = objective.frozen.joined(False).layout.rows
+    apart = spread(objective, declared).frozen.joined(False).layout.rows
     assert rows == 4 * SMALL.interior
     assert apart == 5 * SMALL.interior
 
@@ -200,9 +200,11 @@ def test_derivatives_that_are_carried_anyway_are_not_summed():
     enhanced = {"gradient": pl.GradientEnhanced("heat", samples=1)}
     problem = pl.Problem(domain, "u", {"heat": "u.t - u.xx - u.yy"}, enhanced)
     objective = assembly(problem, scales=None).objective
-    (demand,) = objective._demands.values()
+    (demand,) = objective.frozen.demands.values()
     assert not demand.shares
-    assert len(objective._batch(False).layout.slots) == 12  # 1, x, y, t, xx, yy, and all along v
+    assert (
+        len(objective.frozen.joined(False).layout.slots) == 12
+    )  # 1, x, y, t, xx, yy, and all along v
     declared = pl.Problem(domain, "u", {"heat": "u.t - u.xx - u.yy"}, {})
     alone = assembly(declared, scales=None).objective
     found = [o.residuals()["heat"] for o in (objective, alone)]

@@ -35,7 +35,7 @@ def spread(made):
 
 
 def slots(objective):
-    return objective._batch(False).layout.slots
+    return objective.frozen.joined(False).layout.slots
 
 
 def sums(objective):

@@ -377,7 +377,7 @@ def test_an_estimate_is_the_sum_along_its_directions(kind):
         made = made_of(OPERATORS[name], pl.STDE(3, kind))
         for _ in range(2):
             made.objective.redraw()
-            rows = made.objective._batch(False).drawn.slopes.dense()
+            rows = made.objective.frozen.joined(False).drawn.slopes.dense()
             expected = by_hand(u, rows, kind)[name]().detach()
             torch.testing.assert_close(residual_of(made), expected, rtol=1e-9, atol=1e-9)
 
@@ -386,7 +386,7 @@ def test_the_loss_multiplies_what_two_sets_of_directions_give():
     made = made_of("laplacian(u) - u", pl.STDE(3, "gaussian", unbiased=True))
     u = Nested(fields_of(made, factor=lambda x: (1 - (x**2).sum(1)) / 2), points_of(made))
     made.objective.redraw()
-    rows = made.objective._batch(False).drawn.slopes.dense()
+    rows = made.objective.frozen.joined(False).drawn.slopes.dense()
     assert len(rows) == 6
     one, two = (sum(along(u, v, 2) for v in half) / 3 - u.value for half in rows.split(3))
     torch.testing.assert_close(made.objective.terms()[0], (one * two).mean())
@@ -398,7 +398,7 @@ def test_sparse_biharmonic_pairs():
     made = made_of("biharmonic(u)", pl.STDE(3))
     u = Nested(fields_of(made, factor=lambda x: (1 - (x**2).sum(1)) / 2), points_of(made))
     made.objective.redraw()
-    rows = made.objective._batch(False).drawn.slopes.dense()
+    rows = made.objective.frozen.joined(False).drawn.slopes.dense()
     assert len(rows) == 6
     pairs = zip(rows[:3], rows[3:], strict=True)
     expected = D * D / 3 * sum(along(u, w, 2, along(u, v, 2)) for v, w in pairs)
@@ -408,7 +408,7 @@ def test_sparse_biharmonic_pairs():
 def test_directions_through_a_factor():
     made = made_of(OPERATORS["trace, function"], pl.STDE(3, "gaussian"))
     u = Nested(fields_of(made, factor=lambda x: (1 - (x**2).sum(1)) / 2), points_of(made))
-    batches = made.objective._batch(False)
+    batches = made.objective.frozen.joined(False)
     rows = batches.drawn.slopes.each([3] * 3)  # σ(x) v at every point
     hessian = u.hessian().detach()
     expected = sum(torch.einsum("ni,nij,nj->n", w, hessian, w) for w in rows) / 3
@@ -429,7 +429,7 @@ def test_draws_are_determined_by_seed_and_number():
     two.redraw()
     assert two.draws == 4
     assert not torch.equal(one.residuals()["equation"], two.residuals()["equation"])
-    drawn = [made(seed).objective._batch(False).drawn for seed in range(4)]
+    drawn = [made(seed).objective.frozen.joined(False).drawn for seed in range(4)]
     assert len({tuple(d.slopes.dense().flatten().tolist()) for d in drawn}) == 4
 
 

@@ -196,7 +196,7 @@ def test_a_module_without_rules_beside_points_that_read_values(name, transparent
     """Directions are known at the points of the equation only, not at those of the boundary."""
     equation, expected = CONTRACTIONS[name]
     made, u = made_of(equation, "soft", Unruly(D))
-    layout = made.objective._batch(False).layout
+    layout = made.objective.frozen.joined(False).layout
     assert min(layout.counts) < layout.n
     found = residual_of(made, transparent=transparent)
     torch.testing.assert_close(found, expected(u).detach(), rtol=1e-9, atol=1e-9)

@@ -99,7 +99,7 @@ def test_lines_over_scalar_coordinates():
         free=["right", "top", "bottom"],
     )
     made = assembled(problem)
-    layout = made.objective._batch(False).layout
+    layout = made.objective.frozen.joined(False).layout
     assert len(layout.first_order) == 1
     assert layout.first_order[0] >= 2
     function = fields_of(made, lambda x: x[:, 0].exp() * x[:, 1] ** 3, lambda x: x[:, 0])

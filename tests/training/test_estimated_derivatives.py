@@ -15,7 +15,7 @@ F64 = torch.float64
 
 def directions(made):
     """The random directions of the present draw."""
-    return made.objective._batch(False).drawn.slopes.dense()
+    return made.objective.frozen.joined(False).drawn.slopes.dense()
 
 
 class Watch(pl.Callback):

@@ -177,7 +177,7 @@ def test_another_problem_begins_anew() -> None:
     first = dict(there.weights)
     weights.update(there, 100)
     assert there.weights != first
-    there.redeclare(list(there.terms_), there._demands, there.points)
+    there.redeclare(list(there.terms_), there.frozen.demands, there.points)
     weights.update(there, 107)  # at once, and from the declared weights
     assert there.weights == pytest.approx(first)
     weights.update(there, 108)
