@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import ValidationError
 from pydantic_core import core_schema
 
 from pinnlab.calculus.estimators import KINDS, Estimator
 from pinnlab.config.leaves import Form, refuse
 from pinnlab.config.schema import PLACEHOLDER, Schema
-from pinnlab.config.wording import gathered
+from pinnlab.config.wording import Mistakes
 from pinnlab.errors import nearest
 
 _ROLE = "derivatives"
@@ -32,21 +31,12 @@ class DerivativesForm:
         """An estimator, or a mapping from operators to estimators."""
         if value is None or not _by_operator(value):
             return value and self.adapter.validate_python(value, context=info.context)
-        made: dict[str, Any] = {}
-        errors: list[tuple[tuple, Exception]] = []
+        made, mistakes = {}, Mistakes(_ROLE)
         for name, given in value.items():
-            if name not in KINDS:
-                errors.append(((name,), refuse(
-                    f"There is no operator '{name}' to estimate", expected=", ".join(KINDS),
-                    got=name, do=nearest(str(name), KINDS) or "use one of these names", at="key",
-                )))  # fmt: skip
-                continue
-            try:
+            with mistakes.at(name):
+                _check_operator(name)
                 made[name] = self.adapter.validate_python(given, context=info.context)
-            except ValidationError as error:
-                errors.append(((name,), error))
-        if errors:
-            raise gathered(_ROLE, errors)
+        mistakes.tell()
         return made
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
@@ -60,6 +50,14 @@ class DerivativesForm:
             "additionalProperties": False,
         }
         return {"anyOf": [one, several, {"type": "null"}]}
+
+
+def _check_operator(name: Any) -> None:
+    if name not in KINDS:
+        raise refuse(
+            f"There is no operator '{name}' to estimate", expected=", ".join(KINDS), got=name,
+            do=nearest(str(name), KINDS) or "use one of these names", at="key",
+        )  # fmt: skip
 
 
 def _by_operator(value: Any) -> bool:

@@ -20,7 +20,7 @@ from pinnlab.config.findings import refusal
 from pinnlab.config.leaves import refuse, shown
 from pinnlab.config.registry import plain
 from pinnlab.config.schema import Component
-from pinnlab.config.wording import findings_of, gathered, invalid
+from pinnlab.config.wording import Mistakes, findings_of, invalid
 from pinnlab.errors import PinnlabError
 
 OPERATIONS = {"union": operator.or_, "intersection": operator.and_, "difference": operator.sub}
@@ -44,18 +44,12 @@ class GeometryForm(Component):
         if not isinstance(value, Mapping) or "time" not in value:
             return self._space(value, info)
         space = {key: entry for key, entry in value.items() if key != "time"}
-        errors: list[tuple[tuple, Exception]] = []
-        parts: list[Any] = []
-        for where, make in (
-            ((), lambda: self._space(space, info)),
-            (("time",), lambda: self._time(value["time"], info.context)),
-        ):
-            try:
-                parts.append(make())
-            except (ValidationError, ValueError) as error:
-                errors.append((where, error))
-        if errors:
-            raise gathered("geometry", errors)
+        parts, mistakes = [], Mistakes("geometry")
+        with mistakes.at():
+            parts.append(self._space(space, info))
+        with mistakes.at("time"):
+            parts.append(self._time(value["time"], info.context))
+        mistakes.tell()
         return parts[0] * parts[1]
 
     def _time(self, value: Any, context: Any) -> Any:
@@ -96,14 +90,11 @@ class GeometryForm(Component):
 
     def _all(self, parts: list[Any], context: Any) -> list[Any]:
         adapter = self.schema.adapter(self)
-        shapes, errors = [], []
+        shapes, mistakes = [], Mistakes("geometry")
         for k, part in enumerate(parts):
-            try:
+            with mistakes.at("of", k):
                 shapes.append(adapter.validate_python(part, context=context))
-            except ValidationError as error:
-                errors.append((("of", k), error))
-        if errors:
-            raise gathered("geometry", errors)
+        mistakes.tell()
         return shapes
 
     def _from_file(self, data: dict[str, Any], info: Any) -> Any:

@@ -23,7 +23,7 @@ from pinnlab.config.problem_form import EXACT, RECORDS, equations, parameters_se
 from pinnlab.config.schema import Schema
 from pinnlab.config.signature import parameters
 from pinnlab.config.weights_form import fixed_weights, named_terms, weights
-from pinnlab.config.wording import findings_of, gathered
+from pinnlab.config.wording import Mistakes, findings_of, gathered
 from pinnlab.errors import nearest
 from pinnlab.problems.problem import Problem
 
@@ -213,9 +213,8 @@ def read_run(data: Mapping[str, Any], context: Any) -> tuple[Problem, dict[str, 
     from pinnlab.training.solve import solve
 
     schema = run_schema()
-    errors: list[tuple[tuple, Exception]] = list(_misplaced(data, schema))
+    mistakes = Mistakes("run", _misplaced(data, schema))
     options: dict[str, Any] = {}
-    problem = None
     forms = {"problem": schema.record(Problem)}
     for name in sections():
         found = schema.parameter_form("solve", parameters(solve)[name])
@@ -224,26 +223,19 @@ def read_run(data: Mapping[str, Any], context: Any) -> tuple[Problem, dict[str, 
     for name, found in forms.items():
         if data.get(name) is None and name != "problem":
             continue
-        try:
-            value = schema.adapter(found.type).validate_python(data.get(name), context=context)
-        except (ValidationError, ValueError) as error:
-            errors.append(((name,), error))
-            continue
-        if name == "problem":
-            problem = value
-        else:
-            options[name] = value
+        with mistakes.at(name):
+            adapter = schema.adapter(found.type)
+            options[name] = adapter.validate_python(data.get(name), context=context)
+    problem = options.pop("problem", None)
     run = {} if data.get("run") is None else data["run"]
-    try:
+    with mistakes.at("run"):
         if not isinstance(run, Mapping):
             raise refuse("This is not a mapping", expected="a mapping", got=shown(run))
         options |= schema.arguments(solve, run, context, outside_run())[1]
-    except (ValidationError, ValueError) as error:
-        errors.append((("run",), error))
     if isinstance(problem, Problem):
-        errors += _unknown_terms(problem, options.get("weights"))
-    if errors or problem is None:
-        raise _at_top(errors)
+        mistakes.found += _unknown_terms(problem, options.get("weights"))
+    if mistakes.found or problem is None:
+        raise _at_top(mistakes.found)
     return problem, options
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
-from pydantic import ValidationError
 from pydantic_core import PydanticCustomError, core_schema
 
 from pinnlab.conditions.base import check_weight
@@ -11,7 +10,7 @@ from pinnlab.config import leaves
 from pinnlab.config.leaves import Form, refuse, shown
 from pinnlab.config.registry import role
 from pinnlab.config.schema import PLACEHOLDER, Schema
-from pinnlab.config.wording import gathered
+from pinnlab.config.wording import Mistakes
 from pinnlab.errors import DeclarationError, nearest
 from pinnlab.weighting.base import Weighting
 
@@ -37,15 +36,11 @@ class WeightsForm:
         """Factors by term, a rule, or a list of them."""
         if value is None or not isinstance(value, list | tuple):
             return value if value is None else self._part(value, info)
-        made: list[Any] = []
-        errors: list[tuple[tuple, Exception]] = []
+        made, mistakes = [], Mistakes("weights")
         for k, part in enumerate(value):
-            try:
+            with mistakes.at(k):
                 made.append(self._part(part, info))
-            except (ValidationError, PydanticCustomError) as error:
-                errors.append(((k,), error))
-        if errors:
-            raise gathered("weights", errors)
+        mistakes.tell()
         return made
 
     def _part(self, value: Any, info: Any) -> Any:
@@ -53,15 +48,11 @@ class WeightsForm:
             return self.adapter.validate_python(value, context=info.context)
         if not isinstance(value, Mapping):
             raise refuse("These are no weights", expected=self.expects, got=shown(value))
-        made: dict[str, float] = {}
-        errors: list[tuple[tuple, Exception]] = []
+        made, mistakes = {}, Mistakes("weights")
         for name, given in value.items():
-            try:
+            with mistakes.at(name):
                 made[str(name)] = _factor(str(name), given)
-            except PydanticCustomError as error:
-                errors.append(((name,), error))
-        if errors:
-            raise gathered("weights", errors)
+        mistakes.tell()
         return made
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:

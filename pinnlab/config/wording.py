@@ -1,7 +1,8 @@
 """Errors of pydantic and of constructors in one wording, each kept at its place."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from pydantic import ValidationError
@@ -37,6 +38,36 @@ def gathered(title: str, errors: Iterable[tuple[tuple, Exception]]) -> Validatio
                 InitErrorDetails(type="value_error", loc=loc, input=None, ctx={"error": error})
             )
     return ValidationError.from_exception_data(title, details)
+
+
+class Mistakes:
+    """Collects the errors of several places, so that all of them are told at once.
+
+    Args:
+        title: What is read.
+        found: Errors by their places, known already.
+    """
+
+    def __init__(self, title: str, found: Iterable[tuple[tuple, Exception]] = ()) -> None:
+        self.title = title
+        self.found = list(found)
+
+    @contextmanager
+    def at(self, *loc: Any) -> Iterator[None]:
+        """What is read inside belongs to this place; an error ends it there, and is kept."""
+        try:
+            yield
+        except ValueError as error:
+            self.found.append((loc, error))
+
+    def tell(self) -> None:
+        """Raise what was found, if anything was.
+
+        Raises:
+            ValidationError: With every error at its place.
+        """
+        if self.found:
+            raise gathered(self.title, self.found)
 
 
 def _again(detail: Mapping[str, Any]) -> PydanticCustomError | str:
