@@ -157,6 +157,18 @@ class Geometry(ABC):
         """
         return None
 
+    def _points(self, x: np.ndarray) -> np.ndarray:
+        """Given points as numbers, refused unless they have one column per coordinate."""
+        x = np.asarray(x, dtype=np.float64)
+        if x.ndim != 2 or x.shape[1] != self.coordinates.dim:
+            raise GeometryError(
+                "Points have the wrong shape",
+                expected=f"(n, {self.coordinates.dim}) for {', '.join(self.coordinates.names)}",
+                got=x.shape,
+                do="give one column per coordinate",
+            )
+        return x
+
     def sampler_for(self, sampler: str) -> str:
         """The sampler that is really used where ``sampler`` is asked for."""
         return sampler

@@ -469,17 +469,6 @@ class Mesh(JointlySampled):
     def _distances(self) -> dict[tuple[str, ...], FacetDistance]:
         return {}
 
-    def _points(self, x: np.ndarray) -> np.ndarray:
-        x = np.asarray(x, dtype=np.float64)
-        if x.ndim != 2 or x.shape[1] != self.coordinates.dim:
-            raise GeometryError(
-                "Points have the wrong shape",
-                expected=f"(n, {self.coordinates.dim}) for {', '.join(self.coordinates.names)}",
-                got=x.shape,
-                do="give one column per coordinate",
-            )
-        return x
-
 
 def _check_scale(scale: float) -> None:
     if not isinstance(scale, int | float) or not np.isfinite(scale) or scale <= 0:

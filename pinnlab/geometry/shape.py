@@ -182,17 +182,6 @@ class Shape(JointlySampled):
         x = self.fill(1024, 0, "sobol", np.random.default_rng(0))[0]
         return x[self.level(x) < -1e-6 * np.ptp(self.bounds(), axis=0).max()]
 
-    def _points(self, x: np.ndarray) -> np.ndarray:
-        x = np.asarray(x, dtype=np.float64)
-        if x.ndim != 2 or x.shape[1] != self.coordinates.dim:
-            raise GeometryError(
-                "Points have the wrong shape",
-                expected=f"(n, {self.coordinates.dim}) for {', '.join(self.coordinates.names)}",
-                got=x.shape,
-                do="give one column per coordinate",
-            )
-        return x
-
 
 def allocate(n: int, measures: Sequence[float]) -> list[int]:
     """Share ``n`` points in proportion to the measures, at least one for each.
