@@ -1,4 +1,11 @@
-"""Run files that several tests share."""
+"""Run files that several tests share, and what is told of faulty ones."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from pinnlab.config import parse_config
+from pinnlab.errors import ConfigError
 
 BURGERS = """\
 problem:
@@ -17,3 +24,13 @@ phases:
   - {kind: LBFGS, steps: 3}
 run: {seed: 1, dtype: float64, device: cpu, progress: false}
 """
+
+
+def the_only_mistake(text: str, words: Sequence[str]):
+    """The one finding of a faulty file, whose message holds the words."""
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text)
+    for word in words:
+        assert word in str(caught.value)
+    (finding,) = caught.value.findings
+    return finding

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from cases import assembly
-from torch import nn
+from conditions.closed import Known
 
 import pinnlab as pl
 from pinnlab.errors import DeclarationError
@@ -12,18 +12,6 @@ from pinnlab.verify import manufactured
 
 PI = np.pi
 SQUARE = pl.Box(x=(0, 1), y=(0, 1))
-
-
-class Exact(nn.Module):
-    """The exact solution in place of a network, in torch functions."""
-
-    def __init__(self, *functions):
-        super().__init__()
-        self.functions = functions
-
-    def forward(self, x):
-        columns = [x[:, k] for k in range(x.shape[1])]
-        return torch.stack([f(*columns) for f in self.functions], -1)
 
 
 def heat():
@@ -141,7 +129,7 @@ CASES = {f.__name__: f for f in (
 @pytest.mark.parametrize("name", CASES)
 def test_the_exact_solution_has_no_residual(name):
     problem, exact, functions = CASES[name]()
-    built = assembly(manufactured(problem, **exact), Exact(*functions))
+    built = assembly(manufactured(problem, **exact), Known(*functions))
     for term, block in built.objective.residuals().items():
         assert float(block.detach().abs().max()) < 1e-11, term
 
@@ -150,7 +138,7 @@ def test_the_exact_solution_has_no_residual(name):
 def test_another_function_has_one(name):
     problem, exact, functions = CASES[name]()
     shifted = [lambda *x, f=f: f(*x) + 0.1 * torch.exp(sum(x)) for f in functions]
-    built = assembly(manufactured(problem, **exact), Exact(*shifted))
+    built = assembly(manufactured(problem, **exact), Known(*shifted))
     for term, block in built.objective.residuals().items():
         assert float(block.detach().abs().max()) > 1e-3, term
 
@@ -169,7 +157,7 @@ def test_the_reference_is_the_exact_solution(name):
 
 def test_the_residual_of_the_source_is_that_of_the_equation():
     problem, exact, _ = heat()
-    built = assembly(manufactured(problem, **exact), Exact(lambda x, t: 0 * x))
+    built = assembly(manufactured(problem, **exact), Known(lambda x, t: 0 * x))
     x, t = built.objective.points[built.placements[0]].x.T.numpy()
     u = np.exp(-t) * np.sin(2 * x)
     source = -u + (1 + x) * 4 * u  # u_t - k u_xx
@@ -219,7 +207,7 @@ def test_conditions_keep_their_region():
 
 def test_a_constant_solution():
     problem, _, _ = wave()
-    built = assembly(manufactured(problem, u="1"), Exact(lambda x, t: 1 + 0 * x))
+    built = assembly(manufactured(problem, u="1"), Known(lambda x, t: 1 + 0 * x))
     assert built.objective.terms().tolist() == [0.0, 0.0, 0.0]
 
 
