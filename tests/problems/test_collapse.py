@@ -3,11 +3,10 @@
 import pytest
 import torch
 from cases import SMALL, assembly
+from problems.spreading import assert_same_loss_and_gradient, spread
 
 import pinnlab as pl
 from pinnlab.calculus.directions import Directions
-from pinnlab.calculus.table import Demand
-from pinnlab.objective import Objective
 from pinnlab.problems.assemble import demands_of
 
 SQUARE = pl.Box(x=(0, 1), y=(0, 1))
@@ -21,19 +20,6 @@ def problem(equations, fields="u", conditions=None, **parts):
 
 def evolution(equation, fields="u", conditions=None, **parts):
     return pl.Problem(STRIP, fields, {"equation": equation}, conditions, **parts)
-
-
-def spread(objective, declared):
-    """The same objective with every derivative carried by itself."""
-    plans = {}
-    for term in declared.terms:
-        for placement, plan in zip(term.placements, term.plans, strict=True):
-            plans[placement] = plans[placement] | plan if placement in plans else plan
-    demands = {
-        placement: Demand.of(plans[placement], declared.coordinates, None)
-        for placement in objective.points
-    }
-    return Objective(objective.terms_, objective.state, demands, objective.points)
 
 
 def collapsed(declared):
@@ -107,16 +93,9 @@ JOINED = {
 @pytest.mark.parametrize("name", JOINED, ids=lambda n: n.replace(" ", "_"))
 def test_loss_and_gradient_are_those_of_the_single_derivatives(name):
     declared = JOINED[name]
-    objective = assembly(declared).objective
+    made = assembly(declared)
     assert any(collapsed(declared))
-    apart = spread(objective, declared)
-    loss, squares = objective.loss_and_gradient()
-    gradient = objective.flat_gradient()
-    other_loss, other_squares = apart.loss_and_gradient()
-    torch.testing.assert_close(loss, other_loss, rtol=1e-11, atol=0)
-    torch.testing.assert_close(squares, other_squares, rtol=1e-11, atol=1e-14)
-    scale = float(gradient.abs().max())
-    assert float((gradient - apart.flat_gradient()).abs().max()) < 1e-11 * scale
+    assert_same_loss_and_gradient(made.objective, spread(made), 1e-11)
 
 
 def kink(u):
@@ -188,9 +167,9 @@ def test_sets_are_decided_one_by_one():
 
 def test_fewer_rows_are_carried():
     declared = JOINED["laplacian"]
-    objective = assembly(declared).objective
-    rows = objective.frozen.joined(False).layout.rows
-    apart = spread(objective, declared).frozen.joined(False).layout.rows
+    made = assembly(declared)
+    rows = made.objective.frozen.joined(False).layout.rows
+    apart = spread(made).frozen.joined(False).layout.rows
     assert rows == 4 * SMALL.interior
     assert apart == 5 * SMALL.interior
 

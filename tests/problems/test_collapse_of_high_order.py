@@ -3,12 +3,10 @@
 import pytest
 import torch
 from nested import Nested, assembled, fields_of, points_of, residual_of
+from problems.spreading import assert_same_loss_and_gradient, spread
 
 import pinnlab as pl
-from pinnlab.calculus.directions import Directions
 from pinnlab.calculus.layout import Collapsed
-from pinnlab.calculus.table import Demand
-from pinnlab.objective import Objective
 
 SQUARE = pl.Box(x=(0, 1), y=(0, 1))
 CUBE = pl.Box(x=(0, 1), y=(0, 1), z=(0, 1))
@@ -18,20 +16,6 @@ LAYER = SQUARE * pl.Time("t", 0, 1)
 def problem(equations, domain=SQUARE, fields="u", conditions=None, **parts):
     equations = equations if isinstance(equations, dict) else {"equation": equations}
     return pl.Problem(domain, fields, equations, conditions, **parts)
-
-
-def spread(made):
-    """The same objective with every derivative carried by itself."""
-    declared, objective = made.problem, made.objective
-    plans = {}
-    for term in declared.terms:
-        for placement, plan in zip(term.placements, term.plans, strict=True):
-            plans[placement] = plans[placement] | plan if placement in plans else plan
-    directions = Directions(declared.coordinates)
-    demands = {p: Demand.of(plans[p], directions) for p in objective.points}
-    return Objective(
-        objective.terms_, objective.state, demands, objective.points, directions=directions
-    )
 
 
 def slots(objective):
@@ -90,13 +74,7 @@ def test_loss_and_gradient_are_those_of_the_single_derivatives(name):
     assert found.order == order
     assert len(slots(objective)) < len(slots(apart))
     assert not sums(apart)
-    loss, squares = objective.loss_and_gradient()
-    gradient = objective.flat_gradient()
-    other_loss, other_squares = apart.loss_and_gradient()
-    torch.testing.assert_close(loss, other_loss, rtol=1e-10, atol=0)
-    torch.testing.assert_close(squares, other_squares, rtol=1e-10, atol=1e-14)
-    scale = float(gradient.abs().max())
-    assert float((gradient - apart.flat_gradient()).abs().max()) < 1e-10 * scale
+    assert_same_loss_and_gradient(objective, apart, 1e-10)
     assert (max(found.directions) >= declared.coordinates.dim) == (name in LINES)
 
 
