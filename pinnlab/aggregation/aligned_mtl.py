@@ -7,7 +7,7 @@ from torch import Tensor
 
 from pinnlab.aggregation.base import GramianAggregator
 from pinnlab.aggregation.small_problems import Matrix, Vector, on_host
-from pinnlab.errors import DeclarationError, nearest
+from pinnlab.checks import check_choice
 
 SCALES = ("min", "median", "rmse")
 
@@ -38,13 +38,7 @@ class AlignedMTL(GramianAggregator):
     scale: str = "min"
 
     def __post_init__(self) -> None:
-        if self.scale not in SCALES:
-            raise DeclarationError(
-                f"AlignedMTL has no scale '{self.scale}'",
-                expected=", ".join(SCALES),
-                got=self.scale,
-                do=nearest(str(self.scale), SCALES).strip() or "choose one of them",
-            )
+        check_choice(self, SCALES, scale=self.scale)
 
     def weights(self, gramian: Tensor) -> Tensor:
         """See :class:`GramianAggregator`."""

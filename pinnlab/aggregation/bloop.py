@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnlab.aggregation._checks import check_known, check_names, check_share
 from pinnlab.aggregation.base import Aggregator, Combiner, Setup, cloned
+from pinnlab.checks import check_known, check_names, check_share
 from pinnlab.errors import DeclarationError
 
 
@@ -45,9 +45,9 @@ class Bloop(Aggregator):
 
     def __post_init__(self) -> None:
         names = (self.main,) if isinstance(self.main, str) else tuple(self.main)
-        check_names(self, "main", names)
+        check_names(self, main=names)
         object.__setattr__(self, "main", names)
-        check_share(self, "rho", self.rho, one=True)
+        check_share(self, one=True, rho=self.rho)
 
     def __call__(self, jacobian: Tensor) -> Tensor:
         """See :class:`Aggregator`."""
@@ -56,7 +56,7 @@ class Bloop(Aggregator):
 
     def start(self, setup: Setup) -> Combiner:
         """See :class:`Aggregator`."""
-        check_known(self, "main", self.main, setup.names)
+        check_known(self, self.main, setup.names, "main")
         if len(self.main) == len(setup.names):
             raise DeclarationError(
                 "Bloop has no auxiliary term: all terms are main terms",

@@ -5,7 +5,6 @@ from math import sqrt
 
 from torch import Tensor
 
-from pinnlab.aggregation._checks import check_share
 from pinnlab.aggregation.base import GramianAggregator
 from pinnlab.aggregation.small_problems import (
     SINGULAR,
@@ -18,6 +17,7 @@ from pinnlab.aggregation.small_problems import (
     shortest,
     unit_gramian,
 )
+from pinnlab.checks import check_share
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class CAGrad(GramianAggregator):
     c: float = 0.5
 
     def __post_init__(self) -> None:
-        check_share(self, "c", self.c, zero=True)
+        check_share(self, zero=True, c=self.c)
 
     def weights(self, gramian: Tensor) -> Tensor:
         """See :class:`GramianAggregator`."""

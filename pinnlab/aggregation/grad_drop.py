@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnlab.aggregation._checks import check_known, check_share
 from pinnlab.aggregation._dice import Dice
 from pinnlab.aggregation.base import Aggregator, Combiner, Setup
+from pinnlab.checks import check_known, check_share
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class GradDrop(Aggregator):
 
     def __post_init__(self) -> None:
         for name, share in self.leak.items():
-            check_share(self, f"leak of '{name}'", share, zero=True, one=True)
+            check_share(self, zero=True, one=True, **{f"leak of '{name}'": share})
 
     def __call__(self, jacobian: Tensor) -> Tensor:
         """See :class:`Aggregator`."""
@@ -47,7 +47,7 @@ class GradDrop(Aggregator):
 
     def start(self, setup: Setup) -> Combiner:
         """See :class:`Aggregator`."""
-        check_known(self, "leak", self.leak, setup.names)
+        check_known(self, self.leak, setup.names, "leak")
         leaks = [self.leak.get(name, 0.0) for name in setup.names]
         return _GradDropCombiner(self, leaks, setup.seed)
 

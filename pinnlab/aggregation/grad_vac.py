@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnlab.aggregation._checks import check_share
 from pinnlab.aggregation._dice import Dice
 from pinnlab.aggregation.base import Combiner, GramianAggregator, Setup, combined
 from pinnlab.aggregation.small_problems import Matrix, Vector, dot, on_host, unit_gramian
+from pinnlab.checks import check_share
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class GradVac(GramianAggregator):
     beta: float = 0.01
 
     def __post_init__(self) -> None:
-        check_share(self, "beta", self.beta, one=True)
+        check_share(self, one=True, beta=self.beta)
 
     def weights(self, gramian: Tensor) -> Tensor:
         """See :class:`GramianAggregator`."""

@@ -10,7 +10,8 @@ from torch import Tensor
 from pinnlab.aggregation.base import Aggregator, Combiner, Setup, cloned, combined, gramian_of
 from pinnlab.aggregation.con_fig import equal_cosines
 from pinnlab.aggregation.small_problems import on_host
-from pinnlab.errors import DeclarationError, nearest
+from pinnlab.checks import check_choice, check_count
+from pinnlab.errors import DeclarationError
 
 SECOND = ("direction", "terms")
 
@@ -56,21 +57,8 @@ class MConFIG(Aggregator):
     second: str = "direction"
 
     def __post_init__(self) -> None:
-        whole = isinstance(self.per_step, int) and not isinstance(self.per_step, bool)
-        if not whole or self.per_step < 1:
-            raise DeclarationError(
-                f"MConFIG cannot have per_step={self.per_step!r}",
-                expected="a whole number of at least 1",
-                got=self.per_step,
-                do="choose how many terms a step differentiates",
-            )
-        if self.second not in SECOND:
-            raise DeclarationError(
-                f"MConFIG keeps no second moments of '{self.second}'",
-                expected=", ".join(SECOND),
-                got=self.second,
-                do=nearest(str(self.second), SECOND).strip() or "choose one of them",
-            )
+        check_count(self, needed=True, per_step=self.per_step)
+        check_choice(self, SECOND, second=self.second)
 
     def __call__(self, jacobian: Tensor) -> Tensor:
         """See :class:`Aggregator`."""

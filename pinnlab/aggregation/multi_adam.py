@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnlab.aggregation._checks import check_known, check_names
 from pinnlab.aggregation.base import Aggregator, Combiner, Setup, cloned, gramian_of
+from pinnlab.checks import check_known, check_names
 from pinnlab.errors import DeclarationError
 
 
@@ -51,9 +51,9 @@ class MultiAdam(Aggregator):
             )
         object.__setattr__(self, "groups", tuple(tuple(group) for group in self.groups))
         for group in self.groups:
-            check_names(self, "groups", group)
+            check_names(self, groups=group)
         if self.groups:
-            check_names(self, "groups", [name for group in self.groups for name in group])
+            check_names(self, groups=[name for group in self.groups for name in group])
 
     def __call__(self, jacobian: Tensor) -> Tensor:
         """See :class:`Aggregator`."""
@@ -64,7 +64,7 @@ class MultiAdam(Aggregator):
     def start(self, setup: Setup) -> Combiner:
         """See :class:`Aggregator`."""
         named = [name for group in self.groups for name in group]
-        check_known(self, "groups", named, setup.names)
+        check_known(self, named, setup.names, "groups")
         left = [name for name in setup.names if name not in named]
         if named and left:
             raise DeclarationError(

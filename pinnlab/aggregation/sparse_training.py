@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnlab.aggregation._checks import check_share
 from pinnlab.aggregation.base import Aggregator, Combiner, Setup, gramian_of
 from pinnlab.aggregation.sum import Sum
+from pinnlab.checks import check_share
 from pinnlab.errors import DeclarationError
 
 
@@ -40,7 +40,7 @@ class SparseTraining(Aggregator):
     aggregator: Aggregator = Sum()  # noqa: RUF009 - a frozen value
 
     def __post_init__(self) -> None:
-        check_share(self, "share", self.share, one=True)
+        check_share(self, one=True, share=self.share)
         if not isinstance(self.aggregator, Aggregator):
             raise DeclarationError(
                 "SparseTraining needs an aggregator for the parameters that move",

@@ -100,48 +100,6 @@ class Phase(ABC):
         return type(self).__name__
 
 
-def check_count(owner: object, **numbers: int | None) -> None:
-    """Refuse step and point counts that are not whole numbers of at least one."""
-    for name, value in numbers.items():
-        if value is None:
-            continue
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise DeclarationError(
-                f"{type(owner).__name__} cannot have {name}={value!r}",
-                expected="a whole number of at least 1",
-                got=value,
-                do=f"choose e.g. {name}=1000",
-            )
-
-
-def check_positive(owner: object, **numbers: float | None) -> None:
-    """Refuse rates and tolerances that are not positive and finite."""
-    for name, value in numbers.items():
-        if value is None:
-            continue
-        if not isinstance(value, (int, float)) or not 0 < value < float("inf"):
-            raise DeclarationError(
-                f"{type(owner).__name__} cannot have {name}={value!r}",
-                expected="a positive number",
-                got=value,
-                do=f"choose a positive {name}",
-            )
-
-
-def check_not_negative(owner: object, **numbers: float | None) -> None:
-    """Refuse numbers that are negative or not finite."""
-    for name, value in numbers.items():
-        if value is None:
-            continue
-        if not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
-            raise DeclarationError(
-                f"{type(owner).__name__} cannot have {name}={value!r}",
-                expected="a number of at least 0",
-                got=value,
-                do=f"choose a {name} of 0 or more",
-            )
-
-
 def all_finite(loss: Tensor, gradients: list[Tensor]) -> bool:
     """Whether the loss and every gradient are finite; one transfer from the device."""
     norms = torch._foreach_norm(gradients) if gradients else []

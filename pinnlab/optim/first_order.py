@@ -8,15 +8,10 @@ import torch
 
 from pinnlab.aggregation.base import Aggregator, Combiner, Setup, combiner_of
 from pinnlab.aggregation.sum import Sum
+from pinnlab.checks import check_count, check_not_negative, check_positive
 from pinnlab.errors import DeclarationError, nearest
 from pinnlab.objective.objective import Objective
-from pinnlab.optim.base import (
-    Phase,
-    Stepper,
-    check_count,
-    check_not_negative,
-    check_positive,
-)
+from pinnlab.optim.base import Phase, Stepper
 from pinnlab.optim.first_order_stepper import FirstOrderStepper
 from pinnlab.optim.recorded import RecordedStepper
 from pinnlab.optim.schedules import Schedule, check_schedule

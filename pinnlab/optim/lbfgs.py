@@ -8,17 +8,10 @@ from torch import Tensor
 
 from pinnlab.aggregation.base import Aggregator, Combiner, GramianAggregator, Setup, combiner_of
 from pinnlab.aggregation.sum import Sum
+from pinnlab.checks import check_count, check_positive
 from pinnlab.errors import DeclarationError
 from pinnlab.objective.objective import Objective
-from pinnlab.optim.base import (
-    Phase,
-    Status,
-    Stepper,
-    StepReport,
-    check_count,
-    check_positive,
-    refuse_estimates,
-)
+from pinnlab.optim.base import Phase, Status, Stepper, StepReport, refuse_estimates
 from pinnlab.optim.first_order_stepper import non_finite_message
 from pinnlab.optim.lbfgs_terms import TermLBFGSStepper
 from pinnlab.optim.line_search import Trial, strong_wolfe

@@ -8,16 +8,10 @@ from torch import Tensor
 
 from pinnlab.aggregation.base import Aggregator
 from pinnlab.aggregation.sum import Sum
+from pinnlab.checks import check_positive
 from pinnlab.errors import DeclarationError
 from pinnlab.objective.objective import Objective
-from pinnlab.optim.base import (
-    Phase,
-    Status,
-    Stepper,
-    StepReport,
-    check_positive,
-    refuse_estimates,
-)
+from pinnlab.optim.base import Phase, Status, Stepper, StepReport, refuse_estimates
 from pinnlab.optim.first_order_stepper import non_finite_message
 
 

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from pinnlab.checks import check_count, check_not_negative, check_positive
 from pinnlab.errors import DeclarationError
-from pinnlab.optim.base import check_count, check_not_negative, check_positive
 
 
 @runtime_checkable

@@ -21,9 +21,10 @@ import torch
 from torch import Tensor
 
 from pinnlab.aggregation.base import Aggregator
+from pinnlab.checks import check_count, check_positive
 from pinnlab.errors import DeclarationError
 from pinnlab.objective.objective import Objective
-from pinnlab.optim.base import Phase, Stepper, check_count, check_positive
+from pinnlab.optim.base import Phase, Stepper
 from pinnlab.optim.first_order import combiner_for, parameter_groups, refuse_finished
 from pinnlab.optim.first_order_stepper import FirstOrderStepper
 from pinnlab.optim.schedules import Schedule, check_schedule

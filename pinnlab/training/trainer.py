@@ -15,13 +15,14 @@ import torch
 
 from pinnlab.aggregation.base import Aggregator
 from pinnlab.aggregation.sum import Sum
+from pinnlab.checks import check_count, check_positive
 from pinnlab.conditions.data import DataPoints
 from pinnlab.conditions.placement import Placement, subset
 from pinnlab.errors import CheckpointError, DeclarationError
 from pinnlab.io.run_log import RunLog, read_log
 from pinnlab.io.state import CheckpointFolder
 from pinnlab.objective.objective import Objective
-from pinnlab.optim.base import Phase, Status, Stepper, StepReport, check_count, check_positive
+from pinnlab.optim.base import Phase, Status, Stepper, StepReport
 from pinnlab.problems.assemble import Assembly
 from pinnlab.sampling.points import Points
 from pinnlab.training.callbacks.base import Callback

@@ -7,18 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pinnlab.checks import check_count, check_positive, check_share
 from pinnlab.errors import DeclarationError
 from pinnlab.objective.objective import Objective
-from pinnlab.weighting._checks import (
-    check_above_zero,
-    check_names,
-    check_share,
-    check_whole,
-    equations_of,
-    pointwise,
-    terms_of,
-)
 from pinnlab.weighting._residuals import not_finite, residuals_now, squared_norms, sums_of
+from pinnlab.weighting._terms import equations_of, hold_names, pointwise, terms_of
 from pinnlab.weighting.base import Weigher, Weighting
 
 
@@ -76,7 +69,7 @@ class Causal(Weighting):
             )
         object.__setattr__(self, "epsilons", tuple(self.epsilons))
         for value in self.epsilons:
-            check_above_zero(self, epsilons=value)
+            check_positive(self, needed=True, epsilons=value)
         if list(self.epsilons) != sorted(set(self.epsilons)):
             raise DeclarationError(
                 "The values of epsilons do not rise",
@@ -84,11 +77,10 @@ class Causal(Weighting):
                 got=", ".join(f"{value:g}" for value in self.epsilons),
                 do="sort them",
             )
-        check_whole(self, bins=self.bins)
-        if self.patience is not None:
-            check_whole(self, patience=self.patience)
-        check_share(self, threshold=self.threshold)
-        check_names(self, terms=self.terms, after=self.after)
+        check_count(self, needed=True, bins=self.bins)
+        check_count(self, patience=self.patience)
+        check_share(self, zero=True, one=True, threshold=self.threshold)
+        hold_names(self, terms=self.terms, after=self.after)
 
     def start(self, objective: Objective) -> Weigher:
         """See :class:`Weighting`."""

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
+from pinnlab.checks import check_count, check_share
 from pinnlab.objective.objective import Objective
-from pinnlab.weighting._checks import check_share, check_whole
 from pinnlab.weighting._ratios import RatioWeigher, sizes_of, unweighted_gradients
 from pinnlab.weighting.base import Weigher, Weighting
 
@@ -36,8 +36,8 @@ class GradNorm(Weighting):
     momentum: float = 0.9
 
     def __post_init__(self) -> None:
-        check_whole(self, every=self.every)
-        check_share(self, momentum=self.momentum)
+        check_count(self, needed=True, every=self.every)
+        check_share(self, zero=True, one=True, momentum=self.momentum)
 
     def start(self, objective: Objective) -> Weigher:
         """See :class:`Weighting`."""

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from pinnlab.checks import check_count, check_share
 from pinnlab.objective.objective import Objective
-from pinnlab.weighting._checks import check_share, check_whole
 from pinnlab.weighting._ratios import RatioWeigher, sizes_of, unweighted_gradients
 from pinnlab.weighting.base import Weigher, Weighting
 
@@ -35,8 +35,8 @@ class InverseDirichlet(Weighting):
     momentum: float = 0.5
 
     def __post_init__(self) -> None:
-        check_whole(self, every=self.every)
-        check_share(self, momentum=self.momentum)
+        check_count(self, needed=True, every=self.every)
+        check_share(self, zero=True, one=True, momentum=self.momentum)
 
     def start(self, objective: Objective) -> Weigher:
         """See :class:`Weighting`."""

@@ -6,10 +6,11 @@ from functools import partial
 
 import torch
 
+from pinnlab.checks import check_count, check_share
 from pinnlab.errors import DeclarationError
 from pinnlab.objective.objective import Objective
-from pinnlab.weighting._checks import check_names, check_share, check_whole, equations_of
 from pinnlab.weighting._ratios import RatioWeigher, sizes_of, unweighted_gradients
+from pinnlab.weighting._terms import equations_of, hold_names
 from pinnlab.weighting.base import Weigher, Weighting
 
 
@@ -45,9 +46,9 @@ class LRA(Weighting):
     reference: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
-        check_whole(self, every=self.every)
-        check_share(self, momentum=self.momentum)
-        check_names(self, reference=self.reference)
+        check_count(self, needed=True, every=self.every)
+        check_share(self, zero=True, one=True, momentum=self.momentum)
+        hold_names(self, reference=self.reference)
 
     def start(self, objective: Objective) -> Weigher:
         """See :class:`Weighting`."""

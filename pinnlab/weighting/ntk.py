@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pinnlab.checks import check_count, check_share
 from pinnlab.conditions.placement import subset
 from pinnlab.conditions.term import Term
 from pinnlab.objective.objective import Objective
-from pinnlab.weighting._checks import check_share, check_whole
 from pinnlab.weighting._ratios import RatioWeigher
 from pinnlab.weighting.base import Weigher, Weighting
 
@@ -55,10 +55,9 @@ class NTK(Weighting):
     points: int | None = 64
 
     def __post_init__(self) -> None:
-        check_whole(self, every=self.every)
-        check_share(self, momentum=self.momentum)
-        if self.points is not None:
-            check_whole(self, points=self.points)
+        check_count(self, needed=True, every=self.every)
+        check_share(self, zero=True, one=True, momentum=self.momentum)
+        check_count(self, points=self.points)
 
     def start(self, objective: Objective) -> Weigher:
         """See :class:`Weighting`."""

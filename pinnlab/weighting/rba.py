@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pinnlab.checks import check_positive
 from pinnlab.errors import DeclarationError
 from pinnlab.objective.objective import Objective
-from pinnlab.weighting._checks import check_above_zero, check_names, equations_of, pointwise
 from pinnlab.weighting._points import PointWeigher
 from pinnlab.weighting._residuals import residuals_now, squared_norms
+from pinnlab.weighting._terms import equations_of, hold_names, pointwise
 from pinnlab.weighting.base import Weigher, Weighting
 
 
@@ -50,8 +51,8 @@ class RBA(Weighting):
     residuals = True
 
     def __post_init__(self) -> None:
-        check_above_zero(self, eta=self.eta, gamma=self.gamma, first=self.first)
-        check_names(self, terms=self.terms)
+        check_positive(self, needed=True, eta=self.eta, gamma=self.gamma, first=self.first)
+        hold_names(self, terms=self.terms)
         if not self.gamma < 1:
             raise DeclarationError(
                 f"RBA cannot have gamma={self.gamma!r}",

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from pinnlab.checks import check_count, check_positive, check_share
 from pinnlab.objective.objective import Objective
-from pinnlab.weighting._checks import check_above_zero, check_share, check_whole
 from pinnlab.weighting._residuals import losses_of_step
 from pinnlab.weighting.base import Weigher, Weighting
 
@@ -50,9 +50,9 @@ class ReLoBRaLo(Weighting):
     residuals = True
 
     def __post_init__(self) -> None:
-        check_above_zero(self, temperature=self.temperature)
-        check_share(self, alpha=self.alpha, rho=self.rho)
-        check_whole(self, every=self.every)
+        check_positive(self, needed=True, temperature=self.temperature)
+        check_share(self, zero=True, one=True, alpha=self.alpha, rho=self.rho)
+        check_count(self, needed=True, every=self.every)
 
     def start(self, objective: Objective) -> Weigher:
         """See :class:`Weighting`."""

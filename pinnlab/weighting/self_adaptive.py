@@ -8,16 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pinnlab.checks import check_choice, check_positive
 from pinnlab.objective.objective import Objective
-from pinnlab.weighting._checks import (
-    check_above_zero,
-    check_choice,
-    check_names,
-    pointwise,
-    terms_of,
-)
 from pinnlab.weighting._points import PointWeigher
 from pinnlab.weighting._residuals import losses_of_step
+from pinnlab.weighting._terms import hold_names, pointwise, terms_of
 from pinnlab.weighting.base import Weigher, Weighting
 
 PER = ("point", "term")
@@ -77,9 +72,9 @@ class SelfAdaptive(Weighting):
         check_choice(self, PER, per=self.per)
         check_choice(self, MASKS, mask=self.mask)
         check_choice(self, ASCENTS, ascent=self.ascent)
-        check_above_zero(self, lr=self.lr, exponent=self.exponent, initial=self.initial)
-        check_above_zero(self, **{"ceiling - 1": self.ceiling - 1})
-        check_names(self, terms=self.terms)
+        check_positive(self, needed=True, lr=self.lr, exponent=self.exponent, initial=self.initial)
+        check_positive(self, needed=True, **{"ceiling - 1": self.ceiling - 1})
+        hold_names(self, terms=self.terms)
 
     @property
     def per_point(self) -> bool:

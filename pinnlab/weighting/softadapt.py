@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from pinnlab.checks import check_count
 from pinnlab.errors import DeclarationError
 from pinnlab.objective.objective import Objective
-from pinnlab.weighting._checks import check_whole
 from pinnlab.weighting._residuals import losses_of_step
 from pinnlab.weighting.base import Weigher, Weighting
 
@@ -56,7 +56,7 @@ class SoftAdapt(Weighting):
                 got=self.beta,
                 do="choose e.g. beta=0.1",
             )
-        check_whole(self, order=self.order, every=self.every)
+        check_count(self, needed=True, order=self.order, every=self.every)
         if self.order > 8:
             raise DeclarationError(
                 f"SoftAdapt cannot have order={self.order}",

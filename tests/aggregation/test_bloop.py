@@ -55,13 +55,15 @@ def test_single_precision():
 
 
 def test_names():
-    with pytest.raises(DeclarationError, match=r"'dat' in `main`[\s\S]*did you mean 'data'"):
+    with pytest.raises(
+        DeclarationError, match=r"in `main` that does not exist: 'dat'[\s\S]*did you mean 'data'"
+    ):
         Bloop("dat").start(Setup(NAMES))
     with pytest.raises(DeclarationError, match="all terms are main terms"):
         Bloop(NAMES).start(Setup(NAMES))
     with pytest.raises(DeclarationError, match="'data' twice"):
         Bloop(["data", "data"])
-    with pytest.raises(DeclarationError, match="needs names of terms in `main`"):
+    with pytest.raises(DeclarationError, match="Bloop cannot have main"):
         Bloop([])
     with pytest.raises(DeclarationError, match=r"Bloop cannot have rho[\s\S]*\(0, 1\]"):
         Bloop("data", rho=0)

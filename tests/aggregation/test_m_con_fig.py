@@ -130,7 +130,7 @@ def test_number_of_terms():
 
 
 def test_kinds_of_second_moments():
-    with pytest.raises(DeclarationError, match=r"no second moments of 'term'[\s\S]*terms"):
+    with pytest.raises(DeclarationError, match=r"MConFIG has no second 'term'[\s\S]*terms"):
         MConFIG(second="term")
 
 

@@ -44,7 +44,7 @@ def test_leaks_let_a_share_of_the_dropped_pass():
 def test_leaks_are_shares_of_terms():
     with pytest.raises(DeclarationError, match=r"leak of 'a'[\s\S]*\[0, 1\]"):
         GradDrop({"a": 1.2})
-    with pytest.raises(DeclarationError, match="'d' in `leak`"):
+    with pytest.raises(DeclarationError, match="in `leak` that does not exist: 'd'"):
         GradDrop({"d": 0.2}).start(Setup(NAMES))
 
 

@@ -426,7 +426,7 @@ class Whole(GramianAggregator):
     def weights(self, gramian):
         return gramian[0]
 
-    def start(self, names, **options):
+    def start(self, setup):
         return Finished(self)
 
 

@@ -145,7 +145,7 @@ def test_annealing_against_chosen_terms() -> None:
         (lambda: pl.GradNorm(every=0), "every=0"),
         (lambda: pl.NTK(every=True), "every=True"),
         (lambda: pl.NTK(points=0), "points=0"),
-        (lambda: pl.LRA(momentum=1.5), "from 0 to 1"),
+        (lambda: pl.LRA(momentum=1.5), "a number in [0, 1]"),
         (lambda: pl.InverseDirichlet(momentum=-0.1), "momentum=-0.1"),
         (lambda: pl.LRA(reference="heat"), "a list of names"),
         (lambda: pl.LRA(reference=[]), "a list of names"),

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor
 
+from pinnlab.checks import check_count, check_positive
 from pinnlab.conditions.placement import Placement
 from pinnlab.errors import DeclarationError
 from pinnlab.geometry.base import Geometry
-from pinnlab.optim.base import check_count, check_positive
 from pinnlab.sampling.adversary import Adversary
 from pinnlab.sampling.flow import SplineFlow
 from pinnlab.sampling.points import Points

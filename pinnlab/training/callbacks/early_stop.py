@@ -3,8 +3,8 @@
 import math
 from typing import TYPE_CHECKING, Any
 
+from pinnlab.checks import check_count, check_not_negative, check_positive
 from pinnlab.errors import DeclarationError
-from pinnlab.optim.base import check_count, check_not_negative, check_positive
 from pinnlab.training.callbacks.base import Callback
 from pinnlab.training.callbacks.evaluate import Evaluate
 

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from pinnlab.checks import check_count
 from pinnlab.errors import DeclarationError
-from pinnlab.optim.base import check_count
 from pinnlab.training.callbacks.base import Callback
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
+from pinnlab.checks import check_count
 from pinnlab.conditions.placement import Placement
 from pinnlab.errors import DeclarationError
-from pinnlab.optim.base import check_count
 from pinnlab.problems.followed import Followed
 from pinnlab.sampling.points import Points
 from pinnlab.training.callbacks.base import Callback

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from pinnlab.checks import check_not_negative, check_positive
 from pinnlab.conditions.placement import Placement
 from pinnlab.errors import DeclarationError
-from pinnlab.optim.base import check_not_negative, check_positive
 from pinnlab.problems.followed import Followed
 from pinnlab.sampling.adaptive import above_mean
 from pinnlab.sampling.points import Points

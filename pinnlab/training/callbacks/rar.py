@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from pinnlab.checks import check_count
 from pinnlab.conditions.placement import Placement
 from pinnlab.errors import DeclarationError
-from pinnlab.optim.base import check_count
 from pinnlab.sampling.adaptive import drawn, largest, probabilities
 from pinnlab.sampling.points import Points
 from pinnlab.training.callbacks.following import Following, joined_points

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pinnlab.optim.base import check_count
+from pinnlab.checks import check_count
 from pinnlab.training.callbacks.base import Callback
 
 if TYPE_CHECKING:
