@@ -12,10 +12,10 @@ from pinnlab.aggregation.small_problems import (
     Vector,
     dot,
     nonnegative,
+    on_active,
     on_host,
     product,
     shortest,
-    unit_gramian,
 )
 from pinnlab.checks import check_share
 
@@ -55,14 +55,7 @@ class CAGrad(GramianAggregator):
 
 def conflict_averse(gramian: Matrix, c: float) -> Vector:
     """Coefficients of CAGrad's direction."""
-    norms, cosines = unit_gramian(gramian)
-    active = [k for k, n in enumerate(norms) if n > 0]
-    weights = [0.0] * len(norms)
-    if active:
-        hull = [[cosines[k][j] for j in active] for k in active]
-        for k, value in zip(active, _within_ball([norms[k] for k in active], hull, c), strict=True):
-            weights[k] = value
-    return weights
+    return on_active(lambda norms, cosines: _within_ball(norms, cosines, c), gramian)
 
 
 def _within_ball(norms: Vector, cosines: Matrix, c: float) -> Vector:

@@ -11,10 +11,10 @@ from pinnlab.aggregation.small_problems import (
     Vector,
     dot,
     least_squares,
+    on_active,
     on_host,
     product,
     shortest,
-    unit_gramian,
 )
 
 NO_RATE = 1e-10  # relative to others, with much room for rounding
@@ -58,13 +58,12 @@ class ConFIG(GramianAggregator):
 
 def equal_cosines(gramian: Matrix) -> Vector:
     """Coefficients of ConFIG's direction."""
-    norms, cosines = unit_gramian(gramian)
-    weights = [0.0] * len(norms)
-    active = [k for k, n in enumerate(norms) if n > 0]
-    if not active:
-        return weights
-    hull = [[cosines[k][j] for j in active] for k in active]
-    solved = least_squares(hull, [1.0] * len(active), SINGULAR)
+    return on_active(_equal_rates, gramian)
+
+
+def _equal_rates(norms: Vector, hull: Matrix) -> Vector:
+    """The same for gradients none of which is zero."""
+    solved = least_squares(hull, [1.0] * len(hull), SINGULAR)
     rates = product(hull, solved)
     if min(rates) < -NO_RATE:
         solved = shortest(hull)
@@ -73,10 +72,8 @@ def equal_cosines(gramian: Matrix) -> Vector:
     # With equal rates of one the squared length is at least one; of what is left by rounding where
     # gradients cancel it is not.
     if not squared > SINGULAR:
-        return weights
+        return [0.0] * len(hull)
     # Lengths may differ by so much that the rounding of a rate of zero would outweigh a true one.
     least = NO_RATE * max(rates)
-    total = sum(norms[k] * rate for k, rate in zip(active, rates, strict=True) if rate > least)
-    for k, value in zip(active, solved, strict=True):
-        weights[k] = total / squared * value / norms[k]
-    return weights
+    total = sum(n * rate for n, rate in zip(norms, rates, strict=True) if rate > least)
+    return [total / squared * value / n for n, value in zip(norms, solved, strict=True)]

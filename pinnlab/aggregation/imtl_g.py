@@ -11,9 +11,9 @@ from pinnlab.aggregation.small_problems import (
     Vector,
     dot,
     least_squares,
+    on_active,
     on_host,
     product,
-    unit_gramian,
 )
 
 
@@ -42,16 +42,14 @@ class IMTLG(GramianAggregator):
 
 def equal_projections(gramian: Matrix) -> Vector:
     """Coefficients of sum one; zeros where those of equal projections add up to nothing."""
-    norms, cosines = unit_gramian(gramian)
-    active = [k for k, n in enumerate(norms) if n > 0]
-    weights = [0.0] * len(norms)
-    if not active:
-        return weights
-    hull = [[cosines[k][j] for j in active] for k in active]
-    solved = least_squares(hull, [1.0] * len(active), SINGULAR)
+    return on_active(_of_sum_one, gramian)
+
+
+def _of_sum_one(norms: Vector, hull: Matrix) -> Vector:
+    """The same for gradients none of which is zero."""
+    solved = least_squares(hull, [1.0] * len(hull), SINGULAR)
     if not dot(solved, product(hull, solved)) > SINGULAR:  # no projections can be equal
-        return weights
-    for k, value in zip(active, solved, strict=True):
-        weights[k] = value / norms[k]
+        return [0.0] * len(hull)
+    weights = [value / n for n, value in zip(norms, solved, strict=True)]
     total, size = sum(weights), sum(map(abs, weights))
     return [w / total for w in weights] if abs(total) > 1e-9 * size else [0.0] * len(norms)

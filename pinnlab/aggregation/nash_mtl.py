@@ -12,11 +12,11 @@ from pinnlab.aggregation.small_problems import (
     Vector,
     cholesky,
     dot,
+    on_active,
     on_host,
     product,
     shortest,
     substitute,
-    unit_gramian,
 )
 
 
@@ -48,18 +48,16 @@ class NashMTL(GramianAggregator):
 
 def bargained(gramian: Matrix) -> Vector:
     """Coefficients of the Nash bargaining solution."""
-    norms, cosines = unit_gramian(gramian)
-    active = [k for k, n in enumerate(norms) if n > 0]
-    weights = [0.0] * len(norms)
-    if not active:
-        return weights
-    hull = [[cosines[k][j] for j in active] for k in active]
+    return on_active(_agreed, gramian)
+
+
+def _agreed(norms: Vector, hull: Matrix) -> Vector:
+    """The same for gradients none of which is zero."""
     alpha = shortest(hull)
     # What is bargained for is unbounded where no direction lowers all terms.
-    if dot(alpha, product(hull, alpha)) > SINGULAR:
-        for k, value in zip(active, _centre(hull), strict=True):
-            weights[k] = value / norms[k]
-    return weights
+    if not dot(alpha, product(hull, alpha)) > SINGULAR:
+        return [0.0] * len(hull)
+    return [value / n for n, value in zip(norms, _centre(hull), strict=True)]
 
 
 def _centre(matrix: Matrix) -> Vector:

@@ -48,6 +48,24 @@ def unit_gramian(gramian: Matrix) -> tuple[Vector, Matrix]:
     return norms, cosines
 
 
+def on_active(rule: Callable[[Vector, Matrix], Vector], gramian: Matrix) -> Vector:
+    """Coefficients that a rule says of the terms that have a gradient; zero for the others.
+
+    Args:
+        rule: Coefficients of the gradients for their lengths, none of which is zero, and the
+            cosines between them.
+        gramian: Inner products of all gradients ``(m, m)``.
+    """
+    norms, cosines = unit_gramian(gramian)
+    active = [k for k, n in enumerate(norms) if n > 0]
+    weights = [0.0] * len(norms)
+    if active:
+        hull = [[cosines[k][j] for j in active] for k in active]
+        for k, value in zip(active, rule([norms[k] for k in active], hull), strict=True):
+            weights[k] = value
+    return weights
+
+
 def product(matrix: Matrix, vector: Sequence[float]) -> Vector:
     """Matrix times vector."""
     return [dot(row, vector) for row in matrix]
