@@ -27,6 +27,10 @@ class DerivativesForm:
     def __init__(self, one: Form, schema: Schema) -> None:
         self.adapter = schema.adapter(one.type)
 
+    def takes(self, value: Any) -> bool:
+        """Whether a value is meant as estimators."""
+        return value is None or isinstance(value, str | Mapping)
+
     def validate(self, value: Any, info: Any) -> Any:
         """An estimator, or a mapping from operators to estimators."""
         if value is None or not _by_operator(value):
@@ -75,5 +79,4 @@ def derivatives(schema: Schema) -> Form:
     one = schema.form(Estimator)
     assert one is not None
     reader = DerivativesForm(one, schema)
-    takes = lambda value: value is None or isinstance(value, str | Mapping)  # noqa: E731
-    return Form(Annotated[Any, reader], takes, reader.expects)
+    return Form(Annotated[Any, reader], reader.takes, reader.expects)

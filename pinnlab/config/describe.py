@@ -89,9 +89,9 @@ def _object(value: Any) -> Any:
 def _operands(value: Combination) -> list[Any]:
     """Both operands; a chain of one operation is one list."""
     first = value.a
-    same = isinstance(first, Combination) and first.operation == value.operation
-    before = _operands(first) if same else [describe_object(first)]  # type: ignore[arg-type]
-    return [*before, describe_object(value.b)]
+    if isinstance(first, Combination) and first.operation == value.operation:
+        return [*_operands(first), describe_object(value.b)]
+    return [describe_object(first), describe_object(value.b)]
 
 
 def _arguments(value: Any, target: type) -> dict[str, Any] | None:

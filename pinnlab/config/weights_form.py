@@ -32,6 +32,10 @@ class WeightsForm:
     def __init__(self, rule: Form, schema: Schema) -> None:
         self.adapter = schema.adapter(rule.type)
 
+    def takes(self, value: Any) -> bool:
+        """Whether a value is meant as weights."""
+        return value is None or isinstance(value, str | Mapping | list)
+
     def validate(self, value: Any, info: Any) -> Any:
         """Factors by term, a rule, or a list of them."""
         if value is None or not isinstance(value, list | tuple):
@@ -128,5 +132,4 @@ def weights(schema: Schema) -> Form:
     rule = schema.form(Weighting)
     assert rule is not None
     reader = WeightsForm(rule, schema)
-    takes = lambda value: value is None or isinstance(value, str | Mapping | list)  # noqa: E731
-    return Form(Annotated[Any, reader], takes, reader.expects)
+    return Form(Annotated[Any, reader], reader.takes, reader.expects)

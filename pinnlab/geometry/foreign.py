@@ -139,23 +139,24 @@ def _convert(
             return combine("|", a, b)
         return combine("&" if isinstance(geometry, dde.CSGIntersection) else "-", a, b)
     name = labels[id(geometry)]
+    axes: Any = names  # as many as the shape has
     if isinstance(geometry, dde.Interval):
         return Box(name=name, **{names[0]: (geometry.l, geometry.r)})
     if isinstance(geometry, dde.Hypercube):
         ends = zip(names, _exact(geometry.xmin), _exact(geometry.xmax), strict=True)
         return Box(name=name, **{axis: (low, high) for axis, low, high in ends})
     if isinstance(geometry, dde.Disk):
-        return Disk(_exact(geometry.center), float(geometry.radius), name=name, axes=names)  # type: ignore[arg-type]
+        return Disk(_exact(geometry.center), float(geometry.radius), name=name, axes=axes)
     if isinstance(geometry, dde.Sphere):
-        return Ball(_exact(geometry.center), float(geometry.radius), name=name, axes=names)  # type: ignore[arg-type]
+        return Ball(_exact(geometry.center), float(geometry.radius), name=name, axes=axes)
     if isinstance(geometry, dde.Ellipse):
         semi, turn = (geometry.semimajor, geometry.semiminor), -geometry.angle  # theirs: clockwise
-        return Ellipse(_exact(geometry.center), semi, turn, name=name, axes=names)  # type: ignore[arg-type]
+        return Ellipse(_exact(geometry.center), semi, turn, name=name, axes=axes)
     if isinstance(geometry, dde.Triangle):
         corners = [_exact(p) for p in (geometry.x1, geometry.x2, geometry.x3)]
-        return Polygon(corners, name=name, axes=names)  # type: ignore[arg-type]
+        return Polygon(corners, name=name, axes=axes)
     if isinstance(geometry, dde.Polygon):
-        return Polygon([_exact(p) for p in geometry.vertices], name=name, axes=names)  # type: ignore[arg-type]
+        return Polygon([_exact(p) for p in geometry.vertices], name=name, axes=axes)
     if isinstance(geometry, dde.PointCloud):
         return _cloud(geometry, names, name)
     if isinstance(geometry, dde.StarShaped):

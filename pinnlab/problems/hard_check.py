@@ -50,7 +50,7 @@ def worst_violation(assembly: Assembly, term: Term) -> tuple[float, float]:
         for k in range(len(sets))
     ]
     block = term.residual(contexts)
-    size = max(float(jet.data[: batches.layout.n].abs().max()) for jet, _ in jets.values())  # type: ignore[index]
+    size = max(float(jet.value.abs().max()) for jet, _ in jets.values())
     return float(block.abs().max()), size
 
 

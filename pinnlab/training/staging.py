@@ -97,7 +97,8 @@ class Staging:
             assert self.marching is not None
             edges = (first, *self.marching.edges[:-1], last)
             return edges[setting.window], edges[setting.window + 1]
-        near = abs(setting.until - last) <= TOLERANCE * (last - first)  # type: ignore[operator]
+        assert setting.until is not None
+        near = abs(setting.until - last) <= TOLERANCE * (last - first)
         return first, last if near else setting.until
 
     def _declare(self, problem: Problem) -> None:
