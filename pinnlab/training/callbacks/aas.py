@@ -13,7 +13,7 @@ from pinnlab.geometry.base import Geometry
 from pinnlab.sampling.adversary import Adversary
 from pinnlab.sampling.flow import SplineFlow
 from pinnlab.sampling.points import Points
-from pinnlab.training.callbacks.following import Following, joined_points
+from pinnlab.training.callbacks.following import Following, in_part
 
 if TYPE_CHECKING:
     from pinnlab.training.trainer import Trainer
@@ -134,8 +134,7 @@ class AAS(Following):
             geometry = self.followed.geometry(placement)
             sampler = geometry.sampler_for(placement.sampler or assembly.budget.sampler)
             u = adversary.draw(n, sampler, assembly.rng)
-            kept = even.take(torch.arange(len(even) - n, device=even.x.device))
-            points[placement] = joined_points(kept, frame.points(u, even))
+            points[placement] = in_part(even, frame.points(u, even))
             with torch.no_grad():
                 self.tell("information", placement, float(adversary.flow.log_density(u).mean()))
         return points

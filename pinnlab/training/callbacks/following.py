@@ -125,6 +125,12 @@ class Following(Callback):
         self.told = dict(state["told"])
 
 
+def in_part(even: Points, followed: Points) -> Points:
+    """As many points as there are even ones: those that follow a residual, and even ones."""
+    kept = len(even) - len(followed)
+    return joined_points(even.take(torch.arange(kept, device=even.x.device)), followed)
+
+
 def joined_points(*sets: Points) -> Points:
     """Points below each other; quadrature weights no longer fit, and interiors have no normals."""
     first = sets[0]

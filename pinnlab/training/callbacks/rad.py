@@ -10,7 +10,7 @@ from pinnlab.conditions.placement import Placement
 from pinnlab.errors import DeclarationError
 from pinnlab.sampling.adaptive import drawn, probabilities
 from pinnlab.sampling.points import Points
-from pinnlab.training.callbacks.following import Following, joined_points
+from pinnlab.training.callbacks.following import Following, in_part
 
 if TYPE_CHECKING:
     from pinnlab.training.trainer import Trainer
@@ -75,7 +75,6 @@ class RAD(Following):
             sizes = squares[placement].double().sqrt().cpu().numpy()
             wanted = min(round(self.share * len(even)), len(pool))
             rows = drawn(probabilities(sizes, self.k, self.c), wanted, assembly.rng)
-            kept = even.take(torch.arange(len(even) - len(rows), device=even.x.device))
             taken = pool.take(torch.as_tensor(rows, device=pool.x.device))
-            points[placement] = joined_points(kept, taken)
+            points[placement] = in_part(even, taken)
         return points
