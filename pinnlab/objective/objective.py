@@ -498,14 +498,14 @@ class Objective:
             self.losses = part.losses
             return found
         squares, raw = self._squares_now()
-        halves = 0.5 * self._weight_vector(squares) * squares
-        self.losses = halves.detach()
+        halves = 0.5 * self._weight_vector(squares)
+        self.losses = halves * squares.detach()
         batches = self.frozen.joined(False)
         owned = [
             tuple(batches.span(self.frozen.numbers[placement]) for placement in term.placements)
             for term in self.terms_
         ]
-        return self._term_gradients(halves, owned, batches.layout), raw
+        return self._term_gradients(squares, halves, owned, batches.layout), raw
 
     def scaled(self, blocks: Mapping[str, Tensor]) -> Tensor:
         """The stacked residual ρ ``(r,)`` whose half squared norm is the loss."""

@@ -31,55 +31,65 @@ class TermGradients:
         self._sizes = [p.numel() for p in parameters]
         self.apart: set[int] = set()
 
-    def __call__(self, terms: Tensor, owned: Sequence[tuple[Span, ...]], layout: Layout) -> Tensor:
-        """The gradients ``(m, p)``.
+    def __call__(
+        self, squares: Tensor, factors: Tensor, owned: Sequence[tuple[Span, ...]], layout: Layout
+    ) -> Tensor:
+        """The gradients ``(m, p)`` of the terms c_k s_k.
 
         Args:
-            terms: ``(m,)``.
+            squares: s ``(m,)``.
+            factors: c ``(m,)``.
             owned: Per term the rows of points that it reads.
             layout: Of all points.
         """
-        if len(terms) == 1:
-            return self._alone(terms[0])
+        if len(squares) == 1:
+            return self._alone(squares, factors)
         turns = list(_turns(owned))
         if len(turns) == 1:
-            jacobian = self._way_back(terms.sum(), owned, layout)
+            jacobian = self._way_back(squares, factors, owned, layout)
         else:
-            jacobian = terms.new_empty((len(terms), sum(self._sizes)))
+            jacobian = squares.new_empty((len(squares), sum(self._sizes)))
             for numbers in turns:
                 spans = [owned[number] for number in numbers]
-                jacobian[numbers] = self._way_back(terms[numbers].sum(), spans, layout)
+                jacobian[numbers] = self._way_back(squares, _only(factors, numbers), spans, layout)
         if self.apart:
-            own = [self._parameters[k] for k in sorted(self.apart)]
-            for term, row in zip(terms, jacobian, strict=True):
+            apart = sorted(self.apart)
+            own = [self._parameters[k] for k in apart]
+            for number, row in enumerate(jacobian):
                 views = row.split(self._sizes)
-                for k, gradient in zip(sorted(self.apart), _pull(term, own), strict=True):
-                    views[k].copy_(gradient.reshape(-1)) if gradient is not None else views[
-                        k
-                    ].zero_()
+                found = _pull(squares, own, _only(factors, [number]))
+                for k, gradient in zip(apart, found, strict=True):
+                    if gradient is None:
+                        views[k].zero_()
+                    else:
+                        views[k].copy_(gradient.reshape(-1))
         return jacobian
 
-    def _alone(self, term: Tensor) -> Tensor:
+    def _alone(self, squares: Tensor, factors: Tensor) -> Tensor:
         found = torch.autograd.grad(
-            term, self._parameters, allow_unused=True, materialize_grads=True
+            squares, self._parameters, factors, allow_unused=True, materialize_grads=True
         )
         return torch.cat([gradient.reshape(-1) for gradient in found])[None]
 
-    def _way_back(self, whole: Tensor, owned: Sequence[tuple[Span, ...]], layout: Layout) -> Tensor:
-        """The gradients of terms that read different points, from their sum, ``(k, p)``."""
-        jacobian = whole.new_zeros((len(owned), sum(self._sizes)))
+    def _way_back(
+        self, squares: Tensor, factors: Tensor, owned: Sequence[tuple[Span, ...]], layout: Layout
+    ) -> Tensor:
+        """The gradients of terms that read different points, from their sum, ``(k, p)``.
+
+        The factors of all others are zero.
+        """
+        jacobian = squares.new_zeros((len(owned), sum(self._sizes)))
         together = [k for k in range(len(self._parameters)) if k not in self.apart]
         if not together:
             return jacobian
         views = jacobian.split(self._sizes, 1)
         parameters = [self._parameters[k] for k in together]
         targets = [
-            views[k].unflatten(1, p.shape) if p.ndim else views[k].squeeze(1)
-            for k, p in zip(together, parameters, strict=True)
+            views[k].view(len(owned), *p.shape) for k, p in zip(together, parameters, strict=True)
         ]
         split = RowSplit(tuple(owned), dict(zip(map(id, parameters), targets, strict=True)))
         with splitting(layout, split):
-            found = _pull(whole, parameters)
+            found = _pull(squares, parameters, factors)
         for k, target, gradient in zip(together, targets, found, strict=True):
             if gradient is not None and len(owned) > 1:
                 self.apart.add(k)
@@ -94,10 +104,17 @@ class TermGradients:
 
 
 def _pull(
-    value: Tensor, parameters: Sequence[Tensor], cotangent: Tensor | None = None
+    value: Tensor, parameters: Sequence[Tensor], cotangent: Tensor
 ) -> tuple[Tensor | None, ...]:
     """The gradients of a value by parameters, None where there is none."""
     return torch.autograd.grad(value, parameters, cotangent, retain_graph=True, allow_unused=True)
+
+
+def _only(factors: Tensor, numbers: Sequence[int]) -> Tensor:
+    """The factors of some terms, zero for all others."""
+    out = torch.zeros_like(factors)
+    out[list(numbers)] = factors[list(numbers)]
+    return out
 
 
 def _turns(owned: Sequence[tuple[Span, ...]]) -> Iterator[list[int]]:
