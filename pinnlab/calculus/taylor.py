@@ -20,7 +20,6 @@ import math
 import numbers
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -31,7 +30,6 @@ from pinnlab.calculus.chain import Layer, evaluate, evaluate_affine
 from pinnlab.calculus.coordinate_sums import coordinate_sum
 from pinnlab.calculus.gated_chain import GatedLayers, evaluate_gated
 from pinnlab.calculus.host_numbers import host_numbers
-from pinnlab.calculus.kernels import compose_slot
 from pinnlab.calculus.layer_rules import (
     add,
     batch_norm,
@@ -44,7 +42,9 @@ from pinnlab.calculus.layer_rules import (
     subtract,
     times,
 )
-from pinnlab.calculus.layout import Layout, SlopeProduct, Slot, terms_of
+from pinnlab.calculus.layout import Layout, Slot, terms_of
+from pinnlab.calculus.link import Link
+from pinnlab.calculus.plain_rules import compose_affine, compose_written, multiply_written
 from pinnlab.calculus.pointwise import POINTWISE, Derivatives, power
 from pinnlab.calculus.product import Product
 from pinnlab.calculus.slopes import Slopes, Units
@@ -69,7 +69,7 @@ class TaylorTensor:
         data: Tensor | None = None,
         value: Tensor | None = None,
         slopes: Tensor | Slopes | None = None,
-        link: "Link | None" = None,
+        link: Link | None = None,
     ) -> None:
         self.layout = layout
         self._data, self._value, self._slopes = data, value, slopes
@@ -423,60 +423,6 @@ def constant(value: Tensor, layout: Layout) -> TaylorTensor:
     return TaylorTensor(layout, value=value, slopes=slopes)
 
 
-@dataclass(eq=False)
-class Link:
-    """A linear layer or pointwise function that was put off.
-
-    Args:
-        before: What it is applied to, a jet or the link of one.
-        layer: The operation.
-        width: Columns of the result.
-        owner: The jet that it gives, as long as someone holds it.
-    """
-
-    before: "TaylorTensor | Link"
-    layer: Layer
-    width: int
-    owner: Callable[[], TaylorTensor | None] = lambda: None
-
-    @property
-    def start(self) -> TaylorTensor:
-        """The jet from which all links before started."""
-        node = self.before
-        while isinstance(node, Link):
-            node = node.before
-        return node
-
-    def chain(self, jet: TaylorTensor) -> tuple[TaylorTensor, list[Layer]]:
-        """An evaluated jet, and the layers that lead from it to ``jet``.
-
-        A jet on the way that someone still holds may be read later, as in a skip connection. It is
-        evaluated first, so that no layer is evaluated twice.
-        """
-        layers: list[Layer] = []
-        node: TaylorTensor | Link = self
-        while isinstance(node, Link):
-            owner = node.owner()
-            if owner is not None and owner is not jet:
-                node = owner
-                break
-            layers.append(node.layer)
-            node = node.before
-        node._settle()
-        return node, _merged(layers[::-1])
-
-
-def _merged(layers: list[Layer]) -> list[Layer]:
-    """Each function together with the linear map before it."""
-    out: list[Layer] = []
-    for layer in layers:
-        if layer.weight is None and out and out[-1].function is None:
-            out[-1] = Layer(out[-1].weight, out[-1].bias, layer.function)
-        else:
-            out.append(layer)
-    return out
-
-
 def _affine_part(start: TaylorTensor, layers: list[Layer]) -> tuple[TaylorTensor, list[Layer]]:
     """Apply the linear layers before the first function: the result is affine as well."""
     while layers and (layers[0].function is None or start._varying):
@@ -524,7 +470,9 @@ def follow_gated(x: TaylorTensor, layers: GatedLayers) -> TaylorTensor:
 def compose(z: TaylorTensor, function: Derivatives) -> TaylorTensor:
     """f(z) for a pointwise function given by its derivatives."""
     if z.layout.transparent:
-        return _compose_plainly(z, function)
+        if z.data is None:
+            return z._with(compose_affine(z.value, z.slopes, z.layout, function))
+        return z._with(compose_written(z.data, z.layout, function))
     if z.ndim == 2:
         return _put_off(z, Layer(function=function), z.shape[1])
     if z.data is not None:
@@ -538,35 +486,6 @@ def compose(z: TaylorTensor, function: Derivatives) -> TaylorTensor:
             z.layout,
         )
     return z._with(flat.reshape(z.layout.rows, *z.shape[1:]))
-
-
-def _compose_plainly(z: TaylorTensor, function: Derivatives) -> TaylorTensor:
-    layout = z.layout
-    if z.data is None:
-        return _compose_affine(z, function)
-    f = function(z.data[: layout.n], layout.order)
-    parts = [z.data[rows] for rows in layout.ranges]
-    out = [compose_slot(f, parts, layout, k) for k in range(1, len(parts))]
-    return z._with(torch.cat([f[0], *out]))
-
-
-def _compose_affine(z: TaylorTensor, function: Derivatives) -> TaylorTensor:
-    layout, value, slopes = z.layout, z.value, z.slopes
-    slopes = slopes.expand(len(slopes), *value.shape[1:])
-    f = function(value, layout.order)
-    out: list[Any] = [0.0] * len(layout.slots)
-    for product in layout.slope_products:
-        derivative = f[product.order][: layout.counts[product.slot]]
-        out[product.slot] = out[product.slot] + derivative * _slope_product(product, slopes)
-    return TaylorTensor(layout, torch.cat([f[0], *out[1:]]))
-
-
-def _slope_product(product: SlopeProduct, slopes: Tensor) -> Tensor:
-    """Σ c Π s_i as one weighted sum over the rows of the slopes."""
-    device = slopes.device
-    rows = host_numbers(tuple(rows for _, rows in product.terms), torch.long, device)
-    weights = host_numbers(tuple(c for c, _ in product.terms), slopes.dtype, device)
-    return torch.tensordot(weights, slopes[rows].prod(1), dims=1)
 
 
 def _sum_of_function(z: TaylorTensor) -> TaylorTensor | None:
@@ -588,15 +507,7 @@ def _multiply(a: TaylorTensor, b: TaylorTensor) -> TaylorTensor:
     layout, x, y = a.layout, a.data, b.data
     if not layout.transparent and x.shape == y.shape:  # type: ignore[union-attr]
         return a._with(Product.apply(x, y, layout))  # type: ignore[arg-type]
-    left, right = ([d[rows] for rows in layout.ranges] for d in (x, y))  # type: ignore[index]
-    out = []
-    for n, terms in zip(layout.counts, layout.products, strict=True):
-        total = None
-        for c, i, j in terms:
-            product = left[i][:n] * right[j][:n]
-            total = c * product if total is None else torch.add(total, product, alpha=c)
-        out.append(total)
-    return a._with(torch.cat(out))
+    return a._with(multiply_written(x, y, layout))  # type: ignore[arg-type]
 
 
 def _linear(x: TaylorTensor, weight: Tensor, bias: Tensor | None = None) -> TaylorTensor:
