@@ -4,14 +4,12 @@ from dataclasses import dataclass
 
 import torch
 
-from pinnlab.checks import check_count, check_share
 from pinnlab.objective.objective import Objective
-from pinnlab.weighting._ratios import RatioWeigher, sizes_of, unweighted_gradients
-from pinnlab.weighting.base import Weigher, Weighting
+from pinnlab.weighting._ratios import Measure, RatioWeighting, sizes_of, unweighted_gradients
 
 
 @dataclass(frozen=True)
-class GradNorm(Weighting):
+class GradNorm(RatioWeighting):
     r"""Weights that give the gradients of all terms the same norm.
 
     .. math:: w_k \leftarrow \alpha w_k + (1 - \alpha)
@@ -23,6 +21,8 @@ class GradNorm(Weighting):
     Args:
         every: Steps between updates, each as expensive as the gradients of all terms.
         momentum: Share α of the old weights that an update keeps.
+        limit: Largest ratio that a weight moves towards, or None. Keeps the weight of a term whose
+            gradient all but vanishes from running away.
 
     Raises:
         DeclarationError: If a number makes no sense.
@@ -34,14 +34,11 @@ class GradNorm(Weighting):
 
     every: int = 1000
     momentum: float = 0.9
+    limit: float | None = 1e6
 
-    def __post_init__(self) -> None:
-        check_count(self, needed=True, every=self.every)
-        check_share(self, zero=True, one=True, momentum=self.momentum)
-
-    def start(self, objective: Objective) -> Weigher:
-        """See :class:`Weighting`."""
-        return RatioWeigher("GradNorm", self.every, self.momentum, measure)
+    def measure_of(self, objective: Objective) -> Measure:
+        """See :class:`RatioWeighting`."""
+        return measure
 
 
 def measure(objective: Objective, step: int) -> tuple[float, dict[str, float]]:

@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass
 
-from pinnlab.checks import check_count, check_share
 from pinnlab.objective.objective import Objective
-from pinnlab.weighting._ratios import RatioWeigher, sizes_of, unweighted_gradients
-from pinnlab.weighting.base import Weigher, Weighting
+from pinnlab.weighting._ratios import Measure, RatioWeighting, sizes_of, unweighted_gradients
 
 
 @dataclass(frozen=True)
-class InverseDirichlet(Weighting):
+class InverseDirichlet(RatioWeighting):
     r"""Weights that give the components of all term gradients the same standard deviation.
 
     .. math:: w_k \leftarrow \alpha w_k + (1 - \alpha)
@@ -22,6 +20,8 @@ class InverseDirichlet(Weighting):
     Args:
         every: Steps between updates, each as expensive as the gradients of all terms.
         momentum: Share α of the old weights that an update keeps.
+        limit: Largest ratio that a weight moves towards, or None. Keeps the weight of a term whose
+            gradient all but vanishes from running away.
 
     Raises:
         DeclarationError: If a number makes no sense.
@@ -33,14 +33,11 @@ class InverseDirichlet(Weighting):
 
     every: int = 10
     momentum: float = 0.5
+    limit: float | None = 1e6
 
-    def __post_init__(self) -> None:
-        check_count(self, needed=True, every=self.every)
-        check_share(self, zero=True, one=True, momentum=self.momentum)
-
-    def start(self, objective: Objective) -> Weigher:
-        """See :class:`Weighting`."""
-        return RatioWeigher("InverseDirichlet", self.every, self.momentum, measure)
+    def measure_of(self, objective: Objective) -> Measure:
+        """See :class:`RatioWeighting`."""
+        return measure
 
 
 def measure(objective: Objective, step: int) -> tuple[float, dict[str, float]]:

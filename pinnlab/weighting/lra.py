@@ -6,16 +6,14 @@ from functools import partial
 
 import torch
 
-from pinnlab.checks import check_count, check_share
 from pinnlab.errors import DeclarationError
 from pinnlab.objective.objective import Objective
-from pinnlab.weighting._ratios import RatioWeigher, sizes_of, unweighted_gradients
+from pinnlab.weighting._ratios import Measure, RatioWeighting, sizes_of, unweighted_gradients
 from pinnlab.weighting._terms import equations_of, hold_names
-from pinnlab.weighting.base import Weigher, Weighting
 
 
 @dataclass(frozen=True)
-class LRA(Weighting):
+class LRA(RatioWeighting):
     r"""Learning-rate annealing: conditions are weighed against the equations.
 
     .. math:: w_k \leftarrow \alpha w_k + (1 - \alpha)
@@ -29,6 +27,8 @@ class LRA(Weighting):
         every: Steps between updates, each as expensive as the gradients of all terms.
         momentum: Share α of the old weights that an update keeps.
         reference: Names of the terms of L_r; all equations by default.
+        limit: Largest ratio that a weight moves towards, or None. Keeps the weight of a term whose
+            gradient all but vanishes from running away.
 
     Raises:
         DeclarationError: If a number makes no sense; when it starts, if a name is unknown or no
@@ -44,14 +44,14 @@ class LRA(Weighting):
     every: int = 10
     momentum: float = 0.9
     reference: Sequence[str] | None = None
+    limit: float | None = 1e6
 
     def __post_init__(self) -> None:
-        check_count(self, needed=True, every=self.every)
-        check_share(self, zero=True, one=True, momentum=self.momentum)
+        super().__post_init__()
         hold_names(self, reference=self.reference)
 
-    def start(self, objective: Objective) -> Weigher:
-        """See :class:`Weighting`."""
+    def measure_of(self, objective: Objective) -> Measure:
+        """See :class:`RatioWeighting`."""
         reference = equations_of(self, objective, self.reference)
         if len(reference) == len(objective.names):
             raise DeclarationError(
@@ -61,7 +61,7 @@ class LRA(Weighting):
                 do="leave the weighting out, or name fewer terms in `reference`",
             )
         declared = {name: objective.weights[name] for name in reference}
-        return RatioWeigher("LRA", self.every, self.momentum, partial(measure, declared))
+        return partial(measure, declared)
 
 
 def measure(

@@ -8,19 +8,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinnlab.checks import check_count, check_share
+from pinnlab.checks import check_count
 from pinnlab.conditions.placement import subset
 from pinnlab.conditions.term import Term
 from pinnlab.objective.objective import Objective
-from pinnlab.weighting._ratios import RatioWeigher
-from pinnlab.weighting.base import Weigher, Weighting
+from pinnlab.weighting._ratios import Measure, RatioWeighting
 
 BLOCK = 16  # points that are evaluated at once
 MOST_NUMBERS = 2**22  # of the rows of the Jacobian that are pulled side by side
 
 
 @dataclass(frozen=True)
-class NTK(Weighting):
+class NTK(RatioWeighting):
     r"""Weights that give the tangent kernels of all terms the same trace.
 
     Under gradient flow the residuals of a term fall at rates that are the eigenvalues of its kernel
@@ -39,6 +38,8 @@ class NTK(Weighting):
         every: Steps between updates.
         momentum: Share α of the old weights that an update keeps.
         points: Points of each set that are looked at; None for all.
+        limit: Largest ratio that a weight moves towards, or None. Keeps the weight of a term whose
+            gradient all but vanishes from running away.
 
     Raises:
         DeclarationError: If a number makes no sense.
@@ -53,15 +54,15 @@ class NTK(Weighting):
     every: int = 100
     momentum: float = 0.0
     points: int | None = 64
+    limit: float | None = 1e6
 
     def __post_init__(self) -> None:
-        check_count(self, needed=True, every=self.every)
-        check_share(self, zero=True, one=True, momentum=self.momentum)
+        super().__post_init__()
         check_count(self, points=self.points)
 
-    def start(self, objective: Objective) -> Weigher:
-        """See :class:`Weighting`."""
-        return RatioWeigher("NTK", self.every, self.momentum, partial(measure, self.points))
+    def measure_of(self, objective: Objective) -> Measure:
+        """See :class:`RatioWeighting`."""
+        return partial(measure, self.points)
 
 
 def measure(points: int | None, objective: Objective, step: int) -> tuple[float, dict[str, float]]:

@@ -9,6 +9,7 @@ from weighting.by_hand import gradients, objective, row_squares, weighed
 
 import pinnlab as pl
 from pinnlab.errors import DeclarationError
+from pinnlab.weighting._ratios import RatioWeigher
 from pinnlab.weighting.base import Weights
 
 PROBLEMS = ["poisson_line", "heat_flux", "cavity", "wave_periodic", "inverse", "two_materials"]
@@ -139,12 +140,54 @@ def test_annealing_against_chosen_terms() -> None:
     assert set(found) == {"flux", "cooling"}
 
 
+RULES = [pl.GradNorm, pl.InverseDirichlet, pl.LRA, pl.NTK]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_ratios_are_capped_before_they_are_averaged(rule) -> None:
+    there = objective("heat_flux")
+    free = factors(weighed(there, rule(momentum=0.25, limit=None)))
+    ratios = {name: (weight - 0.25) / 0.75 for name, weight in free.items()}
+    limit = sum(ratios.values()) / len(ratios)  # some ratios are above it, some below
+    found = factors(weighed(there, rule(momentum=0.25, limit=limit)))
+    assert found == pytest.approx({k: 0.25 + 0.75 * min(r, limit) for k, r in ratios.items()})
+    assert max(found.values()) <= max(1.0, limit) < max(free.values())
+    usual = factors(weighed(objective("heat_flux"), rule(momentum=0.25)))
+    assert usual == free  # to the last bit
+
+
+def test_the_limit_bounds_the_weight_of_a_vanishing_gradient_and_is_told_once() -> None:
+    there, sizes = objective("heat_flux"), {"heat": 1.0, "flux": 1.0, "start": 1.0}
+    weigher = RatioWeigher(pl.GradNorm(every=1, momentum=0.9), lambda *_: (1.0, dict(sizes)))
+    told = []
+    for step in range(200):
+        sizes["flux"] = max(0.5 * sizes["flux"], 1e-12)
+        weigher.update(there, step)
+        told += [weigher.message] if weigher.message else []
+    # The weight comes from one and moves towards the limit by a tenth of the distance a step.
+    assert 0.99e6 < weigher.terms["flux"] <= 1e6
+    assert weigher.terms["heat"] == pytest.approx(1.0)
+    assert len(told) == 1 and "'flux'" in told[0] and "beyond 1e+06, the `limit`" in told[0]
+    resumed = RatioWeigher(pl.GradNorm(every=1, momentum=0.9), lambda *_: (1.0, dict(sizes)))
+    resumed.load_state_dict(weigher.state_dict())
+    resumed.update(there, 200)
+    assert resumed.message == ""
+
+
+def test_without_limit_a_weight_follows_its_ratio() -> None:
+    rule = pl.LRA(every=1, momentum=0.0, limit=None)
+    weigher = RatioWeigher(rule, lambda *_: (1.0, {"flux": 1e-12}))
+    weigher.update(objective("heat_flux"), 0)
+    assert weigher.terms["flux"] == pytest.approx(1e12) and weigher.message == ""
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
         (lambda: pl.GradNorm(every=0), "every=0"),
         (lambda: pl.NTK(every=True), "every=True"),
         (lambda: pl.NTK(points=0), "points=0"),
+        (lambda: pl.NTK(limit=0.0), "limit=0.0"),
         (lambda: pl.LRA(momentum=1.5), "a number in [0, 1]"),
         (lambda: pl.InverseDirichlet(momentum=-0.1), "momentum=-0.1"),
         (lambda: pl.LRA(reference="heat"), "a list of names"),
