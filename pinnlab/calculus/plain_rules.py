@@ -1,9 +1,11 @@
-"""Products and pointwise functions of jets by plain torch operations on their slots.
+"""Affine jets, products and pointwise functions by plain torch operations on slots.
 
-Forward mode and second derivatives by the parameters go through these; elsewhere the operations of
-:mod:`~pinnlab.calculus.product` and :mod:`~pinnlab.calculus.chain` give the same at less cost.
+Forward mode and second derivatives by the parameters need the rules of products and functions;
+elsewhere :mod:`~pinnlab.calculus.product` and :mod:`~pinnlab.calculus.chain` give the same at less
+cost.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,8 +13,36 @@ from torch import Tensor
 
 from pinnlab.calculus.host_numbers import host_numbers
 from pinnlab.calculus.kernels import compose_slot
-from pinnlab.calculus.layout import Layout, SlopeProduct
+from pinnlab.calculus.layout import Layout, SlopeProduct, terms_of
 from pinnlab.calculus.pointwise import Derivatives
+
+
+def write_affine(value: Tensor, first: Sequence[Tensor], layout: Layout) -> Tensor:
+    """All slots ``(rows, ...)`` of an affine jet.
+
+    Args:
+        value: ``(n, ...)``.
+        first: The derivative along each direction of the layout, ``(count, ...)``.
+        layout: Of the result.
+    """
+    along = dict(zip(layout.directions, first, strict=True))
+    parts = [value]
+    for slot, count in zip(layout.slots[1:], layout.counts[1:], strict=True):
+        own = [(along[i[0]][:count], c) for i, c in terms_of(slot) if len(i) == 1]
+        if not own:
+            parts.append(value.new_zeros((count, *value.shape[1:])))
+        elif len(own) == 1 and own[0][1] == 1:
+            parts.append(own[0][0])
+        else:
+            parts.append(sum(row * c for row, c in own))  # type: ignore[arg-type]
+    return torch.cat(parts)
+
+
+def join(parts: Sequence[Tensor], axis: int) -> Tensor:
+    """Concatenate; the result of parts that lie in memory column by column does so as well."""
+    if parts[0].ndim == 2 and parts[0].stride(0) == 1:
+        return torch.cat([part.T for part in parts], 1 - axis).T
+    return torch.cat(list(parts), axis)
 
 
 def multiply_written(x: Tensor, y: Tensor, layout: Layout) -> Tensor:

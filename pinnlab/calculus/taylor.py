@@ -42,9 +42,15 @@ from pinnlab.calculus.layer_rules import (
     subtract,
     times,
 )
-from pinnlab.calculus.layout import Layout, Slot, terms_of
+from pinnlab.calculus.layout import Layout, Slot
 from pinnlab.calculus.link import Link
-from pinnlab.calculus.plain_rules import compose_affine, compose_written, multiply_written
+from pinnlab.calculus.plain_rules import (
+    compose_affine,
+    compose_written,
+    join,
+    multiply_written,
+    write_affine,
+)
 from pinnlab.calculus.pointwise import POINTWISE, Derivatives, power
 from pinnlab.calculus.product import Product
 from pinnlab.calculus.slopes import Slopes, Units
@@ -185,17 +191,7 @@ class TaylorTensor:
             slopes = slopes if weight is None else F.linear(slopes, weight)
             rows = zip(slopes, counts, strict=True)
             first = [row.expand(count, *value.shape[1:]) for row, count in rows]
-        along = dict(zip(layout.directions, first, strict=True))
-        parts = [value]
-        for slot, count in zip(layout.slots[1:], layout.counts[1:], strict=True):
-            own = [(along[i[0]][:count], c) for i, c in terms_of(slot) if len(i) == 1]
-            if not own:
-                parts.append(value.new_zeros((count, *value.shape[1:])))
-            elif len(own) == 1 and own[0][1] == 1:
-                parts.append(own[0][0])
-            else:
-                parts.append(sum(row * c for row, c in own))  # type: ignore[arg-type]
-        return torch.cat(parts)
+        return write_affine(value, first, layout)
 
     def _with(self, data: Tensor) -> "TaylorTensor":
         return TaylorTensor(self.layout, data)
@@ -251,7 +247,7 @@ class TaylorTensor:
             return TaylorTensor(self.layout, value=value, slopes=slopes)
         value = self.value + constant  # type: ignore[operator]
         rest = self.data[self.layout.n :]
-        return self._with(_join([value, rest.expand(len(rest), *value.shape[1:])], 0))
+        return self._with(join([value, rest.expand(len(rest), *value.shape[1:])], 0))
 
     __radd__ = __add__
 
@@ -535,14 +531,7 @@ def _concatenate(jets: list[TaylorTensor] | tuple[TaylorTensor, ...], dim: int =
             value=torch.cat([jet.value for jet in jets], axis),  # type: ignore[misc]
             slopes=torch.cat([jet.slopes for jet in jets], axis),  # type: ignore[misc]
         )
-    return jets[0]._with(_join([jet.stacked().data for jet in jets], axis))  # type: ignore[misc]
-
-
-def _join(parts: list[Tensor], axis: int) -> Tensor:
-    """Concatenate; the result of parts that lie in memory column by column does so as well."""
-    if parts[0].ndim == 2 and parts[0].stride(0) == 1:
-        return torch.cat([part.T for part in parts], 1 - axis).T
-    return torch.cat(parts, axis)
+    return jets[0]._with(join([jet.stacked().data for jet in jets], axis))  # type: ignore[misc]
 
 
 def _stack(jets: list[TaylorTensor] | tuple[TaylorTensor, ...], dim: int = 0) -> TaylorTensor:
