@@ -22,6 +22,7 @@ from pinnlab.calculus.blocks import Block, cut
 from pinnlab.calculus.direction_chain import DirectionChain, Structure, fits
 from pinnlab.calculus.kernels import Arrays, Kernel, kernel_of
 from pinnlab.calculus.layout import Layout
+from pinnlab.calculus.outer_products import add_outer_products, outer_products
 from pinnlab.calculus.pointwise import ENTIRE, Derivatives
 from pinnlab.calculus.row_split import RowSplit
 from pinnlab.calculus.slopes import Slopes, Units
@@ -31,9 +32,6 @@ from pinnlab.calculus.workspace import Scratch, Slots
 BLOCK_NUMBERS = 100_000
 # Numbers that are rather computed for nothing than cut off into a block of their own.
 SPARE_NUMBERS = 10_000
-# Inputs of a layer that count as few: the product g aᵀ with the points in the middle is then
-# several times faster as the transpose of a gᵀ.
-FEW_INPUTS = range(2, 16)
 
 
 @dataclass(frozen=True, eq=False)
@@ -458,7 +456,9 @@ class Gradients:
         with_weight, with_bias = self._needed[layer]
         if with_weight:
             known = self._weights[layer]
-            self._weights[layer] = _product(g, a) if known is None else _add_product(known, g, a)
+            self._weights[layer] = (
+                outer_products(g, a) if known is None else add_outer_products(known, g, a)
+            )
         if with_bias:
             known, more = self._biases[layer], value.sum(1)
             self._biases[layer] = more if known is None else known.add_(more)
@@ -546,7 +546,7 @@ class _SplitGradients(Gradients):
                 # The first layer of an affine start has values only.
                 for i, j in part.columns if inner else part.points:
                     columns = g.narrow(1, i, j - i), a.narrow(1, i, j - i)
-                    _add_product(weights[part.number], *columns)
+                    add_outer_products(weights[part.number], *columns)
         if biases is not None:
             biases.addmm_(self._owners, value.T)
 
@@ -560,17 +560,3 @@ class _SplitGradients(Gradients):
         found = [g for g in slopes if g is not None]
         grad_slopes = torch.stack(found).sum(0) if found else None
         return [self.start, grad_slopes, *[None] * (2 * len(self._needed))]
-
-
-def _product(g: Tensor, a: Tensor) -> Tensor:
-    """The product g aᵀ ``(out, in)``, for ``(out, points)`` and ``(in, points)``."""
-    return torch.mm(a, g.T).T if len(a) in FEW_INPUTS else torch.mm(g, a.T)
-
-
-def _add_product(total: Tensor, g: Tensor, a: Tensor) -> Tensor:
-    """Add it to what others contribute."""
-    if len(a) in FEW_INPUTS:
-        total.T.addmm_(a, g.T)
-    else:
-        total.addmm_(g, a.T)
-    return total

@@ -22,6 +22,7 @@ from torch.autograd.function import once_differentiable
 
 from pinnlab.calculus.fast_tanh import tanh
 from pinnlab.calculus.layout import Layout
+from pinnlab.calculus.outer_products import outer_products
 from pinnlab.calculus.pointwise import POINTWISE, Derivatives, tanh_derivatives
 from pinnlab.calculus.slopes import Units
 from pinnlab.calculus.workspace import Lease, Pool
@@ -166,7 +167,7 @@ class DirectionChain(torch.autograd.Function):
         for one in ctx.passes:
             one.backward(g, slopes, gradients, grad_z, grad_products)
         grad_slopes = structure.pull(grad_products, slopes)
-        first = torch.mm(grad_z.T, start)
+        first = outer_products(grad_z.T, start.T)
         if units is None:
             first.addmm_(grad_slopes.T, rows)
         else:
