@@ -2,61 +2,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from jets import LAPLACE, N, agree, layout, random
 from torch import nn
 from torch.nn import functional as F
 
 from pinnlab.calculus import chain
 from pinnlab.calculus.chain import Layer, evaluate, evaluate_affine
-from pinnlab.calculus.layout import Collapsed, Layout, closure
 from pinnlab.calculus.pointwise import POINTWISE, power
 from pinnlab.calculus.taylor import TaylorTensor, seed
-
-HEAT = Collapsed((((0, 0), -0.3), ((1,), 1.0)))
-KORTEWEG = Collapsed((((0, 0, 0), 0.7), ((1,), 1.0), ((0, 1), 2.0)))
-TRANSPORT = Collapsed((((0,), 0.7), ((1,), 1.5)))
-N = 11
-LAPLACE = Collapsed((((0, 0), 1.0), ((1, 1), 2.5)))
-MIXED = Collapsed((((0, 0), 1.0), ((0, 1), -0.5)))
-
-
-def layout(slots, counts=None):
-    slots = closure(slots)
-    return Layout(slots, counts or (N,) * len(slots))
-
-
-LAYOUTS = {
-    "values": layout([]),
-    "first": layout([(0,), (1,)]),
-    "second": layout([(0, 0), (0, 1)]),
-    "collapsed": layout([LAPLACE]),
-    "collapsed_mixed": layout([MIXED, (1, 1)]),
-    "third": layout([(0, 0, 1)]),
-    "fourth": layout([(0, 0, 1, 1)]),
-    "orders_one_and_two": layout([HEAT]),
-    "orders_one_to_three": layout([KORTEWEG, (0, 0)]),
-    "first_collapsed": layout([TRANSPORT]),
-    "prefix_of_mixed_orders": layout([HEAT], (N, 8, 6)),
-    "prefix": layout([(0, 0), (0, 1)], (N, 9, 6, 6, 2)),
-    "prefix_collapsed": layout([LAPLACE], (N, 7, 7, 4)),
-    "values_at_more_points": layout([LAPLACE], (N, 8, 8, 8)),
-    "mixed_orders_and_prefixes": layout([(0, 0, 0, 0), (1,)], (N, 9, 8, 7, 7, 6)),
-    "no_derivatives_at_all_points": layout([LAPLACE], (N, 0, 0, 0)),
-}
-
-
-@pytest.fixture(params=LAYOUTS)
-def of(request):
-    return replace(LAYOUTS[request.param])
-
-
-@pytest.fixture(
-    params=[(1, 0), (20, 0), (20, 10), (10**6, 0), (10**6, 10**6)],
-    ids=["points", "blocks", "filled_blocks", "whole", "filled"],
-)
-def block_numbers(request, monkeypatch):
-    numbers, spare = request.param
-    monkeypatch.setattr(chain, "BLOCK_NUMBERS", numbers)
-    monkeypatch.setattr(chain, "SPARE_NUMBERS", spare)
 
 
 class Network(nn.Module):
@@ -92,20 +45,6 @@ class Network(nn.Module):
             Layer(w[3], b[3]),
             Layer(w[4], b[4]),
         ]
-
-
-def random(generator, *shape):
-    return torch.randn(*shape, generator=generator, dtype=torch.float64)
-
-
-def agree(found, expected, inputs, weights):
-    """Values and all gradients, twice, because a graph may be kept."""
-    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
-    options = {"retain_graph": True, "allow_unused": True, "materialize_grads": True}
-    reference = torch.autograd.grad((expected * weights).sum(), inputs, **options)
-    for _ in range(2):
-        gradients = torch.autograd.grad((found * weights).sum(), inputs, **options)
-        torch.testing.assert_close(gradients, reference, rtol=1e-11, atol=1e-11)
 
 
 @pytest.mark.parametrize("function", [torch.tanh, torch.sin], ids=["tanh", "sin"])

@@ -4,56 +4,15 @@ from dataclasses import replace
 
 import pytest
 import torch
+from jets import HEAT, LAYOUTS, N, agree, layout, random
 from torch import nn
 from torch.nn import functional as F
 
-from pinnlab.calculus import chain
 from pinnlab.calculus.chain import Layer
 from pinnlab.calculus.gated_chain import GatedLayers, evaluate_gated
-from pinnlab.calculus.layout import Collapsed, Layout, closure
 from pinnlab.calculus.pointwise import POINTWISE
 from pinnlab.calculus.taylor import TaylorTensor, follow_gated, seed
 from pinnlab.calculus.unsupported import UnsupportedOperation
-
-N = 11
-HEAT = Collapsed((((0, 0), -0.3), ((1,), 1.0)))
-KORTEWEG = Collapsed((((0, 0, 0), 0.7), ((1,), 1.0), ((0, 1), 2.0)))
-LAPLACE = Collapsed((((0, 0), 1.0), ((1, 1), 2.5)))
-
-
-def layout(slots, counts=None):
-    slots = closure(slots)
-    return Layout(slots, counts or (N,) * len(slots))
-
-
-LAYOUTS = {
-    "values": layout([]),
-    "first": layout([(0,), (1,)]),
-    "second": layout([(0, 0), (0, 1)]),
-    "collapsed": layout([LAPLACE]),
-    "third": layout([(0, 0, 1)]),
-    "fourth": layout([(0, 0, 1, 1)]),
-    "orders_one_to_three": layout([KORTEWEG, (0, 0)]),
-    "prefix_of_mixed_orders": layout([HEAT], (N, 8, 6)),
-    "prefix": layout([(0, 0), (0, 1)], (N, 9, 6, 6, 2)),
-    "mixed_orders_and_prefixes": layout([(0, 0, 0, 0), (1,)], (N, 9, 8, 7, 7, 6)),
-    "no_derivatives_at_all_points": layout([LAPLACE], (N, 0, 0, 0)),
-}
-
-
-@pytest.fixture(params=LAYOUTS)
-def of(request):
-    return replace(LAYOUTS[request.param])
-
-
-@pytest.fixture(
-    params=[(1, 0), (20, 0), (20, 10), (10**6, 10**6)],
-    ids=["points", "blocks", "filled_blocks", "filled"],
-)
-def block_numbers(request, monkeypatch):
-    numbers, spare = request.param
-    monkeypatch.setattr(chain, "BLOCK_NUMBERS", numbers)
-    monkeypatch.setattr(chain, "SPARE_NUMBERS", spare)
 
 
 class Gated(nn.Module):
@@ -86,21 +45,6 @@ class Gated(nn.Module):
         made = [Layer(self.weights[k], self.bias(k), f) for k in range(2 + self.depth)]
         first, second, third, *hidden = made
         return GatedLayers((first, second, third), hidden, Layer(self.weights[-1], self.biases[-1]))
-
-
-def random(generator, *shape):
-    return torch.randn(*shape, generator=generator, dtype=torch.float64)
-
-
-def agree(found, expected, inputs, weights, tolerance=1e-11):
-    """Values and all gradients, twice, because a graph may be kept."""
-    torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
-    options = {"retain_graph": True, "allow_unused": True, "materialize_grads": True}
-    reference = torch.autograd.grad((expected * weights).sum(), inputs, **options)
-    scale = 10 * max(1.0, max(float(g.abs().max()) for g in reference))
-    for _ in range(2):
-        gradients = torch.autograd.grad((found * weights).sum(), inputs, **options)
-        torch.testing.assert_close(gradients, reference, rtol=tolerance, atol=scale * tolerance)
 
 
 @pytest.mark.parametrize("function", [torch.tanh, torch.sin], ids=["tanh", "sin"])
