@@ -30,7 +30,7 @@ class GatedLayers:
     """What two gates and the layers between them consist of.
 
     Args:
-        encoders: U, V and z_1: linear maps of the input, followed by the same function.
+        encoders: U, V and z_1: linear maps of the input, all followed by one function.
         hidden: z_2, z_3, …: linear maps of h, each followed by a function.
         last: A linear map without a function.
     """

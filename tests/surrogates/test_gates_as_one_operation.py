@@ -51,6 +51,18 @@ def test_fixed_activations_are_evaluated_together(options, together, generator):
     assert module.body._together(seed(x, replace(of, transparent=True))) is None
 
 
+def test_encoders_with_functions_of_their_own(generator):
+    """Only encoders with the same function are one layer three times as wide."""
+    module, x = build(pl.ModifiedMLP(6, 2)), points(generator)
+    assert module.body._together(module.inputs(seed(x, carried()))) is not None
+    module.body.second_gate[1] = torch.nn.Sigmoid()
+    assert module.body._together(module.inputs(seed(x, carried()))) is None
+    found, expected = (
+        module(seed(x, of)).stacked().data for of in (carried(), carried(transparent=True))
+    )
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+
+
 def test_kinks_are_refused(generator):
     module = build(pl.ModifiedMLP(6, 2, activation="relu"))
     with pytest.raises(NotSmooth, match="relu"):

@@ -54,10 +54,11 @@ class _GatedPerceptron(nn.Module):
         """All layers as one operation of the engine, if it takes them that way."""
         if not isinstance(x, TaylorTensor) or x.layout.transparent or x.ndim != 2:
             return None
-        pairs = [self.first_gate, self.second_gate, *self.layers]
-        found = [one_layer(x, *pair.children()) for pair in pairs]
-        known = [layer for layer in (*found, one_layer(x, self.last)) if layer is not None]
-        if len(known) <= len(found):
+        pairs = [pair.children() for pair in (self.first_gate, self.second_gate, *self.layers)]
+        known = [layer for pair in [*pairs, (self.last,)] if (layer := one_layer(x, *pair))]
+        if len(known) <= len(pairs):
             return None
         first_gate, second_gate, first, *hidden, last = known
+        if not first_gate.function == second_gate.function == first.function:
+            return None
         return GatedLayers((first_gate, second_gate, first), hidden, last)
