@@ -51,6 +51,7 @@ WAYS = [
     "Sum",
     "ConFIG",
     "MConFIG",
+    "ConflictFree",
     "UPGrad",
     "PCGrad",
     "DualProj",
@@ -72,7 +73,12 @@ WAYS = [
     "autograd conflictfree ConFIG",
 ]
 NEEDS = {"conflictfree": "conflictfree", "torchjd": "torchjd"}
-LIMITS = {"ConFIG": 1.10, "UPGrad": 1.10, "MConFIG": 0.6}  # of the ratio, three disjoint terms
+LIMITS = {
+    "ConflictFree": 1.10,
+    "ConFIG": 1.10,
+    "UPGrad": 1.10,
+    "MConFIG": 0.6,
+}  # of the ratio, three disjoint terms
 TOLERANCE = 1e-4  # relative; terms and directions in float32
 DAMPED = 1e-2  # ConFIG directions: the packages solve in float32
 

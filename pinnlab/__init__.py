@@ -23,6 +23,7 @@ from pinnlab.aggregation import AlignedMTL as AlignedMTL
 from pinnlab.aggregation import Bloop as Bloop
 from pinnlab.aggregation import CAGrad as CAGrad
 from pinnlab.aggregation import ConFIG as ConFIG
+from pinnlab.aggregation import ConflictFree as ConflictFree
 from pinnlab.aggregation import DualProj as DualProj
 from pinnlab.aggregation import GradDrop as GradDrop
 from pinnlab.aggregation import GradVac as GradVac

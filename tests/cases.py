@@ -78,6 +78,7 @@ AGGREGATORS: dict[str, Callable[[Sequence[str]], Aggregator]] = {
     "ConFIG": lambda names: pl.ConFIG(),
     "MConFIG": lambda names: pl.MConFIG(),
     "UPGrad": lambda names: pl.UPGrad(),
+    "ConflictFree": lambda names: pl.ConflictFree(),
     "DualProj": lambda names: pl.DualProj(),
     "MGDA": lambda names: pl.MGDA(),
     "NashMTL": lambda names: pl.NashMTL(),

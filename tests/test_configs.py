@@ -45,7 +45,7 @@ REDUCED = {
     "elasticity/bracket": ((100, 150, 300), 0.45),
     "heat/bracket": ((100, 50, 300), 0.3),
     "heat/two_materials": ((100, 100, 200), 0.05),
-    "high_order/kadomtsev_petviashvili": ((50, 250, 150), 0.4),
+    "high_order/kadomtsev_petviashvili": ((100, 300, 150), 0.4),
     "inverse/lorenz": ((500, 200, 200), 0.5),
     "inverse/burgers_viscosity": ((150, 150, 400), 2.0),
     "methods/random_features": (None, 1e-6),

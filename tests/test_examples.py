@@ -23,8 +23,8 @@ REDUCED = {
     "forward/bracket_elasticity": ({"adam": 100, "lbfgs": 150, "interior": 300}, 0.45),  # 0.30
     "forward/bracket_heat": ({"adam": 100, "lbfgs": 50, "interior": 300}, 0.3),  # 0.17
     "high_order/kadomtsev_petviashvili": (
-        {"adam": 50, "lbfgs": 250, "interior": 150},
-        0.4,  # 0.26
+        {"adam": 100, "lbfgs": 300, "interior": 150},
+        0.4,  # 0.17
     ),
     "inverse/lorenz": ({"adam": 500, "lbfgs": 200, "interior": 200}, 0.5),
     "inverse/burgers_viscosity": ({"adam": 150, "lbfgs": 150, "interior": 400}, 2.0),  # 0.82

@@ -3,6 +3,7 @@
 ==================  =============================================================================
 aggregator          what it promises to first order
 ==================  =============================================================================
+``ConflictFree``    the default: terms that share points are one, and none of them increases
 ``Sum``             the sum of the terms decreases
 ``ConFIG``          no term increases; independent ones decrease at equal rates
 ``MConFIG``         the same of momenta, one term a step: the cheapest
@@ -33,6 +34,7 @@ from pinnlab.aggregation.base import GramianAggregator as GramianAggregator
 from pinnlab.aggregation.bloop import Bloop as Bloop
 from pinnlab.aggregation.ca_grad import CAGrad as CAGrad
 from pinnlab.aggregation.con_fig import ConFIG as ConFIG
+from pinnlab.aggregation.conflict_free import ConflictFree as ConflictFree
 from pinnlab.aggregation.dual_proj import DualProj as DualProj
 from pinnlab.aggregation.grad_drop import GradDrop as GradDrop
 from pinnlab.aggregation.grad_vac import GradVac as GradVac
@@ -55,6 +57,7 @@ __all__ = [
     "Bloop",
     "CAGrad",
     "ConFIG",
+    "ConflictFree",
     "DualProj",
     "GradDrop",
     "GradVac",

@@ -17,7 +17,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
+
+COLUMNS = 2**20  # of a Jacobian that are held in double precision at once
 
 
 @dataclass(frozen=True)
@@ -29,12 +32,15 @@ class Setup:
         betas: Decay of first and second moments; for finished steps.
         eps: Added to the root of the second moment, likewise.
         seed: Of whatever is random.
+        together: The names again, in lists of terms that read the same points; empty where no two
+            do.
     """
 
     names: Sequence[str]
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
     seed: int = 0
+    together: Sequence[Sequence[str]] = ()
 
 
 class Combiner:
@@ -46,11 +52,15 @@ class Combiner:
     Attributes:
         finished: Whether the direction is a whole step, with momentum and scaling of its own, by
             which the parameters move without any further optimiser: θ ← θ − lr·d.
+        groups: Numbers of the terms whose gradients are taken as one, their sum, with every term
+            in one list; None to take each by itself. Where there are groups, they are meant by
+            everything below that is said of terms.
         coefficients: Of the term gradients in the last direction, ``(m,)``, in float64; None if
             it was no combination of them.
     """
 
     finished = False
+    groups: Sequence[Sequence[int]] | None = None
 
     def __init__(self, combine: Callable[[Tensor], Tensor]) -> None:
         self._combine = combine
@@ -131,13 +141,31 @@ class GramianCombiner(Combiner):
 
 def gramian_of(jacobian: Tensor) -> Tensor:
     """JJᵀ ``(m, m)`` in float64: its smallest eigenvalue is the square of a small length."""
-    rows = jacobian.double()
-    return rows @ rows.T
+    first, *others = jacobian.split(COLUMNS, 1)
+    rows = first.double()
+    gramian = rows @ rows.T
+    for part in others:
+        rows = part.double()
+        gramian.addmm_(rows, rows.T)
+    return gramian
 
 
 def combined(weights: Tensor, jacobian: Tensor) -> Tensor:
     """Jᵀw ``(p,)`` in the precision of J."""
     return weights.to(jacobian) @ jacobian
+
+
+def grouped(jacobian: Tensor, groups: Sequence[Sequence[int]]) -> Tensor:
+    """The gradients of groups ``(g, p)`` from those of their terms ``(m, p)``."""
+    return torch.stack([jacobian[list(group)].sum(0) for group in groups])
+
+
+def spread(coefficients: Tensor, groups: Sequence[Sequence[int]]) -> Tensor:
+    """Coefficients of terms ``(m,)`` from those of their groups ``(g,)``."""
+    out = coefficients.new_empty(sum(map(len, groups)))
+    for group, value in zip(groups, coefficients, strict=True):
+        out[list(group)] = value
+    return out
 
 
 def cloned(value: Tensor | None) -> Tensor | None:

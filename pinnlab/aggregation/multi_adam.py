@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from pinnlab.aggregation.base import Aggregator, Combiner, Setup, cloned, gramian_of
-from pinnlab.checks import check_known, check_names
-from pinnlab.errors import DeclarationError
+from pinnlab.aggregation.groups import declared_groups, numbered_groups
 
 
 @dataclass(frozen=True)
@@ -42,38 +41,16 @@ class MultiAdam(Aggregator):
     groups: Sequence[Sequence[str]] = ()
 
     def __post_init__(self) -> None:
-        if any(isinstance(group, str) for group in self.groups) or isinstance(self.groups, str):
-            raise DeclarationError(
-                "MultiAdam needs lists of names in `groups`",
-                expected="a list of lists of names of terms",
-                got=self.groups,
-                do="write e.g. groups=[['burgers'], ['ends', 'start']]",
-            )
-        object.__setattr__(self, "groups", tuple(tuple(group) for group in self.groups))
-        for group in self.groups:
-            check_names(self, groups=group)
-        if self.groups:
-            check_names(self, groups=[name for group in self.groups for name in group])
+        object.__setattr__(self, "groups", declared_groups(self, self.groups))
 
     def __call__(self, jacobian: Tensor) -> Tensor:
         """See :class:`Aggregator`."""
         setup = Setup([str(k) for k in range(len(jacobian))])
-        combiner = _MultiAdamCombiner(self, [[name] for name in setup.names], setup)
-        return combiner(jacobian, gramian_of(jacobian))
+        return _MultiAdamCombiner(self, None, setup)(jacobian, gramian_of(jacobian))
 
     def start(self, setup: Setup) -> Combiner:
         """See :class:`Aggregator`."""
-        named = [name for group in self.groups for name in group]
-        check_known(self, named, setup.names, "groups")
-        left = [name for name in setup.names if name not in named]
-        if named and left:
-            raise DeclarationError(
-                f"MultiAdam has no group for '{left[0]}'",
-                expected="every term in one group",
-                got=[list(group) for group in self.groups],
-                do=f"add '{left[0]}' to a group, or give it one of its own",
-            )
-        groups = self.groups or [[name] for name in setup.names]
+        groups = numbered_groups(self, self.groups, setup.names) if self.groups else None
         return _MultiAdamCombiner(self, groups, setup)
 
 
@@ -83,33 +60,27 @@ class _MultiAdamCombiner(Combiner):
     finished = True
 
     def __init__(
-        self, aggregator: MultiAdam, groups: Sequence[Sequence[str]], setup: Setup
+        self, aggregator: MultiAdam, groups: Sequence[Sequence[int]] | None, setup: Setup
     ) -> None:
         super().__init__(aggregator)
-        names = setup.names
-        alone = [list(group) for group in groups] == [[name] for name in names]
-        members = [[float(name in group) for name in names] for group in groups]
-        self._members = None if alone else torch.tensor(members)  # (n, m)
+        self.groups = groups
         self._betas, self._eps, self._taken = setup.betas, setup.eps, 0
         self._first: Tensor | None = None
         self._second: Tensor | None = None
 
     def __call__(self, jacobian: Tensor, gramian: Tensor) -> Tensor:
         """See :class:`Combiner`."""
-        if self._members is not None:
-            self._members = self._members.to(jacobian)
-        rows = jacobian if self._members is None else self._members @ jacobian
         if self._first is None or self._second is None:
-            self._first, self._second = torch.zeros_like(rows), torch.zeros_like(rows)
-        elif self._first.device != rows.device:  # restored
-            self._first, self._second = self._first.to(rows), self._second.to(rows)
+            self._first, self._second = torch.zeros_like(jacobian), torch.zeros_like(jacobian)
+        elif self._first.device != jacobian.device:  # restored
+            self._first, self._second = self._first.to(jacobian), self._second.to(jacobian)
         b1, b2 = self._betas
         self._taken += 1
-        self._first.lerp_(rows, 1 - b1)
-        self._second.mul_(b2).addcmul_(rows, rows, value=1 - b2)
+        self._first.lerp_(jacobian, 1 - b1)
+        self._second.mul_(b2).addcmul_(jacobian, jacobian, value=1 - b2)
         scale = (self._second / (1 - b2**self._taken)).sqrt_().add_(self._eps)
         steps = self._first / scale  # (n, p)
-        return steps.sum(0).div_(len(rows) * (1 - b1**self._taken))
+        return steps.sum(0).div_(len(jacobian) * (1 - b1**self._taken))
 
     def state_dict(self) -> dict[str, Any]:
         """See :class:`Combiner`."""

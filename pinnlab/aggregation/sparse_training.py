@@ -65,7 +65,7 @@ class _SparseCombiner(Combiner):
     def __init__(self, aggregator: SparseTraining, inner: Combiner, seed: int) -> None:
         super().__init__(aggregator)
         self._share, self._inner, self._seed = aggregator.share, inner, seed
-        self.finished = inner.finished
+        self.finished, self.groups = inner.finished, inner.groups
         self._selected: Tensor | None = None
 
     def wanted(self) -> Sequence[int] | None:

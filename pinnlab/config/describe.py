@@ -209,19 +209,20 @@ def _is_marked(found: Any) -> bool:
 
 def _defaults(problem: Problem, options: Mapping[str, Any]) -> dict[str, Any]:
     """What :func:`pinnlab.solve` takes where nothing is given."""
-    from pinnlab.aggregation.sum import Sum
-    from pinnlab.calculus.estimators import Exact
+    from pinnlab.calculus.estimators import Exact, estimator_of
     from pinnlab.problems.assemble import PointBudget
     from pinnlab.surrogates import MLP
     from pinnlab.training.callbacks import Evaluate
-    from pinnlab.training.solve import solve
+    from pinnlab.training.solve import default_gradients, solve
 
     chosen = {name: p.default for name, p in parameters(solve).items() if name != "problem"}
     chosen |= options
     surrogate = chosen["surrogate"] = chosen["surrogate"] or MLP()
     fill: dict[str, Callable[[], Any]] = {
         "points": PointBudget,
-        "gradients": Sum,
+        "gradients": lambda: default_gradients(
+            chosen["execution"], estimator_of(chosen["derivatives"]), random=problem.random
+        ),
         "derivatives": Exact,
         "phases": lambda: _phases(surrogate, chosen["derivatives"], problem.random),
         "callbacks": lambda: [Evaluate()] if problem.reference is not None else [],

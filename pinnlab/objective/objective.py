@@ -479,21 +479,39 @@ class Objective:
         for p, part in zip(self.parameters, parts, strict=True):
             p.grad = part.view_as(p)
 
-    def gradients(self, terms: Sequence[int] | None = None) -> tuple[Tensor, Tensor]:
-        """Gradient of every weighted term ½ w_k mean square_k.
+    def together(self) -> list[list[str]]:
+        """The names of the terms, in lists of those that read the same points."""
+        groups: list[tuple[set[Placement], list[str]]] = []
+        for term in self.terms_:
+            points, names = set(term.placements), [term.name]
+            for group in [group for group in groups if group[0] & points]:
+                groups.remove(group)
+                points, names = points | group[0], group[1] + names
+            groups.append((points, names))
+        return [names for _, names in groups]
+
+    def gradients(
+        self,
+        terms: Sequence[int] | None = None,
+        groups: Sequence[Sequence[int]] | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Gradient of every weighted term ½ w_k mean square_k, or of sums of them.
 
         Args:
             terms: Numbers of the terms that are wanted, in ascending order; all by default. Only
                 their points are evaluated.
+            groups: Numbers of the terms whose gradients are wanted as one, their sum, with every
+                wanted term in one list; each by itself by default. Groups that read points of their
+                own cost one way back together.
 
         Returns:
-            Jacobian of the terms ``(m, p)`` and their unweighted mean squares ``(m,)``; the
-            weighted terms themselves are in ``losses``.
+            Jacobian of the terms, or groups, ``(m, p)``, and unweighted mean squares of the terms;
+            the weighted terms themselves are in ``losses``.
         """
         if terms is not None and len(terms) < len(self.names):
             self.evaluations += 1
             part = self.only([self.names[k] for k in terms])
-            found = part.gradients()
+            found = part.gradients(None, groups and [[*map(terms.index, g)] for g in groups])
             self.latest |= part.latest
             self.losses = part.losses
             return found
@@ -505,7 +523,10 @@ class Objective:
             tuple(batches.span(self.frozen.numbers[placement]) for placement in term.placements)
             for term in self.terms_
         ]
-        return self._term_gradients(squares, halves, owned, batches.layout), raw
+        members = [[k] for k in range(len(owned))] if groups is None else groups
+        if groups is not None:
+            owned = [tuple(dict.fromkeys(s for k in group for s in owned[k])) for group in groups]
+        return self._term_gradients(squares, halves, members, owned, batches.layout), raw
 
     def scaled(self, blocks: Mapping[str, Tensor]) -> Tensor:
         """The stacked residual ρ ``(r,)`` whose half squared norm is the loss."""

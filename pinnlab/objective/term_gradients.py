@@ -1,9 +1,9 @@
-"""The gradient of every term at about the price of one.
+"""The gradient of every term, or group of terms, at about the price of one.
 
-Terms that read different points share one way back through the network, by
-:mod:`~pinnlab.calculus.row_split`; terms that read the same points, such as two equations, take
+Groups that read different points share one way back through the network, by
+:mod:`~pinnlab.calculus.row_split`; those that read the same points, such as two equations, take
 turns. What is trained outside chains of layers, such as an unknown coefficient of an equation, is
-reached by one pull for each term, which goes no further back than it must.
+reached by one pull for each group, which goes no further back than it must.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,32 +32,39 @@ class TermGradients:
         self.apart: set[int] = set()
 
     def __call__(
-        self, squares: Tensor, factors: Tensor, owned: Sequence[tuple[Span, ...]], layout: Layout
+        self,
+        squares: Tensor,
+        factors: Tensor,
+        members: Sequence[Sequence[int]],
+        owned: Sequence[tuple[Span, ...]],
+        layout: Layout,
     ) -> Tensor:
-        """The gradients ``(m, p)`` of the terms c_k s_k.
+        """The gradients ``(g, p)`` of groups of terms c_k s_k.
 
         Args:
             squares: s ``(m,)``.
             factors: c ``(m,)``.
-            owned: Per term the rows of points that it reads.
+            members: Per group the numbers of its terms; every term is in one.
+            owned: Per group the rows of points that it reads.
             layout: Of all points.
         """
-        if len(squares) == 1:
+        if len(members) == 1:
             return self._alone(squares, factors)
         turns = list(_turns(owned))
         if len(turns) == 1:
             jacobian = self._way_back(squares, factors, owned, layout)
         else:
-            jacobian = squares.new_empty((len(squares), sum(self._sizes)))
+            jacobian = squares.new_empty((len(members), sum(self._sizes)))
             for numbers in turns:
                 spans = [owned[number] for number in numbers]
-                jacobian[numbers] = self._way_back(squares, _only(factors, numbers), spans, layout)
+                own = _only(factors, [k for number in numbers for k in members[number]])
+                jacobian[numbers] = self._way_back(squares, own, spans, layout)
         if self.apart:
             apart = sorted(self.apart)
             own = [self._parameters[k] for k in apart]
-            for number, row in enumerate(jacobian):
+            for group, row in zip(members, jacobian, strict=True):
                 views = row.split(self._sizes)
-                found = _pull(squares, own, _only(factors, [number]))
+                found = _pull(squares, own, _only(factors, group))
                 for k, gradient in zip(apart, found, strict=True):
                     if gradient is None:
                         views[k].zero_()
@@ -74,7 +81,7 @@ class TermGradients:
     def _way_back(
         self, squares: Tensor, factors: Tensor, owned: Sequence[tuple[Span, ...]], layout: Layout
     ) -> Tensor:
-        """The gradients of terms that read different points, from their sum, ``(k, p)``.
+        """The gradients of groups that read different points, from their sum, ``(k, p)``.
 
         The factors of all others are zero.
         """
@@ -118,7 +125,7 @@ def _only(factors: Tensor, numbers: Sequence[int]) -> Tensor:
 
 
 def _turns(owned: Sequence[tuple[Span, ...]]) -> Iterator[list[int]]:
-    """Terms in groups, each as large as possible, in which no two read the same rows."""
+    """Numbers in lists, each as long as possible, of which no two read the same rows."""
     left = list(range(len(owned)))
     while left:
         taken: set[Span] = set()

@@ -58,7 +58,16 @@ class StepReport:
 
 
 class Stepper(ABC):
-    """The mutable part of a phase."""
+    """The mutable part of a phase.
+
+    Attributes:
+        summed: Whether it goes along the gradient of the loss, the plain sum of its terms.
+        detailed: Whether the next step is to tell how the gradients of single terms lie, though it
+            needs no more than those of groups.
+    """
+
+    summed = True
+    detailed = False
 
     @abstractmethod
     def step(self, objective: Objective) -> StepReport:

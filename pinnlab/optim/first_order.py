@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from pinnlab.aggregation.base import Aggregator, Combiner, Setup, combiner_of
+from pinnlab.aggregation.conflict_free import ConflictFree
 from pinnlab.aggregation.sum import Sum
 from pinnlab.checks import check_count, check_not_negative, check_positive
 from pinnlab.errors import DeclarationError, nearest
@@ -176,7 +177,10 @@ def combiner_for(
     """What combines the gradients of the terms; None where their sum is all that is needed."""
     if aggregator is None or isinstance(aggregator, Sum):
         return None
-    return combiner_of(aggregator, Setup(objective.names, seed=objective.seed, **options))
+    setup = Setup(objective.names, seed=objective.seed, together=objective.together(), **options)
+    if isinstance(aggregator, ConflictFree) and len(aggregator.members(setup)) < 2:
+        return None
+    return combiner_of(aggregator, setup)
 
 
 def refuse_finished(name: str, aggregator: Aggregator | None, combiner: Combiner | None) -> None:

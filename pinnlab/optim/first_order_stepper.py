@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnlab.aggregation.base import Combiner, gramian_of
+from pinnlab.aggregation.base import Combiner, gramian_of, grouped, spread
 from pinnlab.objective.objective import Objective
 from pinnlab.optim.base import Phase, Status, Stepper, StepReport, all_finite
 from pinnlab.optim.schedules import Constant, Schedule
@@ -37,7 +37,7 @@ class FirstOrderStepper(Stepper):
     ) -> None:
         self.phase, self.optimizer = phase, optimizer
         self.schedule, self._clip = schedule or Constant(), clip
-        self.combiner = combiner
+        self.combiner, self.summed = combiner, combiner is None
         # Of the terms, each as it was seen last: what it adds to the loss, and its mean square.
         self.seen: list[Tensor] | None = None
         self.taken = 0
@@ -75,24 +75,30 @@ class FirstOrderStepper(Stepper):
             torch.nn.utils.clip_grad_norm_(objective.parameters, self._clip)
 
     def _combined_step(self, objective: Objective, combiner: Combiner) -> StepReport:
-        """A step along a direction made of the gradients of the terms."""
-        wanted = combiner.wanted()
-        jacobian, squares = objective.gradients(wanted)
+        """A step along a direction made of the gradients of the terms, or of groups of them."""
+        wanted, groups = combiner.wanted(), combiner.groups
+        terms = wanted
+        if groups is not None and wanted is not None:
+            groups = [groups[k] for k in wanted]
+            terms = sorted(k for group in groups for k in group)
+        single = groups is None or (self.detailed and wanted is None)
+        rows, squares = objective.gradients(terms, None if single else groups)
+        jacobian = grouped(rows, groups) if single and groups is not None else rows
         gramian = gramian_of(jacobian)
-        losses, squares = self._see(objective, squares, wanted)
+        losses, squares = self._see(objective, squares, terms)
         loss = losses.sum()
         # The squared lengths of the gradients are finite if everything is, unless they overflow.
         if not math.isfinite(gramian.diagonal().sum().item()):
-            return StepReport(
-                Status.NON_FINITE,
-                loss,
-                squares,
-                1,
-                message=non_finite_message(objective, squares, jacobian, wanted),
-            )
+            message = non_finite_message(objective, squares, terms, jacobian, groups)
+            return StepReport(Status.NON_FINITE, loss, squares, 1, message=message)
         direction = combiner(jacobian, gramian)
-        whole = wanted is None and combiner.coefficients is None
-        slopes = jacobian @ direction if whole else None
+        told, coefficients, slopes = None, None, None
+        if single and wanted is None:  # how the gradients of all terms lie
+            told, coefficients = gramian, combiner.coefficients
+            if groups is not None:
+                told = gramian_of(rows)
+                coefficients = None if coefficients is None else spread(coefficients, groups)
+            slopes = rows @ direction if coefficients is None else None
         objective.set_flat_gradient(direction)
         rate = self.set_rate()
         self.clip(objective)
@@ -104,8 +110,8 @@ class FirstOrderStepper(Stepper):
             squares,
             1,
             rate=rate,
-            gramian=gramian if wanted is None else None,
-            coefficients=combiner.coefficients,
+            gramian=told,
+            coefficients=coefficients,
             slopes=slopes,
         )
 
@@ -156,18 +162,20 @@ class FirstOrderStepper(Stepper):
 def non_finite_message(
     objective: Objective,
     squares: Tensor,
+    terms: Sequence[int] | None = None,
     jacobian: Tensor | None = None,
-    wanted: Sequence[int] | None = None,
+    groups: Sequence[Sequence[int]] | None = None,
 ) -> str:
     """Names the term that is not finite, and its worst point.
 
     Args:
         objective: What was evaluated.
         squares: Mean squares of all terms.
-        jacobian: Gradients of single terms, where they are known.
-        wanted: The numbers of these terms; all of them by default.
+        terms: The numbers of those that were evaluated; all of them by default.
+        jacobian: Gradients of these terms, or of the groups, where they are known.
+        groups: Numbers of the terms behind every gradient; one each by default.
     """
-    numbers = range(len(objective.names)) if wanted is None else wanted
+    numbers = range(len(objective.names)) if terms is None else terms
     values = squares.tolist()
     for k in numbers:
         if not math.isfinite(values[k]):
@@ -175,7 +183,8 @@ def non_finite_message(
             return f"term '{name}' is {values[k]}{objective.worst_point(name)}"
     if jacobian is not None:
         finite = jacobian.isfinite().all(1).tolist()
-        for k, fine in zip(numbers, finite, strict=True):
+        for group, fine in zip(groups or [[k] for k in numbers], finite, strict=True):
             if not fine:
-                return f"term '{objective.names[k]}' is finite but its gradient is not"
+                names = " + ".join(f"'{objective.names[k]}'" for k in group)
+                return f"term {names} is finite but its gradient is not"
     return "the loss is finite but its gradient is not"

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from pinnlab.aggregation.base import Aggregator, Combiner, GramianAggregator, Setup, combiner_of
+from pinnlab.aggregation.conflict_free import ConflictFree
 from pinnlab.aggregation.sum import Sum
 from pinnlab.checks import check_count, check_positive
 from pinnlab.errors import DeclarationError
@@ -80,7 +81,7 @@ class LBFGS(Phase):
     def start(self, objective: Objective, aggregator: Aggregator | None) -> Stepper:
         """See :meth:`Phase.start`."""
         refuse_estimates("LBFGS", objective)
-        if aggregator is None or isinstance(aggregator, Sum):
+        if isinstance(aggregator, Sum | ConflictFree | None):
             return LBFGSStepper(self)
         return TermLBFGSStepper(
             _combiner(aggregator, objective),

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from pinnlab.aggregation.base import Aggregator
+from pinnlab.aggregation.conflict_free import ConflictFree
 from pinnlab.aggregation.sum import Sum
 from pinnlab.checks import check_positive
 from pinnlab.errors import DeclarationError
@@ -42,7 +43,7 @@ class LeastSquares(Phase):
 
     def start(self, objective: Objective, aggregator: Aggregator | None) -> Stepper:
         """See :meth:`Phase.start`."""
-        if aggregator is not None and not isinstance(aggregator, Sum):
+        if not isinstance(aggregator, Sum | ConflictFree | None):
             raise DeclarationError(
                 "LeastSquares minimises the sum of the terms",
                 expected="gradients=Sum()",

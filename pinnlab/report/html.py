@@ -285,7 +285,8 @@ def _minimised(run: RunData) -> str:
     conflicts = run.history.conflicts if run.history is not None else None
     if conflicts is None or conflicts.summed:
         return "The weighted total is what was minimised."
-    return "Steps were made of the gradients of single terms (below), not of that of the total."
+    return "Steps, or some of them, were made of the gradients of the terms (below), not of that " \
+           "of the total."  # fmt: skip
 
 
 def _courses(run: RunData) -> list[str]:

@@ -14,6 +14,7 @@ from torch import nn
 
 from pinnlab._version import __version__
 from pinnlab.aggregation.base import Aggregator
+from pinnlab.aggregation.conflict_free import ConflictFree
 from pinnlab.aggregation.sum import Sum
 from pinnlab.calculus.estimators import Estimator, Exact, estimator_of
 from pinnlab.conditions.base import check_weight
@@ -72,6 +73,8 @@ def solve(
             to fields ``(n, c)``.
         points: Numbers of points: ``PointBudget(interior=4000, boundary=400, sampler="sobol")``.
         gradients: How the gradients of the terms become one direction: ``Sum()``, ``ConFIG()``, ...
+            By default ``ConflictFree()``, and ``Sum()`` where derivatives are estimated, or steps
+            compiled or recorded.
         weights: Factor on the mean square of terms by name, a rule by which weights follow the
             training such as ``ReLoBRaLo()``, or a list of both, which multiply.
         derivatives: How operators over a vector coordinate are obtained: ``Exact()`` by default,
@@ -145,6 +148,8 @@ def solve(
         device=where,
     )
     check_aggregated(execution, gradients)
+    if gradients is None:
+        gradients = default_gradients(execution, estimator, random=problem.random)
     assembly.objective.execute(execution)
     settings = {
         "surrogate": repr(surrogate)
@@ -156,7 +161,7 @@ def solve(
             "boundary": budgeted.boundary,
             "sampler": problem.domain.sampler_for(budgeted.sampler),
         },
-        "gradients": repr(gradients or Sum()),
+        "gradients": repr(gradients),
         "weights": dict(assembly.objective.weights),
         "weightings": [repr(weighting) for weighting in weightings],
         "derivatives": repr(derivatives or estimator),
@@ -316,6 +321,24 @@ def _check_all(name: str, given: Any, kind: type, expected: str) -> None:
                 got=repr(part),
                 do=f"give a list: {name}=[...]",
             )
+
+
+def default_gradients(
+    execution: str, estimator: Estimator | None = None, *, random: bool = False
+) -> Aggregator:
+    """What :func:`solve` makes of the gradients of the terms where nothing is said.
+
+    Along random directions the gradients of single terms are hardly known; and of a first layer for
+    a million coordinates one gradient is enough to keep.
+
+    Args:
+        execution: As in :func:`solve`.
+        estimator: How derivatives over vector coordinates are obtained.
+        random: Whether a condition draws random directions by itself.
+    """
+    if execution != "eager" or random or not isinstance(estimator, Exact | None):
+        return Sum()
+    return ConflictFree()
 
 
 def check_aggregated(execution: str, gradients: Aggregator | None) -> None:

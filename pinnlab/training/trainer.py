@@ -14,7 +14,6 @@ import numpy as np
 import torch
 
 from pinnlab.aggregation.base import Aggregator
-from pinnlab.aggregation.sum import Sum
 from pinnlab.checks import check_count, check_positive
 from pinnlab.conditions.data import DataPoints
 from pinnlab.conditions.placement import Placement, subset
@@ -88,14 +87,13 @@ class Trainer:
         self.log_every = log_every or max(1, total // 2000)
         # Estimates' deviations and, of a plain sum, the gradients of single terms cost extra steps.
         self.look_every = max(2, total // 50)
-        seldom = isinstance(aggregator, Sum | None)
-        self.conflicts = Conflicts(assembly.objective.names, 1 if seldom else self.look_every // 2)
         self.rng = np.random.default_rng([seed, 1])
         check_weightings(weightings, self.phases, assembly.objective)
         self.weights = Weights(assembly.objective, weightings)
         # Building every stepper now refuses impossible combinations before the first step.
-        for phase in self.phases:
-            phase.start(assembly.objective, aggregator)
+        steppers = [phase.start(assembly.objective, aggregator) for phase in self.phases]
+        seldom = all(stepper.summed for stepper in steppers)
+        self.conflicts = Conflicts(assembly.objective.names, 1 if seldom else self.look_every // 2)
         self.step = 0
         self.phase_index, self.phase_step = 0, 0
         self.stepper: Stepper | None = None
@@ -207,6 +205,7 @@ class Trainer:
             if self.objective.random:
                 self.objective.redraw()
             self.weights.update(self.objective, self.step)
+            self.stepper.detailed = self._looks(self.step + 1)
             report = self.stepper.step(self.objective)
             self.weights.observe(self.objective)
             self.step += 1
@@ -265,20 +264,24 @@ class Trainer:
             self.save_checkpoint()
 
     def _observe(self, report: StepReport) -> None:
-        """Take in how the gradients of the terms lie; those of a plain sum now and then."""
+        """Take in how the gradients of the terms lie; where no step needs them, now and then."""
         objective = self.objective
         if report.status is Status.NON_FINITE or len(objective.names) < 2 or objective.recorded:
             return
         if report.gramian is None:
-            if self.step % self.look_every != 1:
+            if not self._looks(self.step):
                 return
             count, latest = objective.evaluations, objective.latest
             gramian = objective.gramian()
             objective.evaluations, objective.latest = count, latest
-            summed = self.aggregator is None or isinstance(self.aggregator, Sum)
+            summed = self.stepper is not None and self.stepper.summed
             factors = torch.ones_like(gramian[0]) if summed else None
             report = replace(report, gramian=gramian, coefficients=factors)
         self.conflicts.observe(report)
+
+    def _looks(self, step: int) -> bool:
+        """Whether a step finds out how the gradients lie, and how far off estimates are."""
+        return step % self.look_every == 1
 
     def _read_now(self) -> bool:
         """Whether a callback reads the numbers of this step."""
@@ -298,7 +301,7 @@ class Trainer:
         }
         if report.rate is not None:
             record["lr"] = report.rate
-        if objective.random and (self.last_step or self.step % self.look_every == 1):
+        if objective.random and (self.last_step or self._looks(self.step)):
             record["deviations"] = objective.estimate_deviations()
         if len(objective.state.unknowns):
             record["unknowns"] = objective.state.unknown_values()

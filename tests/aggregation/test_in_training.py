@@ -29,6 +29,7 @@ gradients: %s
 WRITTEN = {
     "Bloop": "{kind: bloop, main: [poisson, left], rho: 1e-2}",
     "CAGrad": "{kind: ca_grad, c: 1/3}",
+    "ConflictFree": "{kind: ConflictFree, aggregator: ConFIG, groups: [[poisson], [left, right]]}",
     "GradDrop": "{kind: GradDrop, leak: {left: 0.5}}",
     "MConFIG": "{kind: m_con_fig, per_step: 2, second: terms}",
     "MultiAdam": "{kind: multi_adam, groups: [[poisson], [left, right]]}",
@@ -39,6 +40,7 @@ WRITTEN = {
 EXPECTED = {
     "Bloop": pl.Bloop(["poisson", "left"], rho=0.01),
     "CAGrad": pl.CAGrad(c=1 / 3),
+    "ConflictFree": pl.ConflictFree(pl.ConFIG(), [["poisson"], ["left", "right"]]),
     "GradDrop": pl.GradDrop({"left": 0.5}),
     "MConFIG": pl.MConFIG(per_step=2, second="terms"),
     "MultiAdam": pl.MultiAdam([["poisson"], ["left", "right"]]),

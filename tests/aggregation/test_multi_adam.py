@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from term_gradients import matrix
 
 from pinnlab.aggregation import MultiAdam
-from pinnlab.aggregation.base import Setup, gramian_of
+from pinnlab.aggregation.base import Setup, gramian_of, grouped
 from pinnlab.errors import DeclarationError
 
 NAMES = ["pde", "walls", "start"]
@@ -17,8 +17,12 @@ BETAS, EPS = (0.9, 0.99), 1e-12
 def steps(aggregator, scales=(1.0, 1.0, 1.0), count=5, names=NAMES):
     combiner = aggregator.start(Setup(names, betas=BETAS, eps=EPS))
     factors = torch.tensor(scales, dtype=torch.float64)[:, None]
-    return [combiner(rows, gramian_of(rows)) for rows in
-            (factors * matrix(len(names), 8, k) for k in range(count))]  # fmt: skip
+    found = []
+    for k in range(count):
+        rows = factors * matrix(len(names), 8, k)
+        rows = rows if combiner.groups is None else grouped(rows, combiner.groups)
+        found.append(combiner(rows, gramian_of(rows)))
+    return found
 
 
 def adam(gradients):

@@ -6,6 +6,7 @@ from cases import NETWORKS, OPTIONS, PROBLEMS, TRAINED, assembly
 from torch import nn
 
 import pinnlab as pl
+from pinnlab.aggregation.base import grouped
 from pinnlab.calculus import chain
 from pinnlab.objective.term_gradients import _turns
 
@@ -103,6 +104,56 @@ def test_terms_on_their_own_points_take_one_turn():
     assert list(_turns([(a,), (b,), (c,)])) == [[0, 1, 2]]
     assert list(_turns([(a,), (a,), (b, c), (a,)])) == [[0, 2], [1], [3]]
     assert list(_turns([(a, b), (b, c), (c,)])) == [[0, 2], [1]]
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_groups_are_the_sums_of_their_terms(name):
+    objective = objective_of(PROBLEMS[name]())
+    m = len(objective.names)
+    by_points = [[objective.names.index(n) for n in names] for names in objective.together()]
+    for groups in (by_points, [[*range(m)]], [[*range(0, m, 2)], [*range(1, m, 2)]]):
+        groups = [group for group in groups if group]
+        rows, squares = objective.gradients()
+        for _ in range(2):
+            found, same = objective.gradients(groups=groups)
+            torch.testing.assert_close(found, grouped(rows, groups), rtol=1e-10, atol=1e-12)
+            torch.testing.assert_close(same, squares)
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_terms_that_read_the_same_points_are_together(name):
+    objective = objective_of(PROBLEMS[name]())
+    lists = objective.together()
+    assert sorted(n for names in lists for n in names) == sorted(objective.names)
+    read = {term.name: set(term.placements) for term in objective.terms_}
+    of_list = [set().union(*(read[n] for n in names)) for names in lists]
+    for k, points in enumerate(of_list):
+        assert all(points.isdisjoint(other) for other in of_list[:k])
+    for names in lists:  # nothing that could be divided
+        reached = set(read[names[0]])
+        for _ in names:
+            reached |= set().union(*(read[n] for n in names if read[n] & reached))
+        assert all(read[n] <= reached for n in names)
+
+
+def test_groups_by_points_take_one_turn():
+    objective = objective_of(PROBLEMS["cavity"]())
+    groups = [[objective.names.index(n) for n in names] for names in objective.together()]
+    assert 1 < len(groups) < len(objective.names)
+    span, numbers = objective.frozen.joined(False).span, objective.frozen.numbers
+    owned = [
+        tuple(span(numbers[p]) for k in group for p in objective.terms_[k].placements)
+        for group in groups
+    ]
+    assert len(list(_turns(owned))) == 1
+
+
+def test_some_groups_alone():
+    objective = objective_of(PROBLEMS["cavity"]())
+    rows, squares = objective.gradients()
+    some, few = objective.gradients([0, 2, 3], [[3, 0], [2]])
+    torch.testing.assert_close(some, torch.stack([rows[0] + rows[3], rows[2]]))
+    torch.testing.assert_close(few, squares[[0, 2, 3]])
 
 
 def test_some_terms_alone():

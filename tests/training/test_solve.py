@@ -8,6 +8,7 @@ from torch import nn
 
 import pinnlab as pl
 from pinnlab.errors import CheckpointError, DeclarationError, PinnlabError
+from pinnlab.training.solve import default_gradients
 
 SMALL = {"interior": 24, "boundary": 6}
 
@@ -55,7 +56,14 @@ def test_defaults_are_told_from_choices():
     assert "points" not in defaults
     assert "seed" not in defaults
     assert solution.settings["seed"] == 3
-    assert solution.settings["gradients"] == "Sum()"
+    assert solution.settings["gradients"] == "ConflictFree(aggregator=UPGrad(), groups='points')"
+
+
+def test_gradients_follow_from_execution_and_derivatives():
+    assert default_gradients("eager") == default_gradients("eager", pl.Exact()) == pl.ConflictFree()
+    for estimated in (pl.STDE(samples=4), pl.Hutchinson(samples=4)):
+        assert default_gradients("eager", estimated) == pl.Sum()
+    assert default_gradients("eager", random=True) == default_gradients("compiled") == pl.Sum()
 
 
 def test_a_linear_surrogate_is_solved_by_least_squares():

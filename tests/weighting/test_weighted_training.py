@@ -43,7 +43,9 @@ def pendulum() -> pl.Problem:
 
 def trained(problem: pl.Problem, weights: Weighting | None, points: int = 64, **options):
     phases = [pl.Adam(500, lr=1e-2, schedule=pl.Cosine())]
-    arguments = {"phases": phases, "dtype": "float64", "progress": False} | options
+    # Along the sum, so that nothing but the weights decides how the terms fare.
+    fixed = {"phases": phases, "gradients": pl.Sum(), "dtype": "float64", "progress": False}
+    arguments = fixed | options
     budget = pl.PointBudget(interior=points, boundary=2)
     return pl.solve(problem, pl.MLP(16, 2), points=budget, weights=weights, **arguments)
 
