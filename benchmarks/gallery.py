@@ -18,6 +18,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results" / "gallery.json"
@@ -28,13 +29,18 @@ def run_example(path: Path) -> dict[str, object]:
     return {"error": float(runpy.run_path(str(path))["main"]())}
 
 
-def run_config(path: Path) -> dict[str, object]:
-    """Error of a configuration: of all fields stacked, or the largest of an unknown."""
+def run_config(path: Path, **changes: Any) -> dict[str, Any]:
+    """Error of a configuration: of all fields stacked, or the largest of an unknown.
+
+    Args:
+        path: Of the file.
+        changes: Arguments of :func:`pinnlab.solve` in place of its own.
+    """
     from pinnlab.config import load_config
     from pinnlab.io.exact_reference import ExactReference
     from pinnlab.metrics import pinnacle_l2
 
-    solution = load_config(path).solve(out=None, progress=False)
+    solution = load_config(path).solve(out=None, progress=False, **changes)
     unknowns = solution.metrics.get("unknowns")
     if unknowns:
         error = max(row["relative_error"] for row in unknowns.values())
