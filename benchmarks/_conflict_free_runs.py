@@ -111,7 +111,8 @@ class Method:
     def arguments(self, problem: pl.Problem) -> dict[str, Any]:
         """The arguments of ``pinnlab.solve``."""
         if self.weighting:
-            return {"weights": getattr(weighting, self.weighting)(**self.options)}
+            rule = getattr(weighting, self.weighting)(**self.options)
+            return {"weights": rule, "gradients": aggregation.Sum()}
         options = self.options
         if self.aggregator == "MultiAdam":  # equations and conditions, as published
             options = {"groups": [list(problem.equations), list(problem.conditions)]}
@@ -138,6 +139,7 @@ METHODS = {
     "AlignedMTL": Method("AlignedMTL"),
     "DualProj": Method("DualProj"),
     "UPGrad": Method("UPGrad"),
+    "ConflictFree": Method("ConflictFree"),
     "MultiAdam": Method("MultiAdam", betas=(0.99, 0.99)),
     "ConFIG": Method("ConFIG"),
     "MConFIG": Method("MConFIG"),

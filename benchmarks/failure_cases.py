@@ -47,6 +47,7 @@ OPTIMISERS: dict[str, Callable[..., Any]] = {
 }
 METHODS: dict[str, Callable[[Callable[..., Any], int], dict[str, Any]]] = {
     "plain": lambda make, steps: {"phases": make(steps)},
+    "conflict-free": lambda make, steps: {"phases": make(steps), "gradients": pl.ConflictFree()},
     "causal weights": lambda make, steps: {
         "phases": make(steps, resample=50),
         "weights": [START, pl.Causal()],
@@ -69,7 +70,12 @@ METHODS: dict[str, Callable[[Callable[..., Any], int], dict[str, Any]]] = {
 def run(optimiser: str, method: str, steps: int, seed: int) -> dict[str, Any]:
     """One row of the table."""
     options = METHODS[method](OPTIMISERS[optimiser], steps)
-    defaults = {"surrogate": NETWORK, "weights": START, "callbacks": []}
+    defaults = {
+        "surrogate": NETWORK,
+        "weights": START,
+        "gradients": pl.Sum(),
+        "callbacks": [],
+    }
     cpu = time.process_time()
     solution = pl.solve(
         problem(),
