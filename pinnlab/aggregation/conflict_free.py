@@ -23,6 +23,9 @@ class ConflictFree(Aggregator):
     loss. Phases with curvature of their own, such as ``LBFGS``, go along the gradient of the loss,
     and so does every step of a problem with one group.
 
+    A term that is meant to yield, such as one with a small weight because no surrogate can meet it,
+    is not let go of by any such direction; there ``Sum()`` is the better choice.
+
     Promise: that of ``aggregator``, of groups in the place of terms. With ``UPGrad()``, none
     increases, and without conflict the step is that of the plain sum, with all its weights.
 
