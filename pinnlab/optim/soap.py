@@ -49,7 +49,9 @@ class SOAP(Phase):
         unknowns_lr: As in :class:`Adam`.
         clip: As in :class:`Adam`.
         batch: As in :class:`Adam`.
-        resample: As in :class:`Adam`.
+        resample: As in :class:`Adam`. Rather every few hundred steps than in every one: the length
+            of a step does not fall with the gradient, so that what new points change each time is
+            followed at the full rate.
 
     Raises:
         DeclarationError: If a number is out of its range.
