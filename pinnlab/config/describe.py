@@ -213,7 +213,7 @@ def _defaults(problem: Problem, options: Mapping[str, Any]) -> dict[str, Any]:
     from pinnlab.problems.assemble import PointBudget
     from pinnlab.surrogates import MLP
     from pinnlab.training.callbacks import Evaluate
-    from pinnlab.training.solve import default_gradients, solve
+    from pinnlab.training.solve import default_gradients, solve, split_weights
 
     chosen = {name: p.default for name, p in parameters(solve).items() if name != "problem"}
     chosen |= options
@@ -221,7 +221,10 @@ def _defaults(problem: Problem, options: Mapping[str, Any]) -> dict[str, Any]:
     fill: dict[str, Callable[[], Any]] = {
         "points": PointBudget,
         "gradients": lambda: default_gradients(
-            chosen["execution"], estimator_of(chosen["derivatives"]), random=problem.random
+            chosen["execution"],
+            split_weights(chosen["weights"])[1],
+            estimator_of(chosen["derivatives"]),
+            random=problem.random,
         ),
         "derivatives": Exact,
         "phases": lambda: _phases(surrogate, chosen["derivatives"], problem.random),

@@ -73,8 +73,8 @@ def solve(
             to fields ``(n, c)``.
         points: Numbers of points: ``PointBudget(interior=4000, boundary=400, sampler="sobol")``.
         gradients: How the gradients of the terms become one direction: ``Sum()``, ``ConFIG()``, ...
-            By default ``ConflictFree()``, and ``Sum()`` where derivatives are estimated, or steps
-            compiled or recorded.
+            By default ``ConflictFree()``, and ``Sum()`` where a rule weighs the terms, derivatives
+            are estimated, or steps compiled or recorded.
         weights: Factor on the mean square of terms by name, a rule by which weights follow the
             training such as ``ReLoBRaLo()``, or a list of both, which multiply.
         derivatives: How operators over a vector coordinate are obtained: ``Exact()`` by default,
@@ -149,7 +149,7 @@ def solve(
     )
     check_aggregated(execution, gradients)
     if gradients is None:
-        gradients = default_gradients(execution, estimator, random=problem.random)
+        gradients = default_gradients(execution, weightings, estimator, random=problem.random)
     assembly.objective.execute(execution)
     settings = {
         "surrogate": repr(surrogate)
@@ -324,19 +324,26 @@ def _check_all(name: str, given: Any, kind: type, expected: str) -> None:
 
 
 def default_gradients(
-    execution: str, estimator: Estimator | None = None, *, random: bool = False
+    execution: str,
+    weightings: Sequence[Weighting] = (),
+    estimator: Estimator | None = None,
+    *,
+    random: bool = False,
 ) -> Aggregator:
     """What :func:`solve` makes of the gradients of the terms where nothing is said.
 
-    Along random directions the gradients of single terms are hardly known; and of a first layer for
-    a million coordinates one gradient is enough to keep.
+    A rule that weighs the terms was made for their sum. Along random directions the gradients of
+    single terms are hardly known; and of a first layer for a million coordinates one gradient is
+    enough to keep.
 
     Args:
         execution: As in :func:`solve`.
+        weightings: Rules by which weights follow the training.
         estimator: How derivatives over vector coordinates are obtained.
         random: Whether a condition draws random directions by itself.
     """
-    if execution != "eager" or random or not isinstance(estimator, Exact | None):
+    estimated = random or not isinstance(estimator, Exact | None)
+    if execution != "eager" or weightings or estimated:
         return Sum()
     return ConflictFree()
 

@@ -60,10 +60,20 @@ def test_defaults_are_told_from_choices():
 
 
 def test_gradients_follow_from_execution_and_derivatives():
-    assert default_gradients("eager") == default_gradients("eager", pl.Exact()) == pl.ConflictFree()
+    assert default_gradients("eager") == default_gradients("eager", (), pl.Exact())
+    assert default_gradients("eager") == pl.ConflictFree()
     for estimated in (pl.STDE(samples=4), pl.Hutchinson(samples=4)):
-        assert default_gradients("eager", estimated) == pl.Sum()
+        assert default_gradients("eager", (), estimated) == pl.Sum()
     assert default_gradients("eager", random=True) == default_gradients("compiled") == pl.Sum()
+
+
+@pytest.mark.parametrize(
+    ("weights", "gradients"),
+    [(pl.LRA(), pl.Sum()), ([{"poisson": 2.0}, pl.NTK()], pl.Sum()), ({"poisson": 2.0}, None)],
+)
+def test_a_rule_that_weighs_terms_weighs_their_sum(weights, gradients):
+    solution = solve(phases=[pl.Adam(2)], weights=weights)
+    assert solution.settings["gradients"] == repr(gradients or pl.ConflictFree())
 
 
 def test_a_linear_surrogate_is_solved_by_least_squares():
