@@ -35,7 +35,7 @@ class ConflictFree(Aggregator):
             such as the equations and all conditions.
     """
 
-    aggregator: Aggregator = UPGrad()  # noqa: RUF009 - a frozen value
+    aggregator: Aggregator = UPGrad()
     groups: Literal["points"] | Sequence[Sequence[str]] = "points"
 
     def __post_init__(self) -> None:
@@ -47,7 +47,7 @@ class ConflictFree(Aggregator):
                 do="write e.g. ConflictFree(ConFIG())",
             )
         if self.groups != "points":
-            object.__setattr__(self, "groups", declared_groups(self, self.groups))
+            object.__setattr__(self, "groups", declared_groups(self, self.groups, "'points', or "))
 
     def __call__(self, jacobian: Tensor) -> Tensor:
         """See :class:`Aggregator`; every row is a group."""
@@ -67,8 +67,8 @@ class ConflictFree(Aggregator):
         combiner = self.aggregator.start(replace(setup, names=names, together=()))
         if combiner.groups is not None:
             raise DeclarationError(
-                f"The groups of {type(self.aggregator).__name__} are within groups already",
-                expected="lists of terms in one place",
+                f"{type(self.aggregator).__name__} has groups of its own, within ConflictFree's",
+                expected="groups of one of the two",
                 got=self,
                 do=f"use {type(self.aggregator).__name__} by itself",
             )

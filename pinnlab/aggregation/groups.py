@@ -7,8 +7,15 @@ from pinnlab.checks import check_known, check_names
 from pinnlab.errors import DeclarationError
 
 
-def declared_groups(owner: Any, groups: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+def declared_groups(
+    owner: Any, groups: Sequence[Sequence[str]], beside: str = ""
+) -> tuple[tuple[str, ...], ...]:
     """Lists of names as a frozen value.
+
+    Args:
+        owner: Whose option they are.
+        groups: The lists.
+        beside: What else is possible, for the message.
 
     Raises:
         DeclarationError: If they are no lists, or a name comes twice.
@@ -16,7 +23,7 @@ def declared_groups(owner: Any, groups: Sequence[Sequence[str]]) -> tuple[tuple[
     if isinstance(groups, str) or any(isinstance(group, str) for group in groups):
         raise DeclarationError(
             f"{type(owner).__name__} needs lists of names in `groups`",
-            expected="a list of lists of names of terms",
+            expected=f"{beside}a list of lists of names of terms",
             got=groups,
             do="write e.g. groups=[['burgers'], ['ends', 'start']]",
         )

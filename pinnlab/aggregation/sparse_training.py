@@ -37,7 +37,7 @@ class SparseTraining(Aggregator):
     """
 
     share: float
-    aggregator: Aggregator = Sum()  # noqa: RUF009 - a frozen value
+    aggregator: Aggregator = Sum()
 
     def __post_init__(self) -> None:
         check_share(self, one=True, share=self.share)

@@ -487,7 +487,7 @@ class Objective:
             for group in [group for group in groups if group[0] & points]:
                 groups.remove(group)
                 points, names = points | group[0], group[1] + names
-            groups.append((points, names))
+            groups.append((points, sorted(names, key=self.names.index)))
         return [names for _, names in groups]
 
     def gradients(
@@ -523,10 +523,7 @@ class Objective:
             tuple(batches.span(self.frozen.numbers[placement]) for placement in term.placements)
             for term in self.terms_
         ]
-        members = [[k] for k in range(len(owned))] if groups is None else groups
-        if groups is not None:
-            owned = [tuple(dict.fromkeys(s for k in group for s in owned[k])) for group in groups]
-        return self._term_gradients(squares, halves, members, owned, batches.layout), raw
+        return self._term_gradients(squares, halves, owned, batches.layout, groups), raw
 
     def scaled(self, blocks: Mapping[str, Tensor]) -> Tensor:
         """The stacked residual ρ ``(r,)`` whose half squared norm is the loss."""

@@ -35,21 +35,25 @@ class TermGradients:
         self,
         squares: Tensor,
         factors: Tensor,
-        members: Sequence[Sequence[int]],
         owned: Sequence[tuple[Span, ...]],
         layout: Layout,
+        groups: Sequence[Sequence[int]] | None = None,
     ) -> Tensor:
-        """The gradients ``(g, p)`` of groups of terms c_k s_k.
+        """The gradients ``(m, p)`` of the terms c_k s_k, or of groups of them.
 
         Args:
             squares: s ``(m,)``.
             factors: c ``(m,)``.
-            members: Per group the numbers of its terms; every term is in one.
-            owned: Per group the rows of points that it reads.
+            owned: Per term the rows of points that it reads.
             layout: Of all points.
+            groups: Numbers of the terms of every group; one term each by default.
         """
-        if len(members) == 1:
+        if len(groups or owned) == 1:
             return self._alone(squares, factors)
+        members = [[k] for k in range(len(owned))]
+        if groups is not None:
+            members = groups
+            owned = [tuple(dict.fromkeys(s for k in group for s in owned[k])) for group in groups]
         turns = list(_turns(owned))
         if len(turns) == 1:
             jacobian = self._way_back(squares, factors, owned, layout)
