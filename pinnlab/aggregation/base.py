@@ -141,10 +141,11 @@ class GramianCombiner(Combiner):
 
 def gramian_of(jacobian: Tensor) -> Tensor:
     """JJᵀ ``(m, m)`` in float64: its smallest eigenvalue is the square of a small length."""
-    first, *others = jacobian.split(COLUMNS, 1)
-    rows = first.double()
-    gramian = rows @ rows.T
-    for part in others:
+    if jacobian.shape[1] <= COLUMNS:
+        rows = jacobian.double()
+        return rows @ rows.T
+    gramian = jacobian.new_zeros((len(jacobian),) * 2, dtype=torch.float64)
+    for part in jacobian.split(COLUMNS, 1):
         rows = part.double()
         gramian.addmm_(rows, rows.T)
     return gramian

@@ -57,6 +57,8 @@ def on_active(rule: Callable[[Vector, Matrix], Vector], gramian: Matrix) -> Vect
         gramian: Inner products of all gradients ``(m, m)``.
     """
     norms, cosines = unit_gramian(gramian)
+    if all(norms):
+        return rule(norms, cosines)
     active = [k for k, n in enumerate(norms) if n > 0]
     weights = [0.0] * len(norms)
     if active:

@@ -24,7 +24,7 @@ from pinnlab.calculus.kernels import Arrays, Kernel, kernel_of
 from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.outer_products import add_outer_products, outer_products
 from pinnlab.calculus.pointwise import ENTIRE, Derivatives
-from pinnlab.calculus.row_split import RowSplit
+from pinnlab.calculus.row_split import RowSplit, Shares, Span, Target
 from pinnlab.calculus.slopes import Slopes, Units
 from pinnlab.calculus.workspace import Scratch, Slots
 
@@ -226,6 +226,7 @@ class Pass(ABC):
         self._whole = block.size == layout.rows
         present = set(block.numbers)
         self._products = [k for k, p in enumerate(layout.slope_products) if p.slot in present]
+        self._shares: dict[tuple[tuple[Span, ...], ...], Shares] = {}
 
     @staticmethod
     @abstractmethod
@@ -238,12 +239,18 @@ class Pass(ABC):
 
     def backward(self, inputs: Inputs, grad: Tensor, gradients: "Gradients") -> None:
         """Add what the block's points contribute to the gradients; ``grad (width, rows)``."""
-        if gradients.enter(self._block):
+        if gradients.enter(self):
             self._backward(inputs, grad, gradients)
 
     @abstractmethod
     def _backward(self, inputs: Inputs, grad: Tensor, gradients: "Gradients") -> None:
         """The same, if anybody needs the block."""
+
+    def shares(self, spans: tuple[tuple[Span, ...], ...]) -> Shares:
+        """What quantities own of the block, see :class:`RowSplit`."""
+        if spans not in self._shares:
+            self._shares[spans] = Shares(self._block, spans, self._like)
+        return self._shares[spans]
 
     def _slots(self, name: str, width: int, *, kept: bool = False) -> Slots:
         """An array of its own, or that of the name, which other blocks use as well."""
@@ -435,7 +442,7 @@ class Gradients:
         if inputs.affine:
             self._products = inputs.slopes.new_zeros((len(inputs.slopes), len(inputs.products)))
 
-    def enter(self, block: Block) -> bool:
+    def enter(self, one: Pass) -> bool:
         """Begin with a block; whether anybody needs it."""
         return True
 
@@ -457,7 +464,7 @@ class Gradients:
         if with_weight:
             known = self._weights[layer]
             self._weights[layer] = (
-                outer_products(g, a) if known is None else add_outer_products(known, g, a)
+                outer_products(g, a.T) if known is None else add_outer_products(known, g, a.T)
             )
         if with_bias:
             known, more = self._biases[layer], value.sum(1)
@@ -471,10 +478,14 @@ class Gradients:
             argument: ``(width, points)``.
         """
         points = slice(block.start, block.stop)
-        self.add(0, argument, self._inputs.start[points].T, argument)
+        self._add_start(argument, self._inputs.start[points])
         weight = self._inputs.weights[0]
         if self.start is not None:
             self.start[points] = argument.T if weight is None else argument.T @ weight
+
+    def _add_start(self, g: Tensor, inputs: Tensor) -> None:
+        """The first layer's, from the values alone and what it is applied to, ``(points, in)``."""
+        self.add(0, g, inputs.T, g)
 
     def finish(self) -> list[Tensor | None]:
         """Start, slopes, and every weight and bias in turn."""
@@ -506,55 +517,65 @@ class _SplitGradients(Gradients):
 
     def __init__(self, inputs: Inputs, needed: Sequence[bool], split: RowSplit) -> None:
         super().__init__(inputs, needed)
-        self._split, self._parts = split, ()
-        self._owners = inputs.start
+        self._split = split
+        self._shares: Shares | None = None
         if self.start is not None:
             self.start.zero_()  # blocks that nobody owns are passed over
 
-        def wanted(tensor: Tensor | None, needed: bool) -> Tensor | None:
+        def wanted(tensor: Tensor | None, needed: bool) -> Target | None:
             return split.into(tensor) if tensor is not None and needed else None
 
-        # Of every layer the parts of the weight's array, and the bias's array as a whole.
-        self._into = []
-        for weight, bias, needs in zip(inputs.weights, inputs.biases, self._needed, strict=True):
-            array = wanted(weight, needs[0])
-            parts = None if array is None else array.unbind()
-            self._into.append((parts, wanted(bias, needs[1])))
+        self._into = [
+            (wanted(weight, needs[0]), wanted(bias, needs[1]))
+            for weight, bias, needs in zip(inputs.weights, inputs.biases, self._needed, strict=True)
+        ]
         self._products_of: dict[int, Tensor] = {}
 
-    def enter(self, block: Block) -> bool:
+    def enter(self, one: Pass) -> bool:
         """See :class:`Gradients`."""
-        self._parts = self._split.parts(block)
-        self._owners = self._split.owners(block, self._inputs.start)
-        return bool(self._parts)
+        self._shares = one.shares(self._split.spans)
+        return bool(self._shares.parts)
 
     def add_product(self, product: int, array: Tensor) -> None:
         """See :class:`Gradients`."""
         assert self._products is not None
-        for part in self._parts:
+        assert self._shares is not None
+        for part in self._shares.parts:
             if part.inner and part.number not in self._products_of:
-                self._products_of[part.number] = torch.zeros_like(self._products)
+                first = not self._products_of
+                own = self._products if first else torch.zeros_like(self._products)
+                self._products_of[part.number] = own
             for a, b in part.inner:
-                self._products_of[part.number][:, product].add_(array[:, a:b].sum(1))
+                own = array if b - a == array.shape[1] else array[:, a:b]
+                self._products_of[part.number][:, product].add_(own.sum(1))
 
     def add(self, layer: int, g: Tensor, a: Tensor, value: Tensor) -> None:
         """See :class:`Gradients`."""
+        assert self._shares is not None
         weights, biases = self._into[layer]
+        columns, points = self._shares.columns(layer, g, a, value)
         if weights is not None:
-            inner = g.shape[1] > value.shape[1]
-            for part in self._parts:
-                # The first layer of an affine start has values only.
-                for i, j in part.columns if inner else part.points:
-                    columns = g.narrow(1, i, j - i), a.narrow(1, i, j - i)
-                    add_outer_products(weights[part.number], *columns)
+            for number, own, inputs in columns:
+                add_outer_products(weights.parts[number], own, inputs)
         if biases is not None:
-            biases.addmm_(self._owners, value.T)
+            biases.whole.addmm_(self._shares.owners, points)
+
+    def _add_start(self, g: Tensor, inputs: Tensor) -> None:
+        """See :class:`Gradients`."""
+        assert self._shares is not None
+        weights, biases = self._into[0]
+        if weights is not None:
+            for part in self._shares.parts:
+                for i, j in part.points:
+                    add_outer_products(weights.parts[part.number], g[:, i:j], inputs[i:j])
+        if biases is not None:
+            biases.whole.addmm_(self._shares.owners, g.T)
 
     def finish(self) -> list[Tensor | None]:
         """See :class:`Gradients`."""
         weights = self._into[0][0]
         slopes = [
-            self._finish_slopes(products, None if weights is None else weights[k])
+            self._finish_slopes(products, None if weights is None else weights.parts[k])
             for k, products in self._products_of.items()
         ]
         found = [g for g in slopes if g is not None]

@@ -167,7 +167,7 @@ class DirectionChain(torch.autograd.Function):
         for one in ctx.passes:
             one.backward(g, slopes, gradients, grad_z, grad_products)
         grad_slopes = structure.pull(grad_products, slopes)
-        first = outer_products(grad_z.T, start.T)
+        first = outer_products(grad_z.T, start)
         if units is None:
             first.addmm_(grad_slopes.T, rows)
         else:

@@ -10,9 +10,7 @@ would otherwise return as the gradient of a weight.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
 
-import torch
 from torch import Tensor
 
 from pinnlab.calculus.blocks import Block
@@ -20,6 +18,21 @@ from pinnlab.calculus.layout import Layout
 
 # First row and one after the last.
 Span = tuple[int, int]
+# Number of a quantity, its columns of one array, and those of another one transposed.
+Columns = tuple[int, Tensor, Tensor]
+
+
+class Target:
+    """Where the gradients of one weight are added.
+
+    Args:
+        whole: Those by all quantities ``(m, *shape)``.
+    """
+
+    __slots__ = ("parts", "whole")
+
+    def __init__(self, whole: Tensor) -> None:
+        self.whole, self.parts = whole, whole.unbind()
 
 
 @dataclass(eq=False)
@@ -28,37 +41,25 @@ class RowSplit:
 
     Args:
         spans: Per quantity the points it reads; no two own the same point.
-        targets: By the identity of a weight the array ``(m, *shape)`` to which its gradients are
-            added.
-        others: Weights that have no such array because they are functions of what is trained, and
-            their gradients.
+        targets: Of weights by their identity.
+        others: Weights that have no such target because they are functions of what is trained,
+            and their gradients.
     """
 
     spans: tuple[tuple[Span, ...], ...]
-    targets: Mapping[int, Tensor]
-    others: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+    targets: Mapping[int, Target]
+    others: list[tuple[Tensor, Target]] = field(default_factory=list)
 
-    def into(self, weight: Tensor) -> Tensor | None:
+    def into(self, weight: Tensor) -> Target | None:
         """Where to add the gradients of a weight; None if they are not wanted."""
         if weight.is_leaf:
             return self.targets.get(id(weight))
         for known, found in self.others:
             if known is weight:
                 return found
-        found = weight.new_zeros((len(self.spans), *weight.shape))
+        found = Target(weight.new_zeros((len(self.spans), *weight.shape)))
         self.others.append((weight, found))
         return found
-
-    def parts(self, block: Block) -> tuple["Part", ...]:
-        """The columns of a block that each quantity owns, for those that own any."""
-        # Points that lack a slot of their block have no cotangent there.
-        reach = max((rows.stop - rows.start for rows in block.rows[1:]), default=0)
-        slots = len(block.numbers) - 1
-        return _parts(self.spans, block.start, block.stop, block.inner, reach, slots)
-
-    def owners(self, block: Block, like: Tensor) -> Tensor:
-        """Which points of a block each quantity owns, ones among zeros, ``(m, points)``."""
-        return _owners(self.spans, block.start, block.stop, like.dtype, like.device)
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,57 @@ class Part:
     columns: tuple[Span, ...]
 
 
-@lru_cache(maxsize=4096)
-def _parts(
-    owned: tuple[tuple[Span, ...], ...], start: int, stop: int, inner: int, reach: int, slots: int
-) -> tuple[Part, ...]:
-    points = stop - start
-    own = [_within(spans, start, stop) for spans in owned]
+class Shares:
+    """What quantities own of a block whose arrays stay where they are.
+
+    Everything is found once: of small networks, making a view takes as long as the product that it
+    is made for.
+
+    Args:
+        block: Points and slots.
+        spans: Of the quantities, see :class:`RowSplit`.
+        like: A tensor of the right type.
+
+    Attributes:
+        parts: Those of the quantities that own any column.
+        owners: Which points each quantity owns, ones among zeros, ``(m, points)``.
+    """
+
+    def __init__(self, block: Block, spans: tuple[tuple[Span, ...], ...], like: Tensor) -> None:
+        self.parts, self.owners = _parts(spans, block), _owners(spans, block, like)
+        self._columns: dict[int, tuple[Tensor, Tensor, tuple[list[Columns], Tensor]]] = {}
+
+    def columns(
+        self, layer: int, g: Tensor, a: Tensor, value: Tensor
+    ) -> tuple[list[Columns], Tensor]:
+        """The columns of two arrays that each quantity owns.
+
+        Args:
+            layer: Whose arrays these are.
+            g: One array, all slots of the block side by side, ``(out, columns)``.
+            a: The other ``(in, columns)``.
+            value: The part of the first that belongs to the values, ``(out, points)``.
+
+        Returns:
+            Number of the quantity, its columns of g, and of aᵀ; and the transpose of ``value``.
+        """
+        known = self._columns.get(layer)
+        if known is None or known[0] is not g or known[1] is not a:
+            found = [
+                (part.number, g[:, i:j], a[:, i:j].T)
+                for part in self.parts
+                for i, j in part.columns
+            ]
+            known = self._columns[layer] = g, a, (found, value.T)
+        return known[2]
+
+
+def _parts(owned: Sequence[Sequence[Span]], block: Block) -> list[Part]:
+    # Points that lack a slot of their block have no cotangent there.
+    reach = max((rows.stop - rows.start for rows in block.rows[1:]), default=0)
+    points, inner = block.points, block.inner
+    end = points + (len(block.numbers) - 1) * inner
+    own = [_within(spans, block.start, block.stop) for spans in owned]
     deriving = [_within(spans, 0, reach) for spans in own]
     found = []
     for number, (mine, derived) in enumerate(zip(own, deriving, strict=True)):
@@ -92,25 +138,18 @@ def _parts(
         columns = list(mine)
         if derived and sum(map(bool, deriving)) == 1:
             # Columns that nobody owns hold zeros: they cost less than many small products.
-            columns.append((points, points + slots * inner))
+            columns.append((points, end))
         else:
-            for shift in range(points, points + slots * inner, inner or 1):
+            for shift in range(points, end, inner or 1):
                 columns += [(a + shift, b + shift) for a, b in derived]
         found.append(Part(number, mine, derived, _merged(columns)))
-    return tuple(found)
+    return found
 
 
-@lru_cache(maxsize=256)
-def _owners(
-    owned: tuple[tuple[Span, ...], ...],
-    start: int,
-    stop: int,
-    dtype: torch.dtype,
-    device: torch.device,
-) -> Tensor:
-    out = torch.zeros((len(owned), stop - start), dtype=dtype, device=device)
+def _owners(owned: Sequence[Sequence[Span]], block: Block, like: Tensor) -> Tensor:
+    out = like.new_zeros((len(owned), block.points))
     for row, spans in zip(out, owned, strict=True):
-        for a, b in _within(spans, start, stop):
+        for a, b in _within(spans, block.start, block.stop):
             row[a:b] = 1
     return out
 

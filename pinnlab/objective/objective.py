@@ -23,6 +23,7 @@ from torch.func import functional_call
 from pinnlab.calculus.directions import Directions
 from pinnlab.calculus.engine import propagate
 from pinnlab.calculus.formula import Formula
+from pinnlab.calculus.row_split import Span
 from pinnlab.calculus.sources import tensor_source
 from pinnlab.calculus.table import Demand, FieldTable
 from pinnlab.conditions.base import check_weight
@@ -105,6 +106,7 @@ class Objective:
         """Other points: nothing is known of them yet."""
         self.batch_number += 1
         self.point_weights, self.latest, self._parts = {}, {}, {}
+        self._owned: tuple[tuple[Span, ...], ...] | None = None
 
     @property
     def points(self) -> Mapping[Placement, Points]:
@@ -192,7 +194,7 @@ class Objective:
             directions: What the demands call further directions of differentiation.
         """
         self.terms_ = tuple(terms)
-        for found in ("parameters", "_term_gradients"):
+        for found in ("parameters", "_term_gradients", "_gradient_views"):
             self.__dict__.pop(found, None)
         if self.compiled is not None:
             self.compiled = CompiledLoss()
@@ -302,6 +304,7 @@ class Objective:
         """
         other = copy.copy(self)
         other._fixed, other.frozen = inputs, self.frozen.reading(inputs, source)
+        other._owned = None
         return other
 
     def forget(self) -> None:
@@ -474,10 +477,18 @@ class Objective:
         )
 
     def set_flat_gradient(self, flat: Tensor) -> None:
-        """Make views of one vector ``(p,)`` the gradients of the parameters."""
-        parts = flat.split([p.numel() for p in self.parameters])
-        for p, part in zip(self.parameters, parts, strict=True):
-            p.grad = part.view_as(p)
+        """Make one vector ``(p,)`` the gradients of the parameters, a copy of it."""
+        buffer, views = self._gradient_views
+        buffer.copy_(flat)
+        for p, view in zip(self.parameters, views, strict=True):
+            p.grad = view
+
+    @cached_property
+    def _gradient_views(self) -> tuple[Tensor, list[Tensor]]:
+        """A vector ``(p,)``, and its parts in the shapes of the parameters."""
+        buffer = torch.empty_like(self.flat_parameters())
+        parts = buffer.split([p.numel() for p in self.parameters])
+        return buffer, [v.view_as(p) for p, v in zip(self.parameters, parts, strict=True)]
 
     def together(self) -> list[list[str]]:
         """The names of the terms, in lists of those that read the same points."""
@@ -519,11 +530,12 @@ class Objective:
         halves = 0.5 * self._weight_vector(squares)
         self.losses = halves * squares.detach()
         batches = self.frozen.joined(False)
-        owned = [
-            tuple(batches.span(self.frozen.numbers[placement]) for placement in term.placements)
-            for term in self.terms_
-        ]
-        return self._term_gradients(squares, halves, owned, batches.layout, groups), raw
+        if self._owned is None:
+            self._owned = tuple(
+                tuple(batches.span(self.frozen.numbers[placement]) for placement in term.placements)
+                for term in self.terms_
+            )
+        return self._term_gradients(squares, halves, self._owned, batches.layout, groups), raw
 
     def scaled(self, blocks: Mapping[str, Tensor]) -> Tensor:
         """The stacked residual ρ ``(r,)`` whose half squared norm is the loss."""

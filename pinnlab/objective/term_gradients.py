@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from pinnlab.calculus.layout import Layout
-from pinnlab.calculus.row_split import RowSplit, Span, splitting
+from pinnlab.calculus.row_split import RowSplit, Span, Target, splitting
+
+KEPT = 2**20  # numbers of a Jacobian whose memory is kept from step to step
 
 
 class TermGradients:
@@ -30,6 +32,7 @@ class TermGradients:
         self._parameters = list(parameters)
         self._sizes = [p.numel() for p in parameters]
         self.apart: set[int] = set()
+        self._kept: _Rows | None = None
 
     def __call__(
         self,
@@ -89,29 +92,77 @@ class TermGradients:
 
         The factors of all others are zero.
         """
-        jacobian = squares.new_zeros((len(owned), sum(self._sizes)))
-        together = [k for k in range(len(self._parameters)) if k not in self.apart]
-        if not together:
-            return jacobian
-        views = jacobian.split(self._sizes, 1)
-        parameters = [self._parameters[k] for k in together]
-        targets = [
-            views[k].view(len(owned), *p.shape) for k, p in zip(together, parameters, strict=True)
-        ]
-        split = RowSplit(tuple(owned), dict(zip(map(id, parameters), targets, strict=True)))
+        rows = self._rows(tuple(owned), squares)
+        if not rows.together:
+            return rows.jacobian
+        split = RowSplit(rows.owned, rows.targets)
         with splitting(layout, split):
-            found = _pull(squares, parameters, factors)
-        for k, target, gradient in zip(together, targets, found, strict=True):
+            found = _pull(squares, rows.together, factors)
+        for k, parameter, gradient in zip(rows.numbers, rows.together, found, strict=True):
             if gradient is not None and len(owned) > 1:
                 self.apart.add(k)
             elif gradient is not None:
-                target[0].add_(gradient)
+                rows.targets[id(parameter)].parts[0].add_(gradient)
         for weight, gradients in split.others:
-            for number, gradient in enumerate(gradients):
-                for target, part in zip(targets, _pull(weight, parameters, gradient), strict=True):
+            for number, gradient in enumerate(gradients.parts):
+                for p, part in zip(
+                    rows.together, _pull(weight, rows.together, gradient), strict=True
+                ):
                     if part is not None:
-                        target[number].add_(part)
-        return jacobian
+                        rows.targets[id(p)].parts[number].add_(part)
+        return rows.jacobian.clone() if rows is self._kept else rows.jacobian
+
+    def _rows(self, owned: tuple[tuple[Span, ...], ...], like: Tensor) -> "_Rows":
+        """Where to add gradients; what the last way back had made if it serves again."""
+        kept, count = self._kept, len(self._parameters) - len(self.apart)
+        if kept is not None and kept.fits(owned, count, like):
+            kept.jacobian.zero_()
+            return kept
+        numbers = [k for k in range(len(self._parameters)) if k not in self.apart]
+        rows = _Rows(owned, self._parameters, numbers, like)
+        self._kept = rows if rows.jacobian.numel() <= KEPT else None
+        return rows
+
+
+class _Rows:
+    """The gradients of several groups while they are summed.
+
+    Args:
+        owned: Per group the rows of points that it reads.
+        parameters: Everything that is trained.
+        numbers: Of the parameters that chains of layers account for.
+        like: A tensor of the right type.
+
+    Attributes:
+        jacobian: The gradients by all parameters ``(m, p)``.
+        targets: Its parts, by the identity of the parameter.
+        together: The parameters of these numbers.
+    """
+
+    def __init__(
+        self,
+        owned: tuple[tuple[Span, ...], ...],
+        parameters: Sequence[Tensor],
+        numbers: Sequence[int],
+        like: Tensor,
+    ) -> None:
+        sizes = [p.numel() for p in parameters]
+        self.owned, self.numbers, self.together = owned, numbers, [parameters[k] for k in numbers]
+        self.jacobian = like.new_zeros((len(owned), sum(sizes)))
+        views = self.jacobian.split(sizes, 1)
+        self.targets = {
+            id(parameters[k]): Target(views[k].view(len(owned), *parameters[k].shape))
+            for k in numbers
+        }
+
+    def fits(self, owned: tuple[tuple[Span, ...], ...], count: int, like: Tensor) -> bool:
+        """Whether this serves for these groups and that many parameters."""
+        j = self.jacobian
+        return (
+            self.owned == owned
+            and len(self.numbers) == count
+            and (j.dtype, j.device) == (like.dtype, like.device)
+        )
 
 
 def _pull(

@@ -88,7 +88,7 @@ class FirstOrderStepper(Stepper):
         losses, squares = self._see(objective, squares, terms)
         loss = losses.sum()
         # The squared lengths of the gradients are finite if everything is, unless they overflow.
-        if not math.isfinite(gramian.diagonal().sum().item()):
+        if not math.isfinite(sum(row[k] for k, row in enumerate(gramian.tolist()))):
             message = non_finite_message(objective, squares, terms, jacobian, groups)
             return StepReport(Status.NON_FINITE, loss, squares, 1, message=message)
         direction = combiner(jacobian, gramian)
