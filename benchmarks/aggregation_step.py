@@ -9,9 +9,9 @@ Three problems, float32, one thread, Adam with a rate of 1e-3:
   continuity share 2 000 points, four walls with 100 points each, and 100 measurements.
 
 In every round each way of taking a step takes its steps once, right after the plain sum has taken
-its own: the table holds medians of the ratios of these neighbours, in processor time. Of pinnlab a
-step is what the optimiser does in it: points stay, nothing is logged. Beside every aggregator by
-name there are
+its own or, in every other round, right before: the table holds medians of the ratios of these
+neighbours, in processor time. Of pinnlab a step is what the optimiser does in it: points stay,
+nothing is logged. Beside every aggregator by name there are
 
 - ``conflictfree``: the package's loop as its README has it, with a forward and a backward pass for
   every term, and its momentum operator, with one term in every step;
@@ -422,10 +422,11 @@ def compare(case: str, ways: list[str], rounds: int) -> dict[str, Any]:
         process.ask(do="steps", way=way, count=2 * STEPS[case])  # warm up
     plain: dict[str, list[dict[str, float]]] = {way: [] for way in chosen}
     own: dict[str, list[dict[str, float]]] = {way: [] for way in chosen}
-    for _ in range(rounds):
+    for number in range(rounds):
         for way in chosen:
-            plain[way].append(process.ask(do="steps", way="Sum", count=STEPS[case]))
-            own[way].append(process.ask(do="steps", way=way, count=STEPS[case]))
+            pair = [("Sum", plain[way]), (way, own[way])]
+            for name, times in pair[:: (-1) ** number]:
+                times.append(process.ask(do="steps", way=name, count=STEPS[case]))
     process.close()
     summary = {}
     for way in chosen:

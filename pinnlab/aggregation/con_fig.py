@@ -6,15 +6,18 @@ from torch import Tensor
 
 from pinnlab.aggregation.base import GramianAggregator
 from pinnlab.aggregation.small_problems import (
+    INDEPENDENT,
     SINGULAR,
     Matrix,
     Vector,
+    cholesky,
     dot,
     least_squares,
     on_active,
     on_host,
     product,
     shortest,
+    substitute,
 )
 
 NO_RATE = 1e-10  # relative to others, with much room for rounding
@@ -63,6 +66,16 @@ def equal_cosines(gramian: Matrix) -> Vector:
 
 def _equal_rates(norms: Vector, hull: Matrix) -> Vector:
     """The same for gradients none of which is zero."""
+    factor, pivot = cholesky(hull, floor=SINGULAR)
+    if pivot > INDEPENDENT:  # then all rates are one
+        solved = substitute(factor, [1.0] * len(hull))
+        scale = sum(norms) / sum(solved)
+        return [scale * value / n for n, value in zip(norms, solved, strict=True)]
+    return _dependent(norms, hull)
+
+
+def _dependent(norms: Vector, hull: Matrix) -> Vector:
+    """The same for gradients of which some may be combinations of others."""
     solved = least_squares(hull, [1.0] * len(hull), SINGULAR)
     rates = product(hull, solved)
     if min(rates) < -NO_RATE:

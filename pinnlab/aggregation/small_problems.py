@@ -18,6 +18,7 @@ Matrix = list[list[float]]
 
 # Squared sines of angles that count as zero: gradients in single precision are known to 1e-7.
 SINGULAR = 1e-12
+INDEPENDENT = 1e-6  # of which a quick solution is as exact as any
 ROUNDING = 1e-12  # of float64 sums, with some room; relative to the numbers that are added
 
 
@@ -232,7 +233,7 @@ def least_squares(matrix: Matrix, right: Sequence[float], least: float) -> Vecto
         least: Eigenvalues below this share of the largest count as zero.
     """
     factor, pivot = cholesky(matrix, floor=least)
-    if pivot > 1e-6:  # so far from singular that the quick way is as exact
+    if pivot > INDEPENDENT:
         return substitute(factor, right)
     values, vectors = np.linalg.eigh(np.array(matrix))
     kept = values > least * values[-1]

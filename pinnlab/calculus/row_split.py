@@ -7,14 +7,12 @@ A :class:`RowSplit` tells the chains of layers which rows belong to whom, and re
 would otherwise return as the gradient of a weight.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from torch import Tensor
 
 from pinnlab.calculus.blocks import Block
-from pinnlab.calculus.layout import Layout
 
 # First row and one after the last.
 Span = tuple[int, int]
@@ -170,13 +168,3 @@ def _merged(spans: Sequence[Span]) -> tuple[Span, ...]:
         else:
             out.append((a, b))
     return tuple(out)
-
-
-@contextmanager
-def splitting(layout: Layout, split: RowSplit) -> Iterator[RowSplit]:
-    """Let every way back through chains of this layout keep the quantities apart."""
-    layout.workspace.split = split
-    try:
-        yield split
-    finally:
-        layout.workspace.split = None

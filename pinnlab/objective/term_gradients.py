@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pinnlab.calculus.layout import Layout
-from pinnlab.calculus.row_split import RowSplit, Span, Target, splitting
+from pinnlab.calculus.row_split import RowSplit, Span, Target
 
 KEPT = 2**20  # numbers of a Jacobian whose memory is kept from step to step
 
@@ -95,9 +95,11 @@ class TermGradients:
         rows = self._rows(tuple(owned), squares)
         if not rows.together:
             return rows.jacobian
-        split = RowSplit(rows.owned, rows.targets)
-        with splitting(layout, split):
+        split = layout.workspace.split = RowSplit(rows.owned, rows.targets)
+        try:
             found = _pull(squares, rows.together, factors)
+        finally:
+            layout.workspace.split = None
         for k, parameter, gradient in zip(rows.numbers, rows.together, found, strict=True):
             if gradient is not None and len(owned) > 1:
                 self.apart.add(k)
