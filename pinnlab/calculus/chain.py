@@ -543,8 +543,8 @@ class _SplitGradients(Gradients):
         for part in self._shares.parts:
             if part.inner and part.number not in self._products_of:
                 first = not self._products_of
-                own = self._products if first else torch.zeros_like(self._products)
-                self._products_of[part.number] = own
+                total = self._products if first else torch.zeros_like(self._products)
+                self._products_of[part.number] = total
             for a, b in part.inner:
                 own = array if b - a == array.shape[1] else array[:, a:b]
                 self._products_of[part.number][:, product].add_(own.sum(1))

@@ -107,11 +107,10 @@ class TermGradients:
                 rows.targets[id(parameter)].parts[0].add_(gradient)
         for weight, gradients in split.others:
             for number, gradient in enumerate(gradients.parts):
-                for p, part in zip(
-                    rows.together, _pull(weight, rows.together, gradient), strict=True
-                ):
+                pulled = _pull(weight, rows.together, gradient)
+                for parameter, part in zip(rows.together, pulled, strict=True):
                     if part is not None:
-                        rows.targets[id(p)].parts[number].add_(part)
+                        rows.targets[id(parameter)].parts[number].add_(part)
         return rows.jacobian.clone() if rows is self._kept else rows.jacobian
 
     def _rows(self, owned: tuple[tuple[Span, ...], ...], like: Tensor) -> "_Rows":
