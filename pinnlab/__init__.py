@@ -136,6 +136,7 @@ from pinnlab.training import Callback as Callback
 from pinnlab.training import CausalR3 as CausalR3
 from pinnlab.training import EarlyStop as EarlyStop
 from pinnlab.training import Evaluate as Evaluate
+from pinnlab.training import KeepBest as KeepBest
 from pinnlab.training import PlotFields as PlotFields
 from pinnlab.training import Resample as Resample
 from pinnlab.training import Solution as Solution

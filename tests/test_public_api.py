@@ -70,6 +70,7 @@ NAMES = [
     "Callback",
     "EarlyStop",
     "Evaluate",
+    "KeepBest",
     "PlotFields",
     "Resample",
     "RAD",

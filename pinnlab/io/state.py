@@ -6,8 +6,7 @@ as a JSON text (``structure``) that refers to the arrays (``arrays/0``, ``arrays
 it can run code when it is loaded, and nothing is guessed: a tuple comes back a tuple, a 128-bit
 integer of a random state comes back an integer, bfloat16 comes back bfloat16.
 
-`CheckpointFolder` keeps the last few of them, and one best, for a run that may be killed at any
-moment.
+`CheckpointFolder` keeps the last few of them, for a run that may be killed at any moment.
 
 Example:
     >>> import tempfile, torch
@@ -196,11 +195,10 @@ def _decode(node: Any, array: Any) -> Any:
 # ---------------------------------------------------------------------------------------------
 
 _NAME = re.compile(r"checkpoint-(\d+)-step-(\d+)\.h5")
-_BEST = "best.h5"
 
 
 class CheckpointFolder:
-    """The last few checkpoints of one run, and its best one.
+    """The last few checkpoints of one run.
 
     Files are numbered in the order in which they were saved, so that the latest is the one saved
     last, also when a run was taken up again from an earlier step. A new file is verified before it
@@ -286,21 +284,6 @@ class CheckpointFolder:
             got="; ".join(error.what for error in failures),
             do="start the run again, or copy a good checkpoint into the folder",
         ) from failures[-1]
-
-    def save_best(self, step: int, state: Any) -> Path:
-        """Replace the best state so far; it is kept apart from the numbered ones."""
-        return save_state(self.path / _BEST, {"step": step, "state": state})
-
-    def best(self) -> tuple[int, Any] | None:
-        """The best state and its step, or None if none was saved.
-
-        Raises:
-            CheckpointError: If the file is there but damaged.
-        """
-        if not (self.path / _BEST).is_file():
-            return None
-        found = load_state(self.path / _BEST)
-        return found["step"], found["state"]
 
     def _numbered(self) -> list[tuple[int, int, Path]]:
         if not self.path.is_dir():

@@ -8,6 +8,7 @@ from pinnlab.training.callbacks import Callback as Callback
 from pinnlab.training.callbacks import CausalR3 as CausalR3
 from pinnlab.training.callbacks import EarlyStop as EarlyStop
 from pinnlab.training.callbacks import Evaluate as Evaluate
+from pinnlab.training.callbacks import KeepBest as KeepBest
 from pinnlab.training.callbacks import PlotFields as PlotFields
 from pinnlab.training.callbacks import Resample as Resample
 from pinnlab.training.callbacks import TensorBoard as TensorBoard
@@ -24,6 +25,7 @@ __all__ = [
     "CausalR3",
     "EarlyStop",
     "Evaluate",
+    "KeepBest",
     "PlotFields",
     "Resample",
     "Solution",

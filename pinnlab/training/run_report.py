@@ -27,6 +27,8 @@ from pinnlab.training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
 
+_KEPT = "The state of step {step} is kept, where the {monitor} was {value:.3g}."
+
 
 def write_run(trainer: Trainer, solution: Solution, folder: Path) -> None:
     """Numbers, solution, pictures and report; numbers first, so that nothing computed is lost."""
@@ -92,6 +94,7 @@ def run_data(trainer: Trainer, solution: Solution, figures: dict[str, Any]) -> R
             for name, entry in metrics.get("unknowns", {}).items()
         },
         figures=figures,
+        notes=[_KEPT.format(**kept)] if (kept := metrics["kept"]) else (),
         warnings=[remark.text for remark in conflict_remarks(history) if remark.warning],
         seconds=metrics["seconds"],
         folder=str(solution.folder or ""),

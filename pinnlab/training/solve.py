@@ -488,7 +488,7 @@ def _write_head(
 
 
 def _metrics(trainer: Trainer, solution: Solution) -> dict[str, Any]:
-    last = trainer.records[-1] if trainer.records else {}
+    last = trainer.kept or (trainer.records[-1] if trainer.records else {})
     metrics: dict[str, Any] = {
         "status": trainer.status,
         "message": trainer.message,
@@ -498,6 +498,7 @@ def _metrics(trainer: Trainer, solution: Solution) -> dict[str, Any]:
         "loss": last.get("loss"),
         "terms": last.get("terms", {}),
         "best": trainer.best,
+        "kept": trainer.kept and {k: trainer.kept[k] for k in ("step", "monitor", "value")},
         "evaluations": trainer.objective.evaluations,
         "parameters": solution.settings["parameters"],
     }

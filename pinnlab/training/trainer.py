@@ -100,6 +100,7 @@ class Trainer:
         self.records: list[dict[str, Any]] = []
         self.phase_times: list[dict[str, Any]] = []
         self.best: dict[str, Any] = {"loss": float("inf"), "step": 0}
+        self.kept: dict[str, Any] | None = None
         self.elapsed = 0.0
         self.last_step = False
         self.status, self.message = "running", ""
@@ -163,6 +164,9 @@ class Trainer:
         self.elapsed = time.perf_counter() - began
         for callback in self.callbacks:
             callback.on_finish(self)
+        if self.kept is not None:
+            told = "the {monitor} was {value:.3g} at step {step}, whose state is kept"
+            self.message = "; ".join(filter(None, [self.message, told.format(**self.kept)]))
         if self._checkpoints is not None:
             self.save_checkpoint()
         self.staging.leave()
@@ -250,8 +254,8 @@ class Trainer:
         # Only into a record that is kept: the statistics begin anew with every entry.
         if logged and (conflicts := self.conflicts.summary(self.step, last=self.last_step)):
             record["conflicts"] = conflicts
-        if record and record["loss"] < self.best["loss"]:
-            self.best = {"loss": record["loss"], "step": self.step}
+        if record and (loss := self.declared_loss(record)) < self.best["loss"]:
+            self.best = {"loss": loss, "step": self.step}
         for callback in self.callbacks:
             callback.on_step(self, record)
         if record and (logged or "errors" in record or report.status is not Status.OK):
@@ -311,6 +315,16 @@ class Trainer:
         if self.weights.messages:
             record["weighting"] = self.weights.messages
         return record
+
+    def declared_loss(self, record: Mapping[str, Any]) -> float:
+        """The loss of a record, with the weights of the declaration.
+
+        Where weights follow the training, losses of different steps can be compared only so.
+        """
+        if not self.weights.weightings:
+            return record["loss"]
+        fixed = self.weights.fixed
+        return 0.5 * sum(fixed[name] * square for name, square in record["terms"].items())
 
     def _take_batch(self, size: int) -> None:
         if self._full_points is None:

@@ -328,7 +328,6 @@ def test_missing_file_and_folder(tmp_path):
 def test_folder_keeps_the_newest(tmp_path):
     folder = CheckpointFolder(tmp_path / "run" / "checkpoints", keep=2)
     assert folder.latest() is None
-    assert folder.best() is None
     for step in (0, 10, 20, 30):
         folder.save(step, {"s": step})
     assert [file.name for file in folder.files()] == [
@@ -343,20 +342,6 @@ def test_latest_is_the_one_saved_last_also_after_going_back(tmp_path):
     for step in (100, 200, 50):
         folder.save(step, step)
     assert folder.latest() == (50, 50)
-
-
-def test_best_is_kept_apart(tmp_path):
-    folder = CheckpointFolder(tmp_path, keep=1)
-    folder.save_best(3, "best")
-    for step in range(4):
-        folder.save(step, step)
-    assert folder.best() == (3, "best")
-    assert folder.latest() == (3, 3)
-    folder.save_best(4, "better")
-    assert folder.best() == (4, "better")
-    (tmp_path / "best.h5").write_bytes(b"")
-    with pytest.raises(CheckpointError):
-        folder.best()
 
 
 def test_damaged_newest_is_passed_over_with_a_warning(tmp_path):
@@ -418,8 +403,6 @@ step = found[0] + 1 if found else 0
 while True:
     weights = torch.full((200_000,), float(step))
     folder.save(step, {"weights": weights, "again": [weights, step]})
-    if step % 3 == 0:
-        folder.save_best(step, {"weights": weights})
     print(step, flush=True)
     step += 1
 """
@@ -446,6 +429,3 @@ def test_killed_while_saving(tmp_path):
         assert step in (reported, reported + 1)
         assert state["again"][1] == step
         assert torch.equal(state["weights"], torch.full((200_000,), float(step)))
-        best = folder.best()
-        assert best is not None
-        assert (best[1]["weights"] == best[0]).all()

@@ -161,6 +161,21 @@ def test_patience_is_counted_across_the_interruption(tmp_path):
     assert "has not fallen for 12 steps" in made.message
 
 
+def test_the_best_state_of_before_is_kept(tmp_path):
+    keep = [pl.Callback(), pl.KeepBest(every=1)]
+    whole = run([pl.Adam(30, lr=0.3)], tmp_path / "whole", callbacks=keep)
+    assert (
+        run_to_death(
+            [pl.Adam(30, lr=0.3)], tmp_path / "killed", Kill(20), callbacks=[pl.KeepBest(every=1)]
+        )
+        == -signal.SIGKILL
+    )
+    keep = [pl.Callback(), pl.KeepBest(every=1)]
+    killed = run([pl.Adam(30, lr=0.3)], tmp_path / "killed", resume=True, callbacks=keep)
+    assert whole.kept == killed.kept
+    assert torch.equal(whole.objective.flat_parameters(), killed.objective.flat_parameters())
+
+
 def test_time_is_counted_across_the_interruption(tmp_path):
     run_to_death([ADAM], tmp_path, Kill(18))
     made = trainer([ADAM], tmp_path, callbacks=[pl.Callback()])

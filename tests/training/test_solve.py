@@ -177,6 +177,20 @@ def test_a_run_folder_holds_everything(folder):
     assert solution.folder == out
 
 
+def test_the_numbers_are_those_of_the_state_that_is_kept(tmp_path):
+    solution = solve(
+        phases=[pl.Adam(20, lr=1e-2), pl.Adam(5, lr=1.0)],
+        callbacks=pl.KeepBest(every=5),
+        out=tmp_path / "run",
+    )
+    kept, losses = solution.metrics["kept"], [r["loss"] for r in solution.records]
+    assert kept["step"] == 20
+    assert solution.metrics["loss"] == kept["value"] < losses[-1]
+    assert 0.5 * sum(solution.metrics["terms"].values()) == pytest.approx(kept["value"])
+    assert "The state of step 20 is kept" in (tmp_path / "run" / "report.html").read_text()
+    assert "at step 20, whose state is kept" in solution.metrics["message"]
+
+
 def test_an_existing_folder_is_refused(folder, tmp_path):
     out, _ = folder
     with pytest.raises(CheckpointError, match="exists already") as caught:

@@ -362,12 +362,79 @@ def test_the_last_step_is_evaluated():
     assert "errors" in made.records[-1]
 
 
+# --- keep best ------------------------------------------------------------------------------
+def jumping(callbacks, weights=None):
+    """A run that gets better at first, and then worse."""
+    made = Trainer(
+        assembly(with_reference(), pl.MLP(width=6, depth=2)),
+        [pl.Adam(40, lr=3e-2), pl.Adam(20, lr=0.5)],
+        progress=False,
+        callbacks=callbacks,
+        weightings=weights or [],
+    )
+    made.run()
+    return made
+
+
+def test_a_run_ends_with_the_state_of_least_loss():
+    watch = Watch(lambda trainer: trainer.objective.loss().item())
+    made = jumping([watch, pl.KeepBest(every=3)])
+    looked = {step: watch.seen[step - 1] for step in range(3, 61, 3)}
+    best = min(looked, key=looked.get)
+    assert best < 60  # else the test shows nothing
+    assert made.kept["step"] == best
+    assert made.objective.loss().item() == pytest.approx(looked[best])
+    assert made.kept["value"] == pytest.approx(looked[best])
+    assert f"at step {best}, whose state is kept" in made.message
+
+
+def test_the_state_of_least_error_is_kept():
+    made = jumping([pl.Evaluate(5), pl.KeepBest("error")])
+    errors = {r["step"]: r["errors"]["u"]["relative_l2"] for r in made.records if "errors" in r}
+    assert made.kept["step"] == min(errors, key=errors.get) < 60
+    found = made.solution().error()["u"]["relative_l2"]
+    assert found == pytest.approx(min(errors.values()))
+
+
+def test_where_weights_follow_the_training_the_declared_loss_counts():
+    made = jumping([pl.KeepBest(every=1)], [pl.LRA(every=1)])
+    declared = {r["step"]: 0.5 * sum(r["terms"].values()) for r in made.records}
+    assert made.best["step"] == min(declared, key=declared.get)
+    assert made.best["loss"] == pytest.approx(min(declared.values()))
+    assert made.best["step"] != min(made.records, key=lambda r: r["loss"])["step"]
+    # The record of a step tells of the state before it.
+    terms = made.objective.terms().tolist()
+    assert made.kept["value"] == pytest.approx(0.5 * sum(terms))
+    assert made.kept["value"] <= min(list(declared.values())[1:])
+
+
+def test_only_states_of_the_last_stage_are_compared():
+    problem = pl.Problem(
+        domain=pl.Interval("x", 0, 1),
+        fields=["u"],
+        parameters={"k": 8.0},
+        equations={"poisson": "u.xx + k"},
+        conditions={"ends": pl.Dirichlet(u=0)},
+    )
+    made = Trainer(
+        assembly(problem),
+        [pl.Curriculum("k", [0.0, 8.0], pl.Adam(10))],
+        callbacks=[pl.KeepBest(every=1)],
+        progress=False,
+    )
+    made.run()
+    assert made.best["step"] <= 10
+    assert made.kept["step"] > 10
+
+
 @pytest.mark.parametrize(
     "callback, words",
     [
         (pl.Evaluate(), "nothing to compare with"),
         (pl.EarlyStop("error", target=1.0), "which nothing evaluates"),
         (pl.EarlyStop("hea", target=1.0), "cannot follow 'hea'"),
+        (pl.KeepBest("error"), "which nothing evaluates"),
+        (pl.KeepBest("hea"), "cannot follow 'hea'"),
         (pl.PlotFields(), "no folder to draw into"),
     ],
 )
@@ -387,6 +454,7 @@ def test_callbacks_that_cannot_work_are_refused_before_the_first_step(callback, 
         (lambda: pl.EarlyStop(target="low"), "target"),
         (lambda: pl.EarlyStop(patience=3, improvement=-1), "improvement"),
         (lambda: pl.Evaluate(0), "every=0"),
+        (lambda: pl.KeepBest(every=0), "every=0"),
         (lambda: pl.PlotFields(2.5), "every=2.5"),
         (lambda: pl.Resample(0), "every=0"),
         (lambda: pl.RAD(share=1.5), "RAD cannot draw"),

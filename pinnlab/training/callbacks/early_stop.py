@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from pinnlab.checks import check_count, check_not_negative, check_positive
 from pinnlab.errors import DeclarationError
 from pinnlab.training.callbacks.base import Callback
-from pinnlab.training.callbacks.evaluate import Evaluate
+from pinnlab.training.callbacks.monitor import Monitor
 
 if TYPE_CHECKING:
     from pinnlab.training.trainer import Trainer
@@ -16,8 +16,9 @@ class EarlyStop(Callback):
     """End the run when a followed number reaches a target or stops falling.
 
     Args:
-        monitor: ``"loss"``, the name of a term, or ``"error"`` for the largest relative L2 error
-            that :class:`Evaluate` has found.
+        monitor: ``"loss"`` with the weights of the declaration, the name of a term for its mean
+            square, or ``"error"`` for the largest relative L2 error that :class:`Evaluate` has
+            found.
         target: Stop as soon as the number is at or below this.
         patience: Stop when the number has not fallen for so many steps.
         improvement: Share by which it must fall to count.
@@ -44,42 +45,13 @@ class EarlyStop(Callback):
         check_positive(self, target=target)
         check_not_negative(self, improvement=improvement)
         self.monitor, self.target = monitor, target
+        self._monitor = Monitor(self, monitor)
         self.patience, self.improvement = patience, improvement
         self._best, self._since = math.inf, 0
 
     def on_start(self, trainer: "Trainer") -> None:
         """See :class:`Callback`."""
-        names = ("loss", "error", *trainer.objective.names)
-        if self.monitor not in names:
-            raise DeclarationError(
-                f"EarlyStop cannot follow '{self.monitor}'",
-                expected=", ".join(names),
-                got=self.monitor,
-                do="choose one of them",
-            )
-        evaluated = any(isinstance(callback, Evaluate) for callback in trainer.callbacks)
-        if self.monitor == "error" and not evaluated:
-            raise DeclarationError(
-                "EarlyStop cannot follow the error, which nothing evaluates",
-                expected="callbacks=[Evaluate(every=...), EarlyStop('error', ...)]",
-                got=", ".join(type(callback).__name__ for callback in trainer.callbacks),
-                do="put Evaluate before it",
-            )
-        if self.monitor == "error" and trainer.assembly.problem.reference is None:
-            raise DeclarationError(
-                "EarlyStop cannot follow the error without a reference",
-                expected="a problem with a reference, and Evaluate among the callbacks",
-                got="no reference",
-                do="declare `reference`, or monitor 'loss'",
-            )
-
-    def _value(self, record: dict[str, Any]) -> float | None:
-        if self.monitor == "loss":
-            return record["loss"]
-        if self.monitor == "error":
-            errors = record.get("errors")
-            return max(e["relative_l2"] for e in errors.values()) if errors else None
-        return record["terms"][self.monitor]
+        self._monitor.check(trainer)
 
     def reads(self, trainer: "Trainer") -> bool:
         """See :class:`Callback`."""
@@ -87,7 +59,7 @@ class EarlyStop(Callback):
 
     def on_step(self, trainer: "Trainer", record: dict[str, Any]) -> None:
         """See :class:`Callback`."""
-        value = self._value(record)
+        value = self._monitor.value(trainer, record)
         self._since += 1
         if value is None:
             return
