@@ -17,6 +17,9 @@ from pinnlab.aggregation.base import Aggregator
 from pinnlab.metrics import pinnacle_l2
 from pinnlab.objective.objective import Objective
 from pinnlab.optim.base import Stepper, StepReport
+from pinnlab.problems.assemble import PointBudget, assemble
+from pinnlab.sampling.points import Points
+from pinnlab.surrogates.base import LayerFactory
 
 DATA = Path(__file__).parents[1] / "configs" / "data"
 WARM_UP, TIMED = 15, 48  # steps of one measurement of speed
@@ -56,6 +59,8 @@ class Case:
         lr: Learning rate at the beginning.
         final: Share of it at the end.
         lrs: Other rates by method.
+        bias: All biases at the start.
+        two_losses: Take all conditions as one term, their mean.
     """
 
     make: Callable[[], pl.Problem]
@@ -66,6 +71,8 @@ class Case:
     lr: float = 1e-3
     final: float = 0.1
     lrs: dict[str, float] = field(default_factory=dict)
+    bias: float = 0.0
+    two_losses: bool = False
 
 
 CASES = {
@@ -75,7 +82,7 @@ CASES = {
     "schrodinger half": Case(lambda: pl.conflict_free.schrodinger(end=math.pi / 4)),
     "kovasznay": Case(pl.conflict_free.kovasznay),
     "beltrami": Case(pl.conflict_free.beltrami, boundary=100),
-    # The published example, as it is.
+    # The published example, and the published test of Burgers' equation, as they are.
     "example": Case(
         pl.conflict_free.burgers,
         interior=2000,
@@ -83,12 +90,52 @@ CASES = {
         lr=1e-4,
         final=1.0,
         lrs={"MConFIG": 5e-4},
+        bias=1e-3,
+    ),
+    "burgers full": Case(
+        pl.conflict_free.burgers,
+        interior=10_000,
+        boundary=250,
+        steps=30_000,
+        bias=1e-3,
+        two_losses=True,
     ),
     **{
         f"holes x{s}": Case(lambda s=s: four_holes(s), boundary=200, scale_inputs=True)
         for s in (1, 4, 16)
     },
 }
+
+
+@cache
+def problem_of(case: str) -> pl.Problem:
+    """The problem of a case, with its reference."""
+    return CASES[case].make()
+
+
+@dataclass(frozen=True, repr=False)
+class BiasedMLP(pl.MLP):
+    """A network whose biases all start from one number.
+
+    Args:
+        bias: That number.
+    """
+
+    bias: float = 0.0
+
+    def body(self, d_in: int, d_out: int, make: LayerFactory) -> torch.nn.Module:
+        """See :meth:`pinnlab.MLP.body`."""
+        body = super().body(d_in, d_out, make)
+        for layer in body.modules():
+            if isinstance(layer, torch.nn.Linear):
+                torch.nn.init.constant_(layer.bias, self.bias)
+        return body
+
+
+def network_of(case: str) -> BiasedMLP:
+    """The network of a case."""
+    settings = CASES[case]
+    return BiasedMLP(width=50, depth=5, scale_inputs=settings.scale_inputs, bias=settings.bias)
 
 
 # --- methods ------------------------------------------------------------------------------------
@@ -108,8 +155,15 @@ class Method:
     options: dict[str, Any] = field(default_factory=dict)
     betas: tuple[float, float] = (0.9, 0.999)
 
-    def arguments(self, problem: pl.Problem) -> dict[str, Any]:
+    def arguments(self, problem: pl.Problem, two_losses: bool = False) -> dict[str, Any]:
         """The arguments of ``pinnlab.solve``."""
+        if two_losses:
+            conditions = list(problem.conditions)
+            groups = [list(problem.equations), conditions]
+            how = self.arguments(problem)["gradients"]
+            if not isinstance(how, aggregation.Sum):
+                how = pl.ConflictFree(how, groups=groups)
+            return {"gradients": how, "weights": dict.fromkeys(conditions, 1 / len(conditions))}
         if self.weighting:
             rule = getattr(weighting, self.weighting)(**self.options)
             return {"weights": rule, "gradients": aggregation.Sum()}
@@ -144,12 +198,6 @@ METHODS = {
     "ConFIG": Method("ConFIG"),
     "MConFIG": Method("MConFIG"),
 }
-
-
-@cache
-def problem_of(case: str) -> pl.Problem:
-    """The problem of a case, with its reference."""
-    return CASES[case].make()
 
 
 # --- runs ---------------------------------------------------------------------------------------
@@ -198,10 +246,21 @@ class TimedAdam(pl.Adam):
 
 
 class Best(pl.Callback):
-    """The least mean squared error so far, as the published example reports it."""
+    """The least mean squared errors so far, as the published example reports them.
 
-    def __init__(self, every: int) -> None:
-        self.every, self.mse = every, math.inf
+    Args:
+        look: The errors of a solution by name.
+        every: Steps between two looks.
+
+    Attributes:
+        least: By the names of ``look``, with ``best_`` before them.
+        seconds: Processor time of all looks.
+    """
+
+    def __init__(self, look: Callable[[pl.Solution], dict[str, float]], every: int) -> None:
+        self.look, self.every = look, every
+        self.least: dict[str, float] = {}
+        self.seconds = 0.0
 
     def reads(self, trainer: Any) -> bool:
         """See :class:`pinnlab.Callback`."""
@@ -210,7 +269,10 @@ class Best(pl.Callback):
     def on_step(self, trainer: Any, record: dict[str, Any]) -> None:
         """See :class:`pinnlab.Callback`."""
         if trainer.step % self.every == 0:
-            self.mse = min(self.mse, figures(trainer.solution())["mse"])
+            began = time.process_time()
+            for name, value in self.look(trainer.solution()).items():
+                self.least[f"best_{name}"] = min(value, self.least.get(f"best_{name}", math.inf))
+            self.seconds += time.process_time() - began
 
 
 def solve(
@@ -230,7 +292,7 @@ def solve(
     problem = problem_of(case)
     return pl.solve(
         problem,
-        pl.MLP(width=50, depth=5, scale_inputs=settings.scale_inputs),
+        network_of(case),
         points={
             "interior": settings.interior,
             "boundary": settings.boundary,
@@ -243,21 +305,30 @@ def solve(
         dtype="float32",
         device="cpu",
         progress=False,
-        **how.arguments(problem),
+        **how.arguments(problem, settings.two_losses),
     )
 
 
-def figures(solution: pl.Solution) -> dict[str, float]:
-    """Relative L2 error of all fields stacked, and their mean squared error as published."""
+def figures(solution: pl.Solution, data: np.ndarray | None = None) -> dict[str, float]:
+    """Relative L2 error of all fields stacked, and their mean squared error as published.
+
+    Args:
+        solution: Of a problem with a reference.
+        data: Other values of a single field at the points of the reference, ``(n,)``.
+    """
     reference = solution.problem.reference
     assert isinstance(reference, pl.Reference)
     found = {name: np.asarray(solution(**reference.columns)[name]) for name in reference.fields}
     squares = [np.mean((found[k] - reference.fields[k]) ** 2) for k in reference.fields]
     complex_field = solution.problem.name == "schrodinger"  # published as the sum of both parts
-    return {
+    out = {
         "relative_l2": float(pinnacle_l2(found, reference.fields)),
         "mse": float(np.sum(squares) if complex_field else np.mean(squares)),
     }
+    if data is not None:
+        (values,) = found.values()
+        out["data_mse"] = float(np.mean((values - data) ** 2))
+    return out
 
 
 def speed(case: str, method: str) -> dict[str, Any]:
@@ -269,26 +340,81 @@ def speed(case: str, method: str) -> dict[str, Any]:
     raise RuntimeError("the run ended before it was measured")
 
 
-def train(case: str, method: str, seed: int, steps: int) -> dict[str, Any]:
-    """The figures of one run."""
+def train(
+    case: str, method: str, seed: int, steps: int, every: int = 50, data: str | None = None
+) -> dict[str, Any]:
+    """The figures of one run.
+
+    Args:
+        case: One of :data:`CASES`.
+        method: One of :data:`METHODS`.
+        seed: Of weights and points.
+        steps: Of the optimiser.
+        every: Steps between two looks at the error, where the number of steps is that of a case.
+        data: File of published values of a field over time and one coordinate, ``(t, x)``.
+    """
+    given = None if data is None else np.load(data).T.ravel()  # the reference goes along x first
+
+    def look(solution: pl.Solution) -> dict[str, float]:
+        return figures(solution, given)
+
+    best = Best(look, every) if CASES[case].steps else None
     wall, processor = time.perf_counter(), time.process_time()
-    best = Best(every=50) if CASES[case].steps else None
     solution = solve(case, method, steps, seed, [best] if best else ())
+    looking = best.seconds if best else 0.0
     times = {
-        "processor_seconds": round(time.process_time() - processor, 2),
+        "processor_seconds": round(time.process_time() - processor - looking, 2),
         "wall_seconds": round(time.perf_counter() - wall, 2),
     }
-    found = figures(solution) | ({"best_mse": best.mse} if best else {})
+    found = look(solution) | (best.least if best else {})
     return (
         found | times | {"steps": solution.metrics["steps"], "status": solution.metrics["status"]}
     )
+
+
+def check(case: str, method: str, path: str) -> dict[str, Any]:
+    """How far weights are from others that took the same steps on the same points.
+
+    Args:
+        case: One of :data:`CASES`, of Burgers' equation.
+        method: One of :data:`METHODS`.
+        path: File with points ``(steps, n, 2)`` of every term, and all weights ``before`` and
+            ``after``.
+
+    Returns:
+        ``difference``: norm of the difference, relative to the way that was gone.
+    """
+    settings, problem = CASES[case], problem_of(case)
+    given = {name: torch.from_numpy(array).float() for name, array in np.load(path).items()}
+    objective = assemble(
+        problem,
+        network_of(case),
+        budget=PointBudget(interior=2, boundary=2, sampler="lhs"),
+        scales=None,
+    ).objective
+    objective.set_flat_parameters(given["before"])
+    phase = pl.Adam(100, lr=settings.lrs.get(method, settings.lr))
+    stepper = phase.start(objective, METHODS[method].arguments(problem)["gradients"])
+    names = ("pde", "boundary", "initial")  # in the order of the problem's terms
+    for batches in zip(*(given[name] for name in names), strict=True):
+        objective.set_points(
+            {
+                term.placements[0]: Points(x, problem.coordinates)
+                for term, x in zip(problem.terms, batches, strict=True)
+            }
+        )
+        stepper.step(objective)
+    gone = given["after"] - given["before"]
+    return {
+        "difference": float((objective.flat_parameters() - given["after"]).norm() / gone.norm())
+    }
 
 
 def answer(do: str, **arguments: Any) -> dict[str, Any]:
     """What the worker answers; a failure is an answer too, so that the others go on."""
     torch.set_num_threads(1)
     try:
-        return {"speed": speed, "train": train}[do](**arguments)
+        return {"speed": speed, "train": train, "check": check}[do](**arguments)
     except Exception as reason:
         return {"failed": f"{type(reason).__name__}: {str(reason).splitlines()[0]}"}
 
