@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pinnlab.calculus.direction_slots import by_kind, weighted_sums
 from pinnlab.calculus.host_numbers import host_numbers
 from pinnlab.calculus.kernels import compose_slot
 from pinnlab.calculus.layout import Layout, SlopeProduct, terms_of
@@ -53,6 +54,8 @@ def multiply_written(x: Tensor, y: Tensor, layout: Layout) -> Tensor:
         y: All slots of the other.
         layout: Of both.
     """
+    if layout.square_sums is not None:
+        return _multiply_directions(x, y, layout)
     left, right = ([d[rows] for rows in layout.ranges] for d in (x, y))
     out: list[Any] = []
     for n, terms in zip(layout.counts, layout.products, strict=True):
@@ -73,6 +76,9 @@ def compose_written(data: Tensor, layout: Layout, function: Derivatives) -> Tens
         function: By its derivatives.
     """
     f = function(data[: layout.n], layout.order)
+    if layout.square_sums is not None:
+        _, first, second = by_kind(data, layout)
+        return joined(*compose_directions(f, first, second, layout))
     parts = [data[rows] for rows in layout.ranges]
     out = [compose_slot(f, parts, layout, k) for k in range(1, len(parts))]
     return torch.cat([f[0], *out])
@@ -89,11 +95,43 @@ def compose_affine(value: Tensor, slopes: Tensor, layout: Layout, function: Deri
     """
     slopes = slopes.expand(len(slopes), *value.shape[1:])
     f = function(value, layout.order)
+    if layout.square_sums is not None:
+        return joined(*compose_directions(f, slopes[:, None], None, layout))
     out: list[Any] = [0.0] * len(layout.slots)
     for product in layout.slope_products:
         derivative = f[product.order][: layout.counts[product.slot]]
         out[product.slot] = out[product.slot] + derivative * _slope_product(product, slopes)
     return torch.cat([f[0], *out[1:]])
+
+
+def compose_directions(
+    f: Sequence[Tensor], first: Tensor, sums: Tensor | None, layout: Layout
+) -> tuple[Tensor, Tensor, Tensor]:
+    """A function of such a jet as :mod:`~pinnlab.calculus.direction_slots` takes apart.
+
+    Args:
+        f: The function and its derivatives at the values of the argument, ``(n, ...)`` each.
+        first: First derivatives of the argument ``(k, n, ...)``, or ``(k, 1, ...)``.
+        sums: Its sums of second derivatives ``(m, n, ...)``; None where they are zero.
+        layout: Of the result.
+
+    Returns:
+        Values ``(n, ...)``, first derivatives ``(k, n, ...)`` and sums ``(m, n, ...)``.
+    """
+    curved = f[2] * torch.stack(weighted_sums(layout, first * first))
+    return f[0], f[1] * first, curved if sums is None else curved + f[1] * sums
+
+
+def _multiply_directions(x: Tensor, y: Tensor, layout: Layout) -> Tensor:
+    """The product of two such jets."""
+    (a, a_k, a_sums), (b, b_k, b_sums) = by_kind(x, layout), by_kind(y, layout)
+    mixed = torch.stack(weighted_sums(layout, a_k * b_k))
+    return joined(a * b, a * b_k + b * a_k, a * b_sums + b * a_sums + 2 * mixed)
+
+
+def joined(value: Tensor, first: Tensor, sums: Tensor) -> Tensor:
+    """Such a jet from its parts, ``(rows, ...)``."""
+    return torch.cat([value[None], first, sums]).flatten(0, 1)
 
 
 def _slope_product(product: SlopeProduct, slopes: Tensor) -> Tensor:

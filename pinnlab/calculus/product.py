@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from pinnlab.calculus.host_numbers import host_numbers
-from pinnlab.calculus.layout import Layout, SquareSum
+from pinnlab.calculus.direction_slots import by_kind, weighted
+from pinnlab.calculus.layout import Layout
 
 
 class Product(torch.autograd.Function):
@@ -50,33 +50,17 @@ def _slots(data: Tensor, layout: Layout) -> list[Tensor]:
     return [data[rows] for rows in layout.ranges]
 
 
-def _by_slot(data: Tensor, layout: Layout) -> tuple[Tensor, Tensor, Tensor]:
-    """Values ``(n, ...)``, first derivatives ``(k, n, ...)`` and sums ``(m, n, ...)``."""
-    array = data.view(len(layout.slots), layout.n, *data.shape[1:])
-    behind = 1 + len(layout.first_order)
-    return array[0], array[1:behind], array[behind:]
-
-
-def _weighted(s: SquareSum, terms: Tensor) -> tuple[slice, Tensor, float]:
-    """Which terms ``(k, n, ...)`` count in a sum, weighted up to a common factor."""
-    if s.common is not None:
-        rows, coefficient = s.common
-        return rows, terms[rows], coefficient
-    weights = host_numbers(s.coefficients, terms.dtype, terms.device)
-    return slice(None), terms * weights.view(-1, *[1] * (terms.ndim - 1)), 1.0
-
-
 def _product_of_squares(a: Tensor, b: Tensor, layout: Layout, out: Tensor) -> Tensor:
     """(ab)_0 = a b, (ab)_k = a b_k + a_k b, and the sums a b_S + a_S b + 2 Σ c_k a_k b_k."""
     assert layout.square_sums is not None
-    (a0, ak, a_sums), (b0, bk, b_sums) = _by_slot(a, layout), _by_slot(b, layout)
-    value, first, sums = _by_slot(out, layout)
+    (a0, ak, a_sums), (b0, bk, b_sums) = by_kind(a, layout), by_kind(b, layout)
+    value, first, sums = by_kind(out, layout)
     torch.mul(a0, b0, out=value)
     torch.mul(ak, b0, out=first).addcmul_(bk, a0)
     torch.mul(a_sums, b0, out=sums).addcmul_(b_sums, a0)
     products = ak * bk
     for s, part in zip(layout.square_sums, sums, strict=True):
-        _, terms, factor = _weighted(s, products)
+        _, terms, factor = weighted(s, products)
         part.add_(terms.sum(0), alpha=2 * factor)
     return out
 
@@ -85,14 +69,14 @@ def _pull_squares(grad: Tensor, other: Tensor, layout: Layout) -> Tensor:
     """The cotangent of one factor, where the jets are those of :attr:`Layout.square_sums`."""
     assert layout.square_sums is not None
     out = torch.empty_like(grad)
-    (g0, gk, g_sums), (b0, bk, b_sums) = _by_slot(grad, layout), _by_slot(other, layout)
-    value, first, sums = _by_slot(out, layout)
+    (g0, gk, g_sums), (b0, bk, b_sums) = by_kind(grad, layout), by_kind(other, layout)
+    value, first, sums = by_kind(out, layout)
     torch.mul(g0, b0, out=value).add_((gk * bk).sum(0))
     torch.mul(gk, b0, out=first)
     torch.mul(g_sums, b0, out=sums)
     for s, g, b in zip(layout.square_sums, g_sums, b_sums, strict=True):
         value.addcmul_(g, b)
-        rows, factors, factor = _weighted(s, bk)
+        rows, factors, factor = weighted(s, bk)
         first[rows].addcmul_(factors, g, value=2 * factor)
     return out
 

@@ -44,6 +44,7 @@ from pinnlab.calculus.layer_rules import (
 )
 from pinnlab.calculus.layout import Layout, Slot
 from pinnlab.calculus.link import Link
+from pinnlab.calculus.plain_chain import evaluate_affine_plainly, evaluate_plainly
 from pinnlab.calculus.plain_rules import (
     compose_affine,
     compose_written,
@@ -93,9 +94,11 @@ class TaylorTensor:
             if not layers:
                 self._data, self._value, self._slopes = start._data, start._value, start._slopes
             elif start._data is not None:
-                self._data = evaluate(start._data, layers, self.layout)
+                chain = evaluate_plainly if self.layout.transparent else evaluate
+                self._data = chain(start._data, layers, self.layout)
             else:
-                self._data = evaluate_affine(start.value, start._chain_slopes, layers, self.layout)
+                chain = evaluate_affine_plainly if self.layout.transparent else evaluate_affine
+                self._data = chain(start.value, start._chain_slopes, layers, self.layout)
             self._link = None
 
     @property
@@ -435,6 +438,11 @@ def _affine_part(start: TaylorTensor, layers: list[Layer]) -> tuple[TaylorTensor
     return start, layers
 
 
+def _chained(x: TaylorTensor) -> bool:
+    """Whether layers are put off until a chain of them is evaluated."""
+    return not x.layout.transparent or (x.ndim == 2 and x.layout.square_sums is not None)
+
+
 def _put_off(x: TaylorTensor, layer: Layer, width: int) -> TaylorTensor:
     return TaylorTensor(x.layout, link=Link(x._link or x, layer, width))
 
@@ -465,7 +473,7 @@ def follow_gated(x: TaylorTensor, layers: GatedLayers) -> TaylorTensor:
 
 def compose(z: TaylorTensor, function: Derivatives) -> TaylorTensor:
     """f(z) for a pointwise function given by its derivatives."""
-    if z.layout.transparent:
+    if not _chained(z):
         if z.data is None:
             return z._with(compose_affine(z.value, z.slopes, z.layout, function))
         return z._with(compose_written(z.data, z.layout, function))
@@ -509,7 +517,7 @@ def _multiply(a: TaylorTensor, b: TaylorTensor) -> TaylorTensor:
 def _linear(x: TaylorTensor, weight: Tensor, bias: Tensor | None = None) -> TaylorTensor:
     if x.ndim != 2:
         raise UnsupportedOperation(f"a linear layer on a jet of shape {tuple(x.shape)}")
-    if not x.layout.transparent:
+    if _chained(x):
         return _put_off(x, Layer(weight, bias), len(weight))
     if x.directions is not None or x.data is None:
         return _affine_part(x, [Layer(weight, bias)])[0]

@@ -2,8 +2,9 @@
 
 The loss of a problem is evaluated once on recorded tensors: what comes out is a flat list of tensor
 operations from parameters, points and directions to the loss and its gradient, however it was
-declared. ``torch.compile`` fuses them; points and directions are arguments, so that new ones need
-no new compilation. What is compiled are plain operations, not the hand-written backward passes.
+declared. The compiler behind ``torch.compile`` fuses them; points and directions are arguments, so
+that new ones need no new compilation. What is compiled are plain operations, not the hand-written
+backward passes.
 
 Every compiled function is compared with the evaluation that it replaces before it is used. If
 anything goes wrong, that evaluation goes on as before, and :attr:`CompiledLoss.fallback` says why.
@@ -58,11 +59,11 @@ class CompiledLoss:
                 self._reads.keep(objective.inputs(self._reads, known=True))
         inputs = objective.inputs(self._reads, transparent=True, known=self._known)
         tensors = inputs.tensors()
-        key = tuple((tuple(t.shape), t.dtype, t.device) for t in tensors)
+        key = tuple((tuple(t.shape), t.stride(), t.dtype, t.device) for t in tensors)
         function = self._functions.get(key)
         if function is None:
             return self._first(objective, inputs, key)
-        return _written(objective, function(_values(objective), tensors))
+        return _written(objective, function(*_values(objective), *tensors))
 
     def _first(self, objective: "Objective", inputs: Inputs, key: tuple) -> tuple[Tensor, Tensor]:
         """Compile for new shapes, and compare."""
@@ -74,7 +75,7 @@ class CompiledLoss:
         try:
             with _quiet():
                 function = compiled(objective, inputs)
-                result = function(_values(objective), inputs.tensors())
+                result = function(*_values(objective), *inputs.tensors())
         except Exception as reason:  # whatever a compiler may raise
             words = [type(reason).__name__, *str(reason).strip().splitlines()[:1]]
             self._give_up(objective, ": ".join(words)[:200])
@@ -95,31 +96,45 @@ class CompiledLoss:
         logger.warning("%s; training goes on without", self.fallback)
 
 
-def compiled(objective: "Objective", inputs: Inputs) -> Callable[..., tuple[Tensor, ...]]:
-    """A compiled function of parameters and input arrays.
+def compiled(objective: "Objective", inputs: Inputs) -> Callable[..., Sequence[Tensor]]:
+    """A compiled function of parameters and input arrays, which must all be of the same kind.
 
     It returns the loss, the mean squares of the terms, and the gradient by each parameter.
     """
-    return torch.compile(flattened(objective, inputs), fullgraph=True, dynamic=False)
+    return fused(flattened(objective, inputs), [*_values(objective), *inputs.tensors()])
 
 
-def flattened(objective: "Objective", inputs: Inputs) -> nn.Module:
+def fused(module: torch.fx.GraphModule, arguments: list[Tensor]) -> Callable[..., Sequence[Tensor]]:
+    """What a compiler makes of a list of operations, for arguments such as these."""
+    if arguments[0].device.type != "cpu":
+        return torch.compile(module, fullgraph=True, dynamic=False)
+    from torch._inductor import compile  # slow to import, seldom needed
+
+    # What torch.compile does beside this, to record the operations once more and to check in every
+    # call that they still hold, takes as long as a small network.
+    with torch.random.fork_rng(devices=[]):  # the compiler draws numbers
+        return compile(module, arguments)  # type: ignore[return-value]
+
+
+def flattened(objective: "Objective", inputs: Inputs) -> torch.fx.GraphModule:
     """The same as a list of tensor operations."""
     from torch.fx.experimental.proxy_tensor import make_fx  # slow to import, seldom needed
 
     names = [name for name, p in objective.state.named_parameters() if p.requires_grad]
 
-    def function(values: Sequence[Tensor], tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    def function(*arguments: Tensor) -> tuple[Tensor, ...]:
+        values, tensors = arguments[: len(names)], arguments[len(names) :]
         leaves = [value.detach().requires_grad_() for value in values]
         there = objective.at(inputs.with_tensors(tensors))
         call = _Call(there)
         squares = functional_call(call, dict(zip(names, leaves, strict=True)), ())
         loss = there.loss_of(squares)
         gradients = torch.autograd.grad(loss, leaves, allow_unused=True, materialize_grads=True)
-        return (loss.detach(), squares.detach(), *gradients)
+        # A fused update of the parameters reads their gradients in the order of memory.
+        return (loss.detach(), squares.detach(), *[g.contiguous() for g in gradients])
 
     # Copies lie anywhere in memory, as the arguments of later calls may.
-    return make_fx(function)(_values(objective), [t.clone() for t in inputs.tensors()])
+    return make_fx(function)(*_values(objective), *[t.clone() for t in inputs.tensors()])
 
 
 class _Call(nn.Module):

@@ -130,6 +130,8 @@ def test_a_step_is_a_list_of_operations_there(name):
     objective.state.to("meta")
     there = inputs.with_tensors([t.to("meta") for t in inputs.tensors()])
     module = flattened(objective, there)
-    loss, squares, *gradients = module([p.detach() for p in objective.parameters], there.tensors())
+    loss, squares, *gradients = module(
+        *[p.detach() for p in objective.parameters], *there.tensors()
+    )
     assert loss.shape == () and squares.shape == (len(objective.names),)
     assert [g.shape for g in gradients] == [p.shape for p in objective.parameters]
