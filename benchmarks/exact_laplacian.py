@@ -2,10 +2,11 @@
 
 Δu + sin u = 0 on 100 points of the unit ball, u the network d-128-128-128-1 with tanh (``bare``) or
 (1 − |x|²) times it (``ball``, zero on the boundary), float32. A step is residual, backward pass and
-Adam on given points. Three processes with one thread each, pinned to one core, in alternated
+Adam on given points. Four processes with one thread each, pinned to one core, in alternated
 rounds:
 
 - ``pinnlab``: the problem as it would be declared, assembled and stepped by the trainer;
+- ``compiled``: the same with ``execution="compiled"``;
 - ``folx``: ``folx.forward_laplacian`` in JAX, jitted, in place of the estimate in the script
   ``sine_gordon.py`` of sail-sg/stde, whose network, ball factor, residual and optimiser it keeps;
 - ``autograd``: plain torch, the gradient by ``torch.autograd.grad``, then one more call for each
@@ -33,15 +34,16 @@ from _measure import Worker, median_of_ratios, pin, serve, timed
 
 FORMS = ("bare", "ball")
 STEPS = {  # a round takes about half a second each
-    10: {"pinnlab": 150, "folx": 150, "autograd": 20},
-    100: {"pinnlab": 15, "folx": 10, "autograd": 2},
+    10: {"pinnlab": 150, "compiled": 150, "folx": 150, "autograd": 20},
+    100: {"pinnlab": 15, "compiled": 15, "folx": 10, "autograd": 2},
 }
+OWN = {"pinnlab": "eager", "compiled": "compiled"}
 OTHERS = ("folx", "autograd")
 TOLERANCE = 1e-4  # relative, of a mean square of float32 sums over d second derivatives
 SCRIPT = str(Path(__file__).resolve())
 
 
-def pinnlab_step(path: str, form: str) -> tuple[Callable[[int], Any], float]:
+def pinnlab_step(path: str, form: str, execution: str) -> tuple[Callable[[int], Any], float]:
     """Steps by the trainer, and the loss before the first."""
     import _high_dimension as given
 
@@ -57,6 +59,7 @@ def pinnlab_step(path: str, form: str) -> tuple[Callable[[int], Any], float]:
     )
     # The distance that vanishes on the sphere has slope one there, (1 − |x|²)/2.
     runner = given.Runner(problem, batch, scale=2.0 if form == "ball" else 1.0)
+    runner.assembly.objective.execute(execution)
     return runner.steps, runner.loss()
 
 
@@ -91,12 +94,13 @@ def autograd_step(path: str, form: str) -> tuple[Callable[[int], Any], float]:
 
 
 def torch_worker(kind: str, core: str, path: str, form: str) -> None:
-    """Serve steps of one of the two."""
+    """Serve steps of one of the three."""
     pin(int(core))
     import torch
 
     torch.set_num_threads(1)
-    steps, loss = {"pinnlab": pinnlab_step, "autograd": autograd_step}[kind](path, form)
+    own = kind in OWN
+    steps, loss = pinnlab_step(path, form, OWN[kind]) if own else autograd_step(path, form)
 
     def answer(do: str, steps_: int = 0) -> dict[str, Any]:
         return {"loss": loss} if do == "loss" else timed(lambda: steps(steps_), steps_)
@@ -105,13 +109,13 @@ def torch_worker(kind: str, core: str, path: str, form: str) -> None:
 
 
 def compare(dim: int, form: str, options: argparse.Namespace) -> dict[str, Any]:
-    """All three on one problem: losses, and times in alternated rounds."""
+    """All four on one problem: losses, and times in alternated rounds."""
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "batch.npz")
         workers = {"folx": jax_worker(options, dim, "--exact")}
         workers["folx"].ask(do="export", path=path)
         losses = {"folx": workers["folx"].ask(do="fix", path=path, bare=form == "bare")["loss"]}
-        for kind in ("pinnlab", "autograd"):
+        for kind in (*OWN, "autograd"):
             workers[kind] = Worker(SCRIPT, "--worker", kind, str(options.core), path, form)
             losses[kind] = workers[kind].ask(do="loss")["loss"]
     difference = max(abs(v / losses["folx"] - 1) for v in losses.values())
@@ -141,7 +145,8 @@ def summary(times: dict[str, list[dict[str, float]]]) -> dict[str, float]:
         out[f"{kind}_ms"] = round(statistics.median(values), 3)
         out[f"{kind}_ms_least"] = round(min(values), 3)
     for kind in OTHERS:
-        out[f"{kind}_over_pinnlab"] = round(median_of_ratios(series[kind], series["pinnlab"]), 2)
+        for own in OWN:
+            out[f"{kind}_over_{own}"] = round(median_of_ratios(series[kind], series[own]), 2)
     return out
 
 
@@ -157,8 +162,11 @@ def main() -> None:
             s = comparisons[-1]["summary"]
             print(
                 f"d = {dim:3} {form:4}  pinnlab {s['pinnlab_ms']:7.2f} ms"
-                f"  folx {s['folx_ms']:7.2f} ms ({s['folx_over_pinnlab']:.2f}x)"
-                f"  autograd {s['autograd_ms']:7.2f} ms ({s['autograd_over_pinnlab']:.2f}x)"
+                f"  compiled {s['compiled_ms']:7.2f} ms"
+                f"  folx {s['folx_ms']:7.2f} ms"
+                f" ({s['folx_over_pinnlab']:.2f}x, {s['folx_over_compiled']:.2f}x)"
+                f"  autograd {s['autograd_ms']:7.2f} ms"
+                f" ({s['autograd_over_pinnlab']:.2f}x, {s['autograd_over_compiled']:.2f}x)"
                 f"  losses differ by {comparisons[-1]['largest_relative_difference']:.1e}",
                 flush=True,
             )

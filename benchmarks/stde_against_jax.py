@@ -6,7 +6,8 @@ is everything: points, right side, residual, backward pass and update. The two l
 processes of their own with one thread, pinned to one core, in alternated rounds:
 
 - ``jax``: the function ``update`` of ``sine_gordon.py`` from sail-sg/stde, as it stands there;
-- ``pinnlab``: the problem of the catalogue, assembled and stepped by the trainer, with its log.
+- ``pinnlab``: the problem of the catalogue, assembled and stepped by the trainer, with its log;
+- ``compiled``: the same with ``execution="compiled"``, in up to 10 000 dimensions.
 
 Times are processor times of all threads. Memory is the peak of the resident set while stepping,
 after compilation and the first step. Before any time is taken, both must agree, on the points,
@@ -30,12 +31,13 @@ from _against_jax import jax_worker, parser, write_comparisons
 from _measure import Worker, median_of_ratios, peak_memory, pin, serve, timed
 
 STEPS = {  # a round takes about half a second each, or one step
-    100: {"jax": 40, "pinnlab": 80},
-    1_000: {"jax": 25, "pinnlab": 80},
-    10_000: {"jax": 4, "pinnlab": 20},
+    100: {"jax": 40, "pinnlab": 80, "compiled": 80},
+    1_000: {"jax": 25, "pinnlab": 80, "compiled": 80},
+    10_000: {"jax": 4, "pinnlab": 20, "compiled": 20},
     100_000: {"jax": 1, "pinnlab": 3},
     1_000_000: {"pinnlab": 1},
 }
+OWN = {"pinnlab": "eager", "compiled": "compiled"}
 POINTS, SAMPLES = 100, 16
 TOLERANCE = 1e-4  # relative; right side, loss, and gradient in its own norm
 SCRIPT = str(Path(__file__).resolve())
@@ -47,9 +49,10 @@ class Runner:
     Args:
         dim: Number of dimensions.
         seed: Of coefficients, weights, points and directions.
+        execution: As in :func:`pinnlab.solve`.
     """
 
-    def __init__(self, dim: int, seed: int) -> None:
+    def __init__(self, dim: int, seed: int, execution: str = "eager") -> None:
         import torch
         from _high_dimension import NETWORK, Run
 
@@ -69,6 +72,7 @@ class Runner:
             seed=seed,
             derivatives=pl.STDE(samples=SAMPLES),
         )
+        self.assembly.objective.execute(execution)
         self._start = lambda: Run(self.assembly, resample=1)
         self._run: Run | None = None
 
@@ -124,10 +128,10 @@ def _difference(found: list, expected: list) -> float:
     return (above / sum(float(b.double().square().sum()) for b in expected)) ** 0.5
 
 
-def pinnlab_worker(core: str, dim: str, seed: str) -> None:
+def pinnlab_worker(core: str, dim: str, seed: str, execution: str) -> None:
     """Serve steps."""
     pin(int(core))
-    runner = Runner(int(dim), int(seed))
+    runner = Runner(int(dim), int(seed), execution)
 
     def answer(do: str, steps: int = 0, path: str = "") -> dict[str, Any]:
         if do == "check":
@@ -141,9 +145,9 @@ def pinnlab_worker(core: str, dim: str, seed: str) -> None:
 
 def compare(dim: int, options: argparse.Namespace) -> dict[str, Any]:
     """Both libraries, or pinnlab alone, in one dimension."""
-    seed = str(options.seed)
+    given = str(options.core), str(dim), str(options.seed)
     workers = {
-        "pinnlab": Worker(SCRIPT, "--worker", str(options.core), str(dim), seed),
+        kind: Worker(SCRIPT, "--worker", *given, OWN[kind]) for kind in OWN if kind in STEPS[dim]
     }
     differences = {}
     if "jax" in STEPS[dim]:
@@ -153,8 +157,9 @@ def compare(dim: int, options: argparse.Namespace) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
             path = str(Path(folder) / "batch.npz")
             workers["jax"].ask(do="export", path=path)
-            differences = workers["pinnlab"].ask(do="check", path=path)
-        if not max(differences.values()) < TOLERANCE:
+            for kind in workers.keys() & OWN:
+                differences[kind] = workers[kind].ask(do="check", path=path)
+        if not max(max(found.values()) for found in differences.values()) < TOLERANCE:
             raise SystemExit(f"d = {dim}: the libraries compute different things: {differences}")
     setup = {}
     for name, worker in workers.items():
@@ -178,15 +183,16 @@ def summary(times: dict[str, list[dict[str, float]]], memory: dict[str, float]) 
     """Median and least processor time of a step, peak memory, and the ratios."""
     out: dict[str, Any] = {}
     series = {name: [r["cpu_ms"] for r in rounds] for name, rounds in times.items()}
-    for name in ("jax", "pinnlab"):
+    for name in ("jax", *OWN):
         values = series.get(name)
         out[f"{name}_ms"] = round(statistics.median(values), 3) if values else None
         out[f"{name}_ms_least"] = round(min(values), 3) if values else None
         out[f"{name}_peak_mib"] = round(memory[name]) if values else None
     paired = "jax" in series
-    out["time_ratio"] = (
-        round(median_of_ratios(series["jax"], series["pinnlab"]), 2) if paired else None
-    )
+    for name, column in (("pinnlab", "time_ratio"), ("compiled", "compiled_time_ratio")):
+        both = paired and name in series
+        ratio = round(median_of_ratios(series["jax"], series[name]), 2) if both else None
+        out[column] = ratio
     out["memory_ratio"] = round(memory["jax"] / memory["pinnlab"], 2) if paired else None
     return out
 
