@@ -14,6 +14,7 @@ from pinnlab.errors import DeclarationError, nearest
 from pinnlab.objective.objective import Objective
 from pinnlab.optim.base import Phase, Stepper
 from pinnlab.optim.first_order_stepper import FirstOrderStepper
+from pinnlab.optim.fused_adam import FusedAdam
 from pinnlab.optim.recorded import RecordedStepper
 from pinnlab.optim.schedules import Schedule, check_schedule
 
@@ -80,15 +81,13 @@ class Adam(Phase):
                 )
             optimizer: torch.optim.Optimizer = torch.optim.SGD(groups)
         else:
-            kind = torch.optim.AdamW if self.weight_decay else torch.optim.Adam
-            optimizer = kind(
-                [group | {"lr": _on_device(group)} for group in groups] if record else groups,
-                betas=self.betas,
-                eps=self.eps,
-                weight_decay=self.weight_decay,
-                fused=True,
-                capturable=record,
-            )
+            options = {"betas": self.betas, "eps": self.eps, "weight_decay": self.weight_decay}
+            if record:
+                groups = [group | {"lr": _on_device(group)} for group in groups]
+                kind = torch.optim.AdamW if self.weight_decay else torch.optim.Adam
+                optimizer = kind(groups, fused=True, capturable=True, **options)
+            else:
+                optimizer = FusedAdam(groups, **options)
         stepper = FirstOrderStepper(
             self, optimizer, combiner, rates, schedule=self.schedule, clip=self.clip
         )
