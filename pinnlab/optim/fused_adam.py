@@ -25,8 +25,8 @@ class _Group:
 class FusedAdam(torch.optim.AdamW):
     """``AdamW(fused=True)``, which is Adam where nothing decays; a step calls no hooks.
 
-    The states are those of torch's own class. Where a gradient is missing, that class takes the
-    step.
+    The states are those of torch's own class, which takes the step where a gradient is missing, or
+    where ``found_inf`` may tell the update to be skipped.
     """
 
     def __init__(self, params: Any, *, weight_decay: float = 0.0, **options: Any) -> None:
@@ -43,6 +43,8 @@ class FusedAdam(torch.optim.AdamW):
         """One update from the gradients that the parameters hold."""
         found = [[p.grad for p in group["params"]] for group in self.param_groups]
         complete = all(g is not None for gradients in found for g in gradients)
+        # Of a step that may be skipped on its device torch's class counts the steps.
+        complete = complete and getattr(self, "found_inf", None) is None
         if self._ready is None or not complete or closure is not None:
             super().step(closure)
             self._ready = self._groups() if complete else None
