@@ -131,6 +131,9 @@ def nonnegative(matrix: Matrix, linear: Sequence[float]) -> Vector:
         Lawson and Hanson (1974), Solving Least Squares Problems, chapter 23.
     """
     m = len(linear)
+    alone = _alone(matrix, linear)
+    if alone is not None:
+        return alone
     z, free = _guess(matrix, linear)
     refused: set[int] = set()
     for _ in range(20 * m):
@@ -141,6 +144,23 @@ def nonnegative(matrix: Matrix, linear: Sequence[float]) -> Vector:
         _solve_free(matrix, linear, z, free)
         # One that rounding sends back at once would be tried for ever.
         refused = set() if entering in free else refused | {entering}
+    return z
+
+
+def _alone(matrix: Matrix, linear: Sequence[float]) -> Vector | None:
+    """The minimiser if no more than one number of it is positive, as is common for a few terms."""
+    falling = [j for j, q in enumerate(linear) if q < 0]
+    z = [0.0] * len(linear)
+    if not falling:
+        return z
+    j = falling[0]
+    row = matrix[j]
+    if len(falling) > 1 or not row[j] > 0:
+        return None
+    z[j] = step = -linear[j] / row[j]
+    for i, q in enumerate(linear):
+        if i != j and q + step * row[i] < 0:
+            return None
     return z
 
 

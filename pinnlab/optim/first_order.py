@@ -14,9 +14,9 @@ from pinnlab.errors import DeclarationError, nearest
 from pinnlab.objective.objective import Objective
 from pinnlab.optim.base import Phase, Stepper
 from pinnlab.optim.first_order_stepper import FirstOrderStepper
-from pinnlab.optim.fused_adam import FusedAdam
 from pinnlab.optim.recorded import RecordedStepper
 from pinnlab.optim.schedules import Schedule, check_schedule
+from pinnlab.optim.updates import Descent, FusedAdam
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Adam(Phase):
                     got=self.weight_decay,
                     do="leave `weight_decay` out, or use another aggregator",
                 )
-            optimizer: torch.optim.Optimizer = torch.optim.SGD(groups)
+            optimizer: torch.optim.Optimizer = Descent(groups)
         else:
             options = {"betas": self.betas, "eps": self.eps, "weight_decay": self.weight_decay}
             if record:

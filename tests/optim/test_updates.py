@@ -1,11 +1,11 @@
-"""Adam by its update alone against torch's own."""
+"""Updates by themselves against torch's own optimisers."""
 
 import copy
 
 import pytest
 import torch
 
-from pinnlab.optim.fused_adam import FusedAdam
+from pinnlab.optim.updates import Descent, FusedAdam
 
 F64 = torch.float64
 
@@ -68,3 +68,12 @@ def test_a_parameter_without_a_gradient_stays():
             optimizer.step()
     for a, b in zip(ours, theirs, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-14)
+
+
+def test_descent_takes_the_steps_of_torch():
+    ours, theirs = parameters(), parameters()
+    one, other = Descent(groups(ours)), torch.optim.SGD(groups(theirs))
+    for number in range(3):
+        take(one, ours, number)
+        take(other, theirs, number)
+    assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))

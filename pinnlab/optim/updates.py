@@ -1,4 +1,4 @@
-"""Adam whose step is the update alone.
+"""Optimisers whose step is the update alone.
 
 What ``torch.optim`` does in every step beside the update (hooks, profiling, a search through all
 states, groups by device and type) takes longer than the update of a small network.
@@ -66,3 +66,16 @@ class FusedAdam(torch.optim.AdamW):
             columns = ([s[name] for s in states] for name in ("exp_avg", "exp_avg_sq", "step"))
             made.append(_Group(group["params"], *columns))
         return made
+
+
+class Descent(torch.optim.SGD):
+    """θ ← θ − lr·g with a gradient for every parameter; a step calls no hooks."""
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """One update from the gradients that the parameters hold."""
+        for group in self.param_groups:
+            parameters = group["params"]
+            torch._foreach_add_(parameters, [p.grad for p in parameters], alpha=-group["lr"])
+
+    step.hooked = True  # type: ignore[attr-defined]
