@@ -459,6 +459,7 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", default=list(CASES), choices=list(CASES))
     parser.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS)
     parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--name", default="aggregation_step", help="of the files of results")
     parser.add_argument("--no-write", action="store_true", help="only print")
     options = parser.parse_args()
     ways = list(dict.fromkeys(["Sum", *options.ways]))
@@ -481,7 +482,7 @@ def main() -> None:
         for way, reason in result["left_out"].items():
             print(f"  {way:30} left out: {reason}")
     if not options.no_write:
-        write("aggregation_step", payload, lines)
+        write(options.name, payload, lines)
 
 
 if __name__ == "__main__":
