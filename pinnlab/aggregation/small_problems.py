@@ -131,9 +131,9 @@ def nonnegative(matrix: Matrix, linear: Sequence[float]) -> Vector:
         Lawson and Hanson (1974), Solving Least Squares Problems, chapter 23.
     """
     m = len(linear)
-    alone = _alone(matrix, linear)
-    if alone is not None:
-        return alone
+    few = _few(matrix, linear)
+    if few is not None:
+        return few
     z, free = _guess(matrix, linear)
     refused: set[int] = set()
     for _ in range(20 * m):
@@ -147,21 +147,40 @@ def nonnegative(matrix: Matrix, linear: Sequence[float]) -> Vector:
     return z
 
 
-def _alone(matrix: Matrix, linear: Sequence[float]) -> Vector | None:
-    """The minimiser if no more than one number of it is positive, as is common for a few terms."""
-    falling = [j for j, q in enumerate(linear) if q < 0]
+def _few(matrix: Matrix, linear: Sequence[float]) -> Vector | None:
+    """The minimiser if one or two numbers of it are positive, as is common for a few terms."""
     z = [0.0] * len(linear)
-    if not falling:
-        return z
-    j = falling[0]
-    row = matrix[j]
-    if len(falling) > 1 or not row[j] > 0:
-        return None
-    z[j] = step = -linear[j] / row[j]
-    for i, q in enumerate(linear):
-        if i != j and q + step * row[i] < 0:
+    free = [j for j, q in enumerate(linear) if q < 0]
+    while free:
+        if len(free) > 2 or not _solve_few(matrix, linear, z, free):
             return None
+        entering, least = -1, 0.0
+        for k, row in enumerate(matrix):
+            if k not in free:
+                slope = linear[k]
+                for j in free:
+                    slope += row[j] * z[j]
+                if slope < least:
+                    entering, least = k, slope
+        if entering < 0:
+            return z
+        free.append(entering)
     return z
+
+
+def _solve_few(matrix: Matrix, linear: Sequence[float], z: Vector, free: list[int]) -> bool:
+    """Minimise over one or two numbers; whether both are clearly told apart, and positive."""
+    i, j = free[0], free[-1]
+    a, b, c = matrix[i][i], matrix[j][j], matrix[i][j]
+    if i == j:
+        z[i] = -linear[i] / a if a > 0 else 0.0
+        return z[i] > 0
+    determinant = a * b - c * c
+    if not determinant > INDEPENDENT * a * b:
+        return False
+    z[i] = (c * linear[j] - b * linear[i]) / determinant
+    z[j] = (c * linear[i] - a * linear[j]) / determinant
+    return z[i] > 0 and z[j] > 0
 
 
 def _guess(matrix: Matrix, linear: Sequence[float]) -> tuple[Vector, list[int]]:
