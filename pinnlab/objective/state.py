@@ -36,6 +36,9 @@ class State(nn.Module):
     ) -> None:
         super().__init__()
         self.surrogate = surrogate
+        for p in surrogate.parameters():
+            # Fused updates read parameter and gradient side by side in the order of memory.
+            p.data = p.data.contiguous()
         self.ansatz = ansatz
         self.fields = fields
         self._declared = dict(unknowns)

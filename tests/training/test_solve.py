@@ -1,3 +1,4 @@
+import copy
 import json
 
 import numpy as np
@@ -44,6 +45,22 @@ def test_a_module_of_ones_own():
     solution = solve(surrogate=module, phases=[pl.LBFGS(5)])
     assert solution.settings["surrogate"] == "Sequential"
     assert solution.u(x=0.5).dtype == np.float64
+
+
+@pytest.mark.parametrize("gradients", [None, pl.Sum(), pl.MConFIG()])
+def test_how_a_weight_lies_in_memory_does_not_matter(gradients):
+    torch.manual_seed(0)
+    straight = nn.Sequential(
+        nn.Linear(1, 6), nn.Tanh(), nn.Linear(6, 4), nn.Tanh(), nn.Linear(4, 1)
+    )
+    turned = copy.deepcopy(straight)
+    turned[2].weight = nn.Parameter(turned[2].weight.detach().T.contiguous().T)
+    assert not turned[2].weight.is_contiguous()
+    losses = [
+        [r["loss"] for r in solve(surrogate=net, gradients=gradients).records]
+        for net in (straight, turned)
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
 def test_defaults_are_told_from_choices():
