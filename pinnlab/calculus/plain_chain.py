@@ -40,13 +40,15 @@ def evaluate_affine_plainly(
     """
     weight, bias, function = layers[0].weight, layers[0].bias, layers[0].function
     assert function is not None
-    if weight is not None:
+    if weight is None:
+        first = slopes.dense() if isinstance(slopes, Slopes) else slopes
+    else:
         value = F.linear(value, weight, bias)
-        linear = isinstance(slopes, Slopes)
-        slopes = slopes.linear(weight) if linear else F.linear(slopes, weight)  # type: ignore
-    elif isinstance(slopes, Slopes):
-        slopes = slopes.dense()
-    parts = compose_directions(function(value, 2), slopes[:, None], None, layout)  # type: ignore
+        if isinstance(slopes, Slopes):
+            first = slopes.linear(weight)
+        else:
+            first = F.linear(slopes, weight)
+    parts = compose_directions(function(value, 2), first[:, None], None, layout)
     for layer in layers[1:]:
         parts = _layer(parts, layer, layout)
     return joined(*parts)

@@ -89,8 +89,10 @@ def solve(
         dtype: ``"float32"`` or ``"float64"``; by default float64 where a phase needs it.
         device: ``"cpu"``, ``"cuda"``, or ``"auto"`` for a GPU if there is one.
         execution: ``"eager"``, operation by operation; ``"compiled"``, loss and gradient as one
-            function made by ``torch.compile``; ``"graph"``, whole steps of Adam recorded and
-            replayed on a GPU; or ``"compiled_graph"``. Results agree to rounding.
+            function made by the compiler of torch; ``"graph"``, whole steps of Adam recorded and
+            replayed on a GPU; or ``"compiled_graph"``. Results agree to rounding. On a processor
+            compiling pays for small networks; wide ones, exact Laplacians of a hundred
+            coordinates and anything in ten thousand are faster without.
         budget: Most seconds of training.
         out: Run folder for log, checkpoints, pictures, solution and report.
         checkpoint_every: Steps between checkpoints.

@@ -50,6 +50,11 @@ class Trainer:
         log_every: Steps between lines of the log; the first and last step are always logged.
         seed: Of mini-batches.
 
+    Attributes:
+        best: Least loss so far, with the weights of the declaration, and its step.
+        kept: Of the state that :class:`~pinnlab.KeepBest` ended with: its step, what was followed
+            and its value, loss and terms; None for the last state.
+
     Raises:
         DeclarationError: If phases, aggregator and objective cannot be combined.
     """
