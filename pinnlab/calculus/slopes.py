@@ -42,7 +42,7 @@ class Units:
 
     def linear(self, weight: Tensor) -> Tensor:
         """W v_k, ``(k, h)`` or ``(k, n, h)``."""
-        gathered = weight.T[self.columns]
+        gathered = weight.index_select(1, self.columns).T
         return self.scale[..., None] * (gathered[:, None] if self.varying else gathered)
 
     def dense(self, width: int) -> Tensor:

@@ -501,7 +501,7 @@ def _sum_of_function(z: TaylorTensor) -> TaylorTensor | None:
             return None
         function = layers[0].function
     directions = start.directions
-    if directions is None or z.layout.transparent:
+    if directions is None:
         return None
     return TaylorTensor(z.layout, coordinate_sum(start.value, function, directions, z.layout))
 

@@ -134,7 +134,40 @@ def flattened(objective: "Objective", inputs: Inputs) -> torch.fx.GraphModule:
         return (loss.detach(), squares.detach(), *[g.contiguous() for g in gradients])
 
     # Copies lie anywhere in memory, as the arguments of later calls may.
-    return make_fx(function)(*_values(objective), *[t.clone() for t in inputs.tensors()])
+    module = make_fx(function)(*_values(objective), *[t.clone() for t in inputs.tensors()])
+    _add_in_place(module)
+    return module
+
+
+def _add_in_place(module: torch.fx.GraphModule) -> None:
+    """Add to some columns of an array in place of adding an array that is zero elsewhere.
+
+    Of weights that meet many coordinates a few columns are gathered for directions. The gradient of
+    these is as large as the weights, and zero but for them.
+    """
+    aten, graph = torch.ops.aten, module.graph
+
+    def of_columns(node: Any) -> bool:
+        if not isinstance(node, torch.fx.Node) or node.target is not aten.index_add.default:
+            return False
+        base: Any = node.args[0]
+        return base.target is aten.new_zeros.default
+
+    sums: Any = graph.find_nodes(op="call_function", target=aten.add.Tensor)
+    for node in sums:
+        columns, other = sorted(node.args[:2], key=of_columns, reverse=True)
+        # The result must lie in memory as the sum did: gradients are read in that order.
+        if of_columns(columns) and _strides(node) == _strides(other):
+            with graph.inserting_before(node):
+                total = graph.call_function(columns.target, (other, *columns.args[1:]))
+            total.meta = node.meta
+            node.replace_all_uses_with(total)
+    graph.eliminate_dead_code()
+    module.recompile()
+
+
+def _strides(node: torch.fx.Node) -> tuple[int, ...]:
+    return node.meta["val"].stride()
 
 
 class _Call(nn.Module):

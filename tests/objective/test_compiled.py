@@ -178,6 +178,19 @@ def test_flat_lists_hold_no_points():
     assert all(v.numel() <= 8 for v in constants)
 
 
+def test_directions_meet_no_array_of_all_coordinates():
+    """Neither directions times points times coordinates, nor weights that are mostly zero."""
+    dim, points, samples = 300, 12, 4
+    objective = high_dimensional(dim=dim, derivatives=pl.STDE(samples=samples)).objective
+    reads = objective.reads()
+    module = flattened(objective, objective.inputs(reads, transparent=True, known=True))
+    found = [n for n in module.graph.nodes if isinstance(n.meta.get("val"), torch.Tensor)]
+    assert max(n.meta["val"].numel() for n in found) == points * dim
+    weights = [n for n in found if sorted(n.meta["val"].shape) == [8, dim]]
+    assert not [n for n in weights if "zeros" in str(n.target)]
+    assert [n for n in weights if "index_add" in str(n.target)]
+
+
 @pytest.mark.slow
 def test_the_compiler_is_asked_once_for_all_steps(monkeypatch):
     asked, fused = [], compiled.fused
