@@ -170,6 +170,8 @@ class Method:
         options = self.options
         if self.aggregator == "MultiAdam":  # equations and conditions, as published
             options = {"groups": [list(problem.equations), list(problem.conditions)]}
+        elif self.aggregator == "Bloop":
+            options = {"main": list(problem.equations)}
         return {"gradients": getattr(aggregation, self.aggregator)(**options)}
 
 
@@ -193,6 +195,10 @@ METHODS = {
     "AlignedMTL": Method("AlignedMTL"),
     "DualProj": Method("DualProj"),
     "UPGrad": Method("UPGrad"),
+    "Bloop": Method("Bloop"),
+    "SparseTraining": Method(
+        "SparseTraining", options={"share": 0.5, "aggregator": aggregation.ConFIG()}
+    ),
     "ConflictFree": Method("ConflictFree"),
     "MultiAdam": Method("MultiAdam", betas=(0.99, 0.99)),
     "ConFIG": Method("ConFIG"),

@@ -58,8 +58,7 @@ class Noise:
 
     def uniform(self, n: int, d: int, low: float = 0.0, high: float = 1.0) -> Tensor:
         """Uniform numbers between two others, ``(n, d)``; never one of these, not by rounding."""
-        ends = torch.tensor([low, high], dtype=self.dtype)
-        first, last = torch.nextafter(ends, ends.flip(0)).tolist()
+        first, last = _inside(low, high, self.dtype)
 
         def on_device(x: Tensor, generator: torch.Generator) -> None:
             x.uniform_(generator=generator).mul_(high - low).add_(low).clamp_(first, last)
@@ -108,6 +107,14 @@ class Noise:
             return given
         self._into = given
         return torch.empty(n, d, dtype=self.dtype, device=self.device)
+
+
+@cache
+def _inside(low: float, high: float, dtype: torch.dtype) -> tuple[float, float]:
+    """The first and the last number between two others."""
+    ends = torch.tensor([low, high], dtype=dtype)
+    first, last = torch.nextafter(ends, ends.flip(0)).tolist()
+    return first, last
 
 
 def _indexed(device: torch.device) -> torch.device:
