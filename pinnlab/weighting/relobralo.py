@@ -29,28 +29,36 @@ class ReLoBRaLo(Weighting):
     with ρ either 0 or 1, drawn in every step. They start at 1, w(1) = b(1, 0), and always sum to
     the number m of terms.
 
+    A loss that was next to nothing, such as that of an inequality which holds at the start or of
+    zero boundary values where the surrogate begins as zero, does not tell progress: its ratio would
+    leave the other terms nothing. A term whose loss was zero at t', or has been more than C times
+    :math:`L_k(t')` since, takes no part: its :math:`b_k` is 1, and the others share the rest.
+
     Args:
         temperature: T; the smaller, the more the slowest term gets.
         alpha: Share α of the past.
         rho: How often the past is that of the last step and not that of the first, E[ρ].
         every: Steps between updates.
+        limit: C; how many times what it was a loss may become and still be compared with that.
 
     Raises:
         DeclarationError: If a number makes no sense.
 
     References:
-        Bischof, Kraus (2021), arXiv 2110.09813, algorithm 1.
+        Bischof, Kraus (2021), arXiv 2110.09813, algorithm 1. Differs: the paper has no limit; on
+        common problems its ratios stay far below ours.
     """
 
     temperature: float = 0.1
     alpha: float = 0.999
     rho: float = 0.999
     every: int = 1
+    limit: float = 1e3
 
     residuals = True
 
     def __post_init__(self) -> None:
-        check_positive(self, needed=True, temperature=self.temperature)
+        check_positive(self, needed=True, temperature=self.temperature, limit=self.limit)
         check_share(self, zero=True, one=True, alpha=self.alpha, rho=self.rho)
         check_count(self, needed=True, every=self.every)
 
@@ -60,7 +68,7 @@ class ReLoBRaLo(Weighting):
 
 
 class LookbackWeigher(Weigher):
-    """The losses of the first and of the last step.
+    """The losses of the first and of the last step, and the largest of all.
 
     Args:
         rule: Its settings.
@@ -72,6 +80,7 @@ class LookbackWeigher(Weigher):
         self.rule, self.seed = rule, objective.seed
         self.first: dict[str, float] = {}
         self.last: dict[str, float] = {}
+        self.worst: dict[str, float] = {}
         self.observed, self.updates = 0, 0
 
     def observe(self, objective: Objective) -> None:
@@ -80,6 +89,7 @@ class LookbackWeigher(Weigher):
         if not losses:
             return
         self.observed += 1
+        self.worst = larger(losses, self.worst)
         if not self.first:
             self.first = self.last = losses
             self.terms = dict.fromkeys(losses, 1.0)
@@ -92,11 +102,11 @@ class LookbackWeigher(Weigher):
 
     def _next(self, losses: Mapping[str, float]) -> dict[str, float]:
         rule = self.rule
-        since_first = balanced(losses, self.first, rule.temperature)
+        since_first = self._balanced(losses, self.first, self.worst)
         self.updates += 1
         if self.updates == 1:
             return since_first
-        since_last = balanced(losses, self.last, rule.temperature)
+        since_last = self._balanced(losses, self.last, larger(losses, self.last))
         # A generator of its own for every update: nothing has to be kept to go on from here.
         looks_back = np.random.default_rng([self.seed, self.updates]).random() >= rule.rho
         past = since_first if looks_back else self.terms
@@ -104,30 +114,49 @@ class LookbackWeigher(Weigher):
             name: rule.alpha * past[name] + (1 - rule.alpha) * since_last[name] for name in losses
         }
 
+    def _balanced(
+        self, losses: Mapping[str, float], before: Mapping[str, float], worst: Mapping[str, float]
+    ) -> dict[str, float]:
+        """The weights that balance the progress since the losses were others, with the limit."""
+        limit = self.rule.limit
+        known = {k: old for k, old in before.items() if old > 0 and worst[k] <= limit * old}
+        return balanced(losses, known, self.rule.temperature)
+
     def state_dict(self) -> dict[str, Any]:
         """See :class:`Weigher`."""
         counts = {"observed": self.observed, "updates": self.updates}
-        return super().state_dict() | counts | {"first": dict(self.first), "last": dict(self.last)}
+        seen = {"first": self.first, "last": self.last, "worst": self.worst}
+        return super().state_dict() | counts | {k: dict(losses) for k, losses in seen.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """See :class:`Weigher`."""
         super().load_state_dict(state)
         self.observed, self.updates = state["observed"], state["updates"]
         self.first, self.last = dict(state["first"]), dict(state["last"])
+        self.worst = dict(state.get("worst", larger(self.first, self.last)))
+
+
+def larger(losses: Mapping[str, float], others: Mapping[str, float]) -> dict[str, float]:
+    """The larger of two losses, for every term of the first."""
+    return {name: max(loss, others.get(name, 0.0)) for name, loss in losses.items()}
 
 
 def balanced(
     losses: Mapping[str, float], before: Mapping[str, float], temperature: float
 ) -> dict[str, float]:
-    """m·softmax of the relative losses over T; a term that was and is solved counts as 1.
+    """m·softmax of the relative losses over T, of the m terms that are compared; 1 for the others.
+
+    Args:
+        losses: Now.
+        before: What they are compared with, positive; terms that are left out are not compared.
+        temperature: T.
 
     Example:
-        >>> balanced({"a": 1.0, "b": 0.5}, {"a": 2.0, "b": 1.0}, temperature=0.1)
-        {'a': 1.0, 'b': 1.0}
+        >>> balanced({"a": 1.0, "b": 0.5, "c": 1.0}, {"a": 2.0, "b": 1.0}, temperature=0.1)
+        {'a': 1.0, 'b': 1.0, 'c': 1.0}
     """
-    least = 1e-30  # what 0/0 = 1 needs
-    ratios = {k: (loss + least) / (before[k] + least) / temperature for k, loss in losses.items()}
-    largest = max(ratios.values())
+    ratios = {k: losses[k] / old / temperature for k, old in before.items()}
+    largest = max(ratios.values(), default=0.0)
     shares = {k: math.exp(ratio - largest) for k, ratio in ratios.items()}
     total = sum(shares.values())
-    return {k: len(shares) * share / total for k, share in shares.items()}
+    return {k: len(shares) * shares[k] / total if k in shares else 1.0 for k in losses}

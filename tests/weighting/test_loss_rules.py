@@ -82,11 +82,50 @@ def test_equal_progress_means_equal_weights() -> None:
     assert balanced({"a": 3.0, "b": 0.03}, {"a": 6.0, "b": 0.06}, 0.1) == {"a": 1.0, "b": 1.0}
 
 
-def test_a_loss_of_zero_counts_as_no_progress() -> None:
-    found = balanced({"a": 0.0, "b": 1.0}, {"a": 0.0, "b": 1.0}, 0.1)
-    assert found == {"a": 1.0, "b": 1.0}
-    found = balanced({"a": 1.0, "b": 1.0}, {"a": 0.0, "b": 1.0}, 0.1)
-    assert found == {"a": 2.0, "b": 0.0}
+@pytest.mark.parametrize("least", [0.0, 1e-12])
+def test_a_loss_that_was_next_to_nothing_leaves_the_other_terms_their_weights(least) -> None:
+    losses = [{"a": 1.0, "b": 2.0, "c": least if k < 3 else 0.3} for k in range(12)]
+    for found in course(pl.ReLoBRaLo(alpha=0.5, rho=0.5), losses):
+        assert found == pytest.approx({"a": 1.0, "b": 1.0, "c": 1.0})
+
+
+def test_a_loss_that_has_grown_too_much_stays_out_when_it_is_smaller_again() -> None:
+    # All of the weights are those since the first step.
+    rule = pl.ReLoBRaLo(alpha=1.0, rho=0.0, limit=100.0)
+    losses = [{"a": 1.0, "b": 0.5**k, "c": c} for k, c in enumerate([1e-3, 0.09, 0.2, 0.05])]
+    seen = course(rule, losses)
+    assert seen[1]["c"] == pytest.approx(3.0)  # 90 times as much is within the limit
+    for found in seen[2:]:
+        assert found["c"] == 1.0 and found["a"] > found["b"]
+
+
+def test_an_inequality_that_holds_at_the_start_does_not_take_all_the_weight() -> None:
+    problem = pl.Problem(
+        pl.Interval("x", -1, 1),
+        "u",
+        {"membrane": "u.xx + 4"},
+        {
+            "ends": pl.Dirichlet(u=0, hard=True),
+            "below": pl.Condition("0.9 - u", how="inequality"),
+        },
+    )
+    solution = pl.solve(
+        problem,
+        pl.MLP(8, 2),
+        points={"interior": 30},
+        weights=pl.ReLoBRaLo(every=20),
+        phases=pl.Adam(61, lr=1e-2),
+        progress=False,
+        callbacks=[],
+    )
+    assert solution.records[0]["terms"]["below"] == 0.0
+    assert solution.records[-1]["terms"]["below"] > 0.0
+    for record in solution.records:
+        assert list(record["weights"].values()) == pytest.approx([1.0, 1.0], rel=0.01)
+
+
+def test_no_loss_to_compare_with_leaves_all_weights_at_one() -> None:
+    assert balanced({"a": 3.0, "b": 0.0}, {}, 0.1) == {"a": 1.0, "b": 1.0}
 
 
 def test_intervals_of_relobralo() -> None:
@@ -170,6 +209,7 @@ def test_nothing_is_learnt_until_all_terms_were_seen() -> None:
         (lambda: pl.ReLoBRaLo(temperature=0), "temperature=0"),
         (lambda: pl.ReLoBRaLo(alpha=1.1), "alpha=1.1"),
         (lambda: pl.ReLoBRaLo(rho=-1), "rho=-1"),
+        (lambda: pl.ReLoBRaLo(limit=0), "limit=0"),
         (lambda: pl.ReLoBRaLo(every=0.5), "every=0.5"),  # type: ignore[arg-type]
         (lambda: pl.SoftAdapt(beta=float("nan")), "beta=nan"),
         (lambda: pl.SoftAdapt(order=0), "order=0"),
