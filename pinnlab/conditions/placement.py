@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from pinnlab.errors import DeclarationError, GeometryError
 from pinnlab.geometry.base import Geometry
@@ -178,18 +179,42 @@ def subset(
         size: Most points of a set.
         rng: Source of randomness; advances.
     """
-    chosen: dict[Placement, Points] = {}
+    return taken(points, subset_rows(points, size, rng))
+
+
+def subset_rows(
+    points: Mapping[Placement, Points], size: int, rng: np.random.Generator
+) -> dict[Placement, Tensor]:
+    """Which points :func:`subset` keeps of the sets that it makes smaller, in order.
+
+    Args:
+        points: The sets.
+        size: Most points of a set.
+        rng: Source of randomness; advances.
+    """
+    rows: dict[Placement, Tensor] = {}
     for placement, own in points.items():
-        if placement.mirror_of is not None:
+        if placement.mirror_of is not None or placement.quadrature or len(own) <= size:
             continue
-        if len(own) > size and not placement.quadrature:
-            rows = rng.choice(len(own), size, replace=False)
-            own = own.take(torch.as_tensor(np.sort(rows), device=own.x.device))
-        chosen[placement] = own
-    for placement in points:
-        if placement.mirror_of is not None:
-            chosen[placement] = placement.moved(chosen[placement.mirror_of])
-    return {placement: chosen[placement] for placement in points}
+        drawn = np.sort(rng.choice(len(own), size, replace=False))
+        rows[placement] = torch.as_tensor(drawn, device=own.x.device)
+    return rows | {
+        p: rows[p.mirror_of] for p in points if p.mirror_of is not None and p.mirror_of in rows
+    }
+
+
+def taken(
+    points: Mapping[Placement, Points], rows: Mapping[Placement, Tensor]
+) -> dict[Placement, Points]:
+    """Some points of each set.
+
+    Args:
+        points: The sets; mirrored ones follow their originals.
+        rows: Which are taken; sets that are left out stay whole.
+    """
+    originals = {p: own for p, own in points.items() if p.mirror_of is None}
+    chosen = {p: own.take(rows[p]) if p in rows else own for p, own in originals.items()}
+    return {p: p.moved(chosen[p.mirror_of]) if p.mirror_of else chosen[p] for p in points}
 
 
 def _region(regions: Mapping[str, Geometry], name: str) -> Geometry:

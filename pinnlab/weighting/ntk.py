@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pinnlab.checks import check_count
-from pinnlab.conditions.placement import subset
+from pinnlab.conditions.placement import Placement, subset_rows, taken
 from pinnlab.conditions.term import Term
 from pinnlab.objective.objective import Objective
 from pinnlab.weighting._ratios import Measure, RatioWeighting
@@ -23,8 +23,9 @@ class NTK(RatioWeighting):
     r"""Weights that give the tangent kernels of all terms the same trace.
 
     Under gradient flow the residuals of a term fall at rates that are the eigenvalues of its kernel
-    :math:`K_k = J_k J_k^T`, with :math:`J_k` the Jacobian of its residuals by the parameters. Equal
-    traces mean equal mean rates:
+    :math:`K_k = J_k J_k^T`, with :math:`J_k` the Jacobian of its residuals
+    :math:`\sqrt{\lambda_{ki}}\, r_k(x_i)` by the parameters, λ being the factors of single points.
+    Equal traces mean equal mean rates:
 
     .. math:: w_k \leftarrow \alpha w_k + (1 - \alpha)
         \frac{\sum_j \tau_j}{\tau_k}, \qquad \tau_k = \operatorname{tr}(K_k) / n_k .
@@ -76,10 +77,19 @@ def measure(points: int | None, objective: Objective, step: int) -> tuple[float,
     looked_at = copy.copy(objective)
     looked_at.keep_latest = False
     looked_at.weights = dict.fromkeys(objective.names, 1.0)
-    chosen = objective.points
+    rows: dict[Placement, Tensor] = {}
     if points is not None:
-        chosen = subset(chosen, points, np.random.default_rng([objective.seed, step]))
-    looked_at.set_points(chosen)
+        rng = np.random.default_rng([objective.seed, step])
+        rows = subset_rows(objective.points, points, rng)
+    looked_at.set_points(taken(objective.points, rows))
+    first = {term.name: term.placements[0] for term in objective.terms_}
+    looked_at.set_weights(
+        {},
+        {
+            name: factors[rows[first[name]]] if first[name] in rows else factors
+            for name, factors in objective.point_weights.items()
+        },
+    )
     traces = {term.name: mean_trace(looked_at, term) for term in objective.terms_}
     return sum(traces.values()), traces
 
@@ -87,7 +97,7 @@ def measure(points: int | None, objective: Objective, step: int) -> tuple[float,
 def mean_trace(objective: Objective, term: Term) -> float:
     """tr(K_k) / n_k of a term of weight one, by gradients of single residuals."""
     part = objective.only([term.name])
-    sets = dict(part.points)
+    sets, factors = dict(part.points), dict(part.point_weights)
     counts = {p: len(points) for p, points in sets.items() if not p.quadrature}
     if len(set(counts.values())) != 1:  # an integral, or sets that cannot be divided alike
         return float(squared_rows(part).sum())
@@ -98,6 +108,7 @@ def mean_trace(objective: Objective, term: Term) -> float:
         size = min(BLOCK, count - start)
         rows = torch.arange(start, start + size, device=objective.parameters[0].device)
         part.set_points({p: own.take(rows) if p in counts else own for p, own in sets.items()})
+        part.set_weights({}, {name: own[rows] for name, own in factors.items()})
         total += float(squared_rows(part).sum()) * size
     return total / count
 

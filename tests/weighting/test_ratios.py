@@ -2,12 +2,14 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from cases import assembly
 from weighting.by_hand import gradients, objective, row_squares, weighed
 
 import pinnlab as pl
+from pinnlab.conditions.placement import subset_rows
 from pinnlab.errors import DeclarationError
 from pinnlab.weighting._ratios import RatioWeigher
 from pinnlab.weighting.base import Weights
@@ -73,6 +75,44 @@ def test_sampled_traces_have_the_exact_mean() -> None:
         # times (n - 4)/(n - 1). Four standard errors of 40 such means.
         error = own.std(correction=0) * math.sqrt((len(own) - 4) / (len(own) - 1) / 4 / 40)
         assert abs(mean - exact[name]) <= 4 * float(error) + 1e-12 * exact[name]
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("points", [None, 5])
+def test_traces_count_the_factors_of_single_points(name: str, points, generator) -> None:
+    from pinnlab.weighting.ntk import measure
+
+    there = objective(name)
+    rows = row_squares(there)
+    pointwise = [
+        term.name for term in there.terms_ if not any(p.quadrature for p in term.placements)
+    ]
+    there.set_weights(
+        {},
+        {k: torch.rand(len(rows[k]), generator=generator, dtype=torch.float64) for k in pointwise},
+    )
+    numerator, sizes = measure(points, there, 3)
+    assert numerator == pytest.approx(sum(sizes.values()))
+    chosen = {}
+    if points is not None:
+        chosen = subset_rows(there.points, points, np.random.default_rng([there.seed, 3]))
+        assert chosen
+    for term in there.terms_:
+        own = rows[term.name].sum(1)
+        own = own * there.point_weights.get(term.name, torch.ones_like(own))
+        kept = chosen.get(term.placements[0], torch.arange(len(own)))
+        assert sizes[term.name] == pytest.approx(float(own[kept].mean()), rel=1e-9)
+
+
+@pytest.mark.parametrize("rule", [pl.GradNorm, pl.NTK])
+def test_factors_of_single_points_that_are_alike_are_a_factor_on_the_size(rule) -> None:
+    there = objective("heat_flux")
+    measure = rule().measure_of(there)
+    plain = measure(there, 0)[1]
+    count = len(there.residuals()["heat"])
+    there.set_weights({}, {"heat": torch.full((count,), 1e-4, dtype=torch.float64)})
+    found = measure(there, 0)[1]
+    assert found == pytest.approx(plain | {"heat": 1e-4 * plain["heat"]}, rel=1e-9)
 
 
 @pytest.mark.parametrize("rule", [pl.GradNorm, pl.InverseDirichlet, pl.LRA, pl.NTK])
