@@ -4,7 +4,7 @@ Every check takes the object whose options they are, which the messages name, an
 their names.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeGuard
 
 from pinnlab.errors import DeclarationError, nearest
@@ -126,6 +126,24 @@ def check_names(owner: object, **lists: Sequence[str] | None) -> None:
                 expected="every term once",
                 got=list(names),
                 do=f"leave out one '{twice[0]}'",
+            )
+
+
+def check_mapping(owner: object, example: Mapping[str, object], **mappings: object) -> None:
+    """Refuse what is no mapping from names.
+
+    Args:
+        owner: Whose options they are.
+        example: One that is right, for the message.
+        **mappings: Options by name.
+
+    Raises:
+        DeclarationError: If one is something else.
+    """
+    for name, value in mappings.items():
+        if not isinstance(value, Mapping) or any(not isinstance(key, str) for key in value):
+            raise _refused(
+                owner, name, value, "values by their names", f"write e.g. {name}={dict(example)}"
             )
 
 

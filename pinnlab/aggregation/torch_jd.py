@@ -1,6 +1,6 @@
 """Aggregators of TorchJD by their names."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from pinnlab.aggregation.base import Aggregator, Combiner, Setup, combined
+from pinnlab.checks import check_mapping
 from pinnlab.errors import DeclarationError, nearest
 
 
@@ -28,7 +29,7 @@ class TorchJD(Aggregator):
     Raises:
         DeclarationError: If there is no such class, if it does not take the options, if it keeps a
             memory from step to step, which could not be saved, or if a package that it needs is
-            not installed.
+            not installed; when it starts, if it cannot combine the gradients of so many terms.
 
     References:
         Quinton and Rey (2024), Jacobian descent for multi-objective optimization, arXiv 2406.16232,
@@ -39,6 +40,7 @@ class TorchJD(Aggregator):
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_mapping(self, {"n_byzantine": 1}, options=self.options)
         _built(self, self.name, self.options)
 
     def __call__(self, jacobian: Tensor) -> Tensor:
@@ -48,7 +50,9 @@ class TorchJD(Aggregator):
 
     def start(self, setup: Setup) -> Combiner:
         """See :class:`Aggregator`."""
-        return _TorchJDCombiner(self, setup.seed)
+        combiner = _TorchJDCombiner(self, setup.seed)
+        _tried(self, setup.names)
+        return combiner
 
 
 class _TorchJDCombiner(Combiner):
@@ -96,6 +100,27 @@ class _Numbers:
         torch.set_rng_state(self._others)
 
 
+def _tried(owner: TorchJD, names: Sequence[str]) -> None:
+    """Have it combine as many rows as there will be, which options such as preferences must fit."""
+    m = len(names)
+    rows = torch.eye(m, dtype=torch.float64)
+    try:
+        direction = _TorchJDCombiner(owner, 0)(rows, rows)
+    except Exception as reason:  # whatever the library may raise
+        said = " ".join(str(reason).split()) or type(reason).__name__
+    else:
+        if direction.shape == (m,) and bool(direction.isfinite().all()):
+            return
+        said = f"a direction of the shape {tuple(direction.shape)}, or one that is not finite"
+    raise DeclarationError(
+        f"TorchJD's {owner.name} cannot combine the gradients of {m} term{'s' if m > 1 else ''}"
+        " with these options",
+        expected=f"options that fit {m}: {', '.join(names)}",
+        got=f"{dict(owner.options)}, of which the library says: {said}",
+        do="correct `options`, or use another aggregator",
+    )
+
+
 def _built(owner: TorchJD, name: str, options: Mapping[str, Any]) -> Any:
     """The module of TorchJD."""
     import torchjd.aggregation as library
@@ -117,22 +142,23 @@ def _built(owner: TorchJD, name: str, options: Mapping[str, Any]) -> Any:
             do=nearest(name, names).strip() or "choose one of them",
         )
     kind = getattr(library, name)
-    given = {
-        key: torch.tensor(value, dtype=torch.float64) if isinstance(value, list | tuple) else value
-        for key, value in options.items()
-    }
     try:
-        return kind(**given)
-    except (TypeError, ValueError) as reason:
-        raise DeclarationError(
-            f"TorchJD's {name} does not take these options",
-            expected=str(reason),
-            got=dict(options),
-            do="correct `options`",
-        ) from None
+        return kind(**{key: _tensor(value) for key, value in options.items()})
     except ImportError as reason:
         raise DeclarationError(
             f"TorchJD's {name} needs further packages",
             expected=str(reason),
             do=f"install them, or use pinnlab's own {name} if there is one",
         ) from None
+    except Exception as reason:  # whatever the library may raise
+        raise DeclarationError(
+            f"TorchJD's {name} does not take these options",
+            expected=str(reason),
+            got=dict(options),
+            do="correct `options`",
+        ) from None
+
+
+def _tensor(value: Any) -> Any:
+    """Lists as tensors, everything else as it is."""
+    return torch.tensor(value, dtype=torch.float64) if isinstance(value, list | tuple) else value

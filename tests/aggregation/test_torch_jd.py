@@ -12,6 +12,7 @@ from pinnlab.aggregation import (
     AlignedMTL,
     CAGrad,
     ConFIG,
+    ConflictFree,
     DualProj,
     GradDrop,
     GradVac,
@@ -19,6 +20,7 @@ from pinnlab.aggregation import (
     PCGrad,
     TorchJD,
     UPGrad,
+    torch_jd,
 )
 from pinnlab.aggregation.base import Setup, gramian_of
 from pinnlab.errors import DeclarationError
@@ -182,6 +184,61 @@ def test_options_are_those_of_the_class():
         TorchJD("Krum", {"byzantine": 1})
     with pytest.raises(DeclarationError, match="MGDA does not take these options"):
         TorchJD("MGDA", {"epsilon": -1.0})
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["x"], "cannot have options=\\['x'\\]"),
+        ({1: 2}, "cannot have options"),
+        ({"pref_vector": "x"}, "UPGrad does not take these options"),
+        ({"pref_vector": ["x"]}, "UPGrad does not take these options"),
+    ],
+)
+def test_options_of_the_wrong_kind_are_refused(options, words):
+    with pytest.raises(DeclarationError, match=words):
+        TorchJD("UPGrad", options)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "fitting", "said"),
+    [
+        ("UPGrad", {"pref_vector": [1.0, 2.0, 3.0]}, 3, "should have 3 rows"),
+        ("Constant", {"weights": [1.0, 2.0, 3.0]}, 3, "should have 3 rows"),
+        ("TrimmedMean", {"trim_number": 1}, 3, "at least 3 rows"),
+        ("Krum", {"n_byzantine": 1}, 4, "at least 4 rows"),
+    ],
+)
+def test_options_fit_the_number_of_terms(name, options, fitting, said):
+    names = ["heat", "ends", "start", "data"][:fitting]
+    numbers = torch.get_rng_state()
+    assert TorchJD(name, options).start(Setup(names)) is not None
+    with pytest.raises(DeclarationError) as caught:
+        TorchJD(name, options).start(Setup(["heat", "ends"]))
+    for words in (f"TorchJD's {name} cannot combine", "2 terms", "heat, ends", str(options), said):
+        assert words in str(caught.value)
+    assert torch.equal(torch.get_rng_state(), numbers)
+
+
+def test_the_number_of_groups_counts_where_terms_are_taken_as_one():
+    setup = Setup(["a", "b", "c", "d"], together=[["a", "c"], ["b"], ["d"]])
+    aggregator = ConflictFree(TorchJD("Constant", {"weights": [1.0, 2.0, 3.0]}))
+    jacobian = matrix(3, 5)
+    direction = aggregator.start(setup)(jacobian, gramian_of(jacobian))
+    torch.testing.assert_close(direction, jacobian.T @ torch.tensor([1.0, 2.0, 3.0]).double())
+    with pytest.raises(DeclarationError, match="3 terms with these options"):
+        ConflictFree(TorchJD("Constant", {"weights": [1.0, 2.0]})).start(setup)
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [(lambda rows: rows, r"shape \(2, 2\)"), (lambda rows: rows[0] * float("nan"), "not finite")],
+)
+def test_what_is_no_direction_is_refused(monkeypatch, made, words):
+    aggregator = TorchJD("Mean")
+    monkeypatch.setattr(torch_jd, "_built", lambda *given: made)
+    with pytest.raises(DeclarationError, match=words):
+        aggregator.start(Setup(["a", "b"]))
 
 
 def test_missing_packages_are_named(monkeypatch):
