@@ -378,17 +378,22 @@ def train(
     )
 
 
-def check(case: str, method: str, path: str) -> dict[str, Any]:
-    """How far weights are from others that took the same steps on the same points.
+def follow(
+    case: str, method: str, path: str, every: int = 0, data: str | None = None
+) -> dict[str, Any]:
+    """Steps from weights and on points that somebody else has used.
 
     Args:
         case: One of :data:`CASES`, of Burgers' equation.
         method: One of :data:`METHODS`.
         path: File with points ``(steps, n, 2)`` of every term, and all weights ``before`` and
             ``after``.
+        every: Steps between two looks at the error; none by default.
+        data: As in :func:`train`.
 
     Returns:
-        ``difference``: norm of the difference, relative to the way that was gone.
+        ``difference``: norm of the difference to the weights ``after``, relative to the way that
+        was gone; and the figures of :func:`train`.
     """
     settings, problem = CASES[case], problem_of(case)
     given = {name: torch.from_numpy(array).float() for name, array in np.load(path).items()}
@@ -401,8 +406,23 @@ def check(case: str, method: str, path: str) -> dict[str, Any]:
     objective.set_flat_parameters(given["before"])
     phase = pl.Adam(100, lr=settings.lrs.get(method, settings.lr))
     stepper = phase.start(objective, METHODS[method].arguments(problem)["gradients"])
+    reference = problem.reference
+    assert isinstance(reference, pl.Reference)
+    truths = {"mse": reference.fields["u"]}
+    if data is not None:
+        truths["data_mse"] = np.load(data).T.ravel()
+    at = np.stack([reference.columns[name] for name in problem.coordinates.names], 1)
+    grid = torch.from_numpy(at).float()
+
+    def look() -> dict[str, float]:
+        with torch.no_grad():
+            found = objective.state.surrogate(grid)[:, 0].numpy()
+        return {name: float(np.mean((found - truth) ** 2)) for name, truth in truths.items()}
+
     names = ("pde", "boundary", "initial")  # in the order of the problem's terms
-    for batches in zip(*(given[name] for name in names), strict=True):
+    best: dict[str, float] = {}
+    looking, began = 0.0, time.process_time()
+    for k, batches in enumerate(zip(*(given[name] for name in names), strict=True), 1):
         objective.set_points(
             {
                 term.placements[0]: Points(x, problem.coordinates)
@@ -410,17 +430,22 @@ def check(case: str, method: str, path: str) -> dict[str, Any]:
             }
         )
         stepper.step(objective)
+        if every and k % every == 0:
+            since = time.process_time()
+            for name, value in look().items():
+                best[f"best_{name}"] = min(value, best.get(f"best_{name}", math.inf))
+            looking += time.process_time() - since
+    seconds = time.process_time() - began - looking
     gone = given["after"] - given["before"]
-    return {
-        "difference": float((objective.flat_parameters() - given["after"]).norm() / gone.norm())
-    }
+    difference = float((objective.flat_parameters() - given["after"]).norm() / gone.norm())
+    return {"difference": difference} | look() | best | {"processor_seconds": round(seconds, 2)}
 
 
 def answer(do: str, **arguments: Any) -> dict[str, Any]:
     """What the worker answers; a failure is an answer too, so that the others go on."""
     torch.set_num_threads(1)
     try:
-        return {"speed": speed, "train": train, "check": check}[do](**arguments)
+        return {"speed": speed, "train": train, "follow": follow}[do](**arguments)
     except Exception as reason:
         return {"failed": f"{type(reason).__name__}: {str(reason).splitlines()[0]}"}
 

@@ -20,7 +20,8 @@ in a process of its own, cell by cell (``_conflictfree_notebook.py``), and pinnl
 Both sides look at their errors every ten steps, in ``burgers full`` every 100 (published: every
 step). The same seed does not mean the same weights and points on both sides; but before anything
 else both take 60 steps of the plain sum and of ConFIG from the same weights on the same points, and
-must arrive at the same place.
+must arrive at the same place. And ``--sides replay`` lets pinnlab take all steps of a run of the
+notebook, from its weights on its points (M-ConFIG: see :func:`compare`).
 
     python benchmarks/conflict_free_published.py --config CHECKOUT           # about half an hour
     python benchmarks/conflict_free_published.py --config CHECKOUT --sides theirs --seeds 19018
@@ -55,9 +56,11 @@ PUBLISHED = {  # least error during a run, against the data
     ("example", "MConFIG"): 1.862e-3,
     ("burgers full", "ConFIG"): 1.29e-4,
 }
+NAMES = ("conflictfree", "pinnlab", "pinnlab from its weights, on its points")
 CASES_HERE = ("example", "burgers full")
 METHODS = ("Sum", "ConFIG", "MConFIG")
 SIDES = ("theirs", "ours")
+REPLAY = "replay"
 KEY = ("side", "case", "method", "seed")
 CHECKED = 60  # equal steps, before errors are compared
 TOLERANCE = 1e-3  # of where they lead, relative to the way gone; Adam divides rounding by rounding
@@ -83,7 +86,7 @@ def request(side: str, case: str, method: str, seed: int, config: Path) -> dict[
     """What to ask the process of one side for."""
     steps = CASES[case].steps
     asked = {"do": "train", "method": method, "seed": seed, "steps": steps, "every": EVERY[case]}
-    if side == "ours":
+    if side != "theirs":
         asked |= {"case": case, "data": str((config / DATA).resolve())}
     return asked
 
@@ -100,11 +103,21 @@ def compare(workers: Mapping[str, Worker], lines: Lines, folder: Path) -> None:
     path = str(folder / "steps.npz")
     for method in ("Sum", "ConFIG"):
         workers["theirs"].ask(do="export", method=method, seed=0, steps=CHECKED, path=path)
-        found = workers["ours"].ask(do="check", case="example", method=method, path=path)
+        found = workers["ours"].ask(do="follow", case="example", method=method, path=path)
+        found = {"difference": found["difference"]}
         lines.add(kind="check", case="example", method=method, steps=CHECKED, **found)
         print(f"{method}: {CHECKED} equal steps lead {found['difference']:.1e} apart", flush=True)
         if not found["difference"] < TOLERANCE:
             raise SystemExit("the two sides do not do the same; the errors cannot be compared")
+
+
+def replay(workers: Mapping[str, Worker], asked: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """What becomes of all steps of one run of the notebook in pinnlab."""
+    path = str(folder / "steps.npz")
+    own = {name: asked[name] for name in ("method", "seed", "steps")}
+    workers["theirs"].ask(do="export", path=path, **own)
+    ours = {name: asked[name] for name in ("case", "method", "every", "data")}
+    return workers["ours"].ask(do="follow", path=path, **ours)
 
 
 def run_all(options: argparse.Namespace, lines: Lines) -> None:
@@ -117,6 +130,7 @@ def run_all(options: argparse.Namespace, lines: Lines) -> None:
         for side in options.sides
         for method in options.methods
         if side == "ours" or case == "example"
+        if side != REPLAY or method != "MConFIG"
     ]
     workers: dict[str, Worker] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -126,10 +140,14 @@ def run_all(options: argparse.Namespace, lines: Lines) -> None:
         for key in keys:
             if key in done:
                 continue
-            side = key[0]
-            if side not in workers:
-                workers[side] = start(side, options, Path(folder))
-            found = workers[side].ask(**request(*key, options.config))
+            for side in SIDES if key[0] == REPLAY else key[:1]:
+                if side not in workers:
+                    workers[side] = start(side, options, Path(folder))
+            asked = request(*key, options.config)
+            if key[0] == REPLAY:
+                found = replay(workers, asked, Path(folder))
+            else:
+                found = workers[key[0]].ask(**asked)
             if "failed" in found:
                 raise SystemExit(f"{', '.join(map(str, key))}: {found['failed']}")
             lines.add(kind="run", **dict(zip(KEY, key, strict=True)), **found)
@@ -146,7 +164,7 @@ def summary(lines: Lines) -> list[dict[str, Any]]:
     for case in CASES:
         for method in dict.fromkeys(run["method"] for run in runs if run["case"] == case):
             row = {"case": case, "method": method, "published": PUBLISHED.get((case, method))}
-            for side in SIDES:
+            for side in (*SIDES, REPLAY):
                 own = [
                     r for r in runs if (r["side"], r["case"], r["method"]) == (side, case, method)
                 ]
@@ -169,14 +187,15 @@ def statistics_of(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
 def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
     """Errors against the authors' data, least during the run and at its end."""
     print("\nmean squared error against the authors' data: median (least to largest; runs)\n")
-    heads = ("case", "method", "least during the run: published", "conflictfree", "pinnlab")
-    print("| " + " | ".join((*heads, "at the end: conflictfree", "pinnlab")) + " |")
-    print("|---" * 7 + "|")
+    heads = ["case", "method", "least during the run: published"]
+    heads += [*NAMES, "at the end: " + NAMES[0], *NAMES[1:]]
+    print("| " + " | ".join(heads) + " |")
+    print("|---" * len(heads) + "|")
     for row in rows:
         cells = [row["case"], row["method"]]
         cells.append("" if row["published"] is None else f"{row['published']:.2e}")
-        cells += [shown(row[side], "best_data_mse") for side in SIDES]
-        cells += [shown(row[side], "data_mse") for side in SIDES]
+        for measure in ("best_data_mse", "data_mse"):
+            cells += [shown(row[side], measure) for side in (*SIDES, REPLAY)]
         print("| " + " | ".join(cells) + " |")
 
 
@@ -194,7 +213,7 @@ def main() -> None:
     parser.add_argument("--config", type=Path, help="checkout of tum-pbs/ConFIG")
     for name, choices, default in (
         ("--cases", CASES_HERE, CASES_HERE[:1]),
-        ("--sides", SIDES, SIDES),
+        ("--sides", (*SIDES, REPLAY), SIDES),
         ("--methods", METHODS, METHODS),
     ):
         parser.add_argument(name, nargs="+", default=list(default), choices=choices)

@@ -23,6 +23,7 @@ from torch.func import functional_call
 from pinnlab.calculus.directions import Directions
 from pinnlab.calculus.engine import propagate
 from pinnlab.calculus.formula import Formula
+from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.row_split import Span
 from pinnlab.calculus.sources import tensor_source
 from pinnlab.calculus.table import Demand, FieldTable
@@ -529,13 +530,48 @@ class Objective:
         squares, raw = self._squares_now()
         halves = 0.5 * self._weight_vector(squares)
         self.losses = halves * squares.detach()
+        owned, layout = self._rows_of_terms()
+        return self._term_gradients(squares, halves, owned, layout, groups), raw
+
+    def _rows_of_terms(self) -> tuple[tuple[tuple[Span, ...], ...], Layout]:
+        """Per term the rows of points that it reads, and the layout of all points."""
         batches = self.frozen.joined(False)
         if self._owned is None:
             self._owned = tuple(
                 tuple(batches.span(self.frozen.numbers[placement]) for placement in term.placements)
                 for term in self.terms_
             )
-        return self._term_gradients(squares, halves, self._owned, batches.layout, groups), raw
+        return self._owned, batches.layout
+
+    def squared_gradients(self, most: int) -> Tensor | None:
+        """Squared lengths of the gradients of all scaled residuals of a term, ``(n, c)``.
+
+        From what one forward pass keeps, by one way back for each component; in float64. For an
+        objective of one term whose sets have equally many points, of which a residual reads one of
+        each.
+
+        Args:
+            most: Numbers of gradients that are held at a time.
+
+        Returns:
+            None if something is trained that is no weight of a chain of layers.
+        """
+        (spans,), layout = self._rows_of_terms()
+        blocks = self.residuals()
+        (r,) = blocks.values()
+        scaled = self.scaled(blocks).view(len(r), -1)
+        owned = [tuple((start + i, start + i + 1) for start, _ in spans) for i in range(len(r))]
+        at_once = max(1, most // sum(p.numel() for p in self.parameters))
+        gradients = TermGradients(self.parameters)
+        squares = scaled.new_empty(scaled.shape, dtype=torch.float64)
+        for k, component in enumerate(scaled.unbind(1)):
+            for start in range(0, len(r), at_once):
+                rows = slice(start, start + at_once)
+                found = gradients.of_rows(component[rows], owned[rows], layout)
+                if found is None:
+                    return None
+                squares[rows, k] = found.double().square().sum(1)
+        return squares
 
     def scaled(self, blocks: Mapping[str, Tensor]) -> Tensor:
         """The stacked residual ρ ``(r,)`` whose half squared norm is the loss."""

@@ -79,6 +79,22 @@ class TermGradients:
                         views[k].copy_(gradient.reshape(-1))
         return jacobian
 
+    def of_rows(
+        self, values: Tensor, owned: Sequence[tuple[Span, ...]], layout: Layout
+    ) -> Tensor | None:
+        """The gradients ``(r, p)`` of values that read rows of their own.
+
+        Args:
+            values: ``(r,)``.
+            owned: Per value the rows of points that it reads.
+            layout: Of all points.
+
+        Returns:
+            None if chains of layers do not account for them.
+        """
+        found = self._way_back(values, torch.ones_like(values), owned, layout)
+        return None if self.apart else found
+
     def _alone(self, squares: Tensor, factors: Tensor) -> Tensor:
         found = torch.autograd.grad(
             squares, self._parameters, factors, allow_unused=True, materialize_grads=True

@@ -101,6 +101,10 @@ def mean_trace(objective: Objective, term: Term) -> float:
     counts = {p: len(points) for p, points in sets.items() if not p.quadrature}
     if len(set(counts.values())) != 1:  # an integral, or sets that cannot be divided alike
         return float(squared_rows(part).sum())
+    if len(counts) == len(sets):
+        squares = part.squared_gradients(MOST_NUMBERS)
+        if squares is not None:
+            return float(squares.sum())
     (count,) = set(counts.values())
     total = 0.0
     for start in range(0, count, BLOCK):

@@ -133,7 +133,7 @@ class LookbackWeigher(Weigher):
         super().load_state_dict(state)
         self.observed, self.updates = state["observed"], state["updates"]
         self.first, self.last = dict(state["first"]), dict(state["last"])
-        self.worst = dict(state.get("worst", larger(self.first, self.last)))
+        self.worst = dict(state["worst"])
 
 
 def larger(losses: Mapping[str, float], others: Mapping[str, float]) -> dict[str, float]:

@@ -62,6 +62,22 @@ def test_traces_of_weighted_kernels_are_equal(name: str) -> None:
         assert found[term] * trace == pytest.approx(sum(traces.values()), rel=1e-9)
 
 
+@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("most", [1, 10**9])
+def test_one_way_back_gives_the_gradients_of_all_residuals(name: str, most: int) -> None:
+    there = objective(name)
+    expected = row_squares(there)
+    for term in there.terms_:
+        if any(p.quadrature for p in term.placements):
+            continue
+        found = there.only([term.name]).squared_gradients(most)
+        if there.state.unknowns and term.kind == "equation" and most > 1:
+            assert found is None  # the coefficient is no weight of a layer
+        else:
+            scale = there.weights[term.name] / len(found)
+            torch.testing.assert_close(found, scale * expected[term.name], rtol=1e-9, atol=0)
+
+
 def test_sampled_traces_have_the_exact_mean() -> None:
     from pinnlab.weighting.ntk import measure
 
