@@ -5,7 +5,8 @@ their names.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeGuard
+from collections.abc import Set as AbstractSet
+from typing import Any, TypeGuard
 
 from pinnlab.errors import DeclarationError, nearest
 
@@ -102,16 +103,21 @@ def check_choice(owner: object, options: Sequence[str], **choices: str) -> None:
             )
 
 
-def check_names(owner: object, **lists: Sequence[str] | None) -> None:
-    """Refuse what is no list of names, is empty, or holds a name twice; None is allowed.
+def check_names(owner: object, *, needed: bool = False, **lists: Sequence[str] | None) -> None:
+    """Refuse what is no list of names, is empty, or holds a name twice.
+
+    Args:
+        owner: Whose options they are.
+        needed: Whether None is refused as well.
+        **lists: Options by name.
 
     Raises:
         DeclarationError: If one is something else.
     """
     for option, names in lists.items():
-        if names is None:
+        if names is None and not needed:
             continue
-        if isinstance(names, str) or not names or any(not isinstance(n, str) for n in names):
+        if not is_list(names) or not names or any(not isinstance(n, str) for n in names):
             raise _refused(
                 owner,
                 option,
@@ -126,6 +132,22 @@ def check_names(owner: object, **lists: Sequence[str] | None) -> None:
                 expected="every term once",
                 got=list(names),
                 do=f"leave out one '{twice[0]}'",
+            )
+
+
+def check_decays(owner: object, **pairs: Sequence[float]) -> None:
+    """Refuse what is not two rates in [0, 1) at which averages forget.
+
+    Raises:
+        DeclarationError: If one is something else.
+    """
+    for name, rates in pairs.items():
+        if not is_list(rates) or len(rates) != 2 or not all(map(_decays, rates)):
+            raise DeclarationError(
+                f"{type(owner).__name__} needs two decay rates",
+                expected=f"{name}=(b1, b2), each in [0, 1)",
+                got=rates,
+                do=f"use e.g. {name}=(0.9, 0.999)",
             )
 
 
@@ -170,6 +192,15 @@ def check_known(
                 got=name,
                 do=nearest(name, known).strip() or "use the name of an equation or condition",
             )
+
+
+def is_list(value: object) -> TypeGuard[Sequence[Any]]:
+    """Whether it is a list, or the like, and no text."""
+    return isinstance(value, (Sequence, AbstractSet)) and not isinstance(value, str)
+
+
+def _decays(rate: object) -> bool:
+    return _is_number(rate) and 0 <= rate < 1
 
 
 def _is_number(value: object) -> TypeGuard[float]:

@@ -52,9 +52,23 @@ def test_choices():
 
 def test_names():
     checks.check_names(Owner(), main=("a", "b"), other=None)
-    for wrong in ("a", [], [1]):
+    for wrong in ("a", [], [1], 3, {"a": 1}):
         assert f"Owner cannot have main={wrong!r}" in refused(checks.check_names, main=wrong)
+    assert "a list of names" in refused(checks.check_names, needed=True, main=None)
     assert "names 'a' twice in `main`" in refused(checks.check_names, main=["a", "b", "a"])
+
+
+def test_mappings():
+    checks.check_mapping(Owner(), {"data": 1}, leak={}, other={"a": None})
+    for wrong in (None, 0.5, ["a"], "a", {1: 2}):
+        found = refused(checks.check_mapping, {"data": 1}, leak=wrong)
+        assert f"Owner cannot have leak={wrong!r}" in found and "leak={'data': 1}" in found
+
+
+def test_decay_rates():
+    checks.check_decays(Owner(), betas=(0, 0.999), others=[0.5, 0.5])
+    for wrong in (None, 0.9, (0.9,), (0.9, 1.0), (-0.1, 0.9), ("0.9", 0.9), (0.9, float("nan"))):
+        assert "Owner needs two decay rates" in refused(checks.check_decays, betas=wrong)
 
 
 def test_terms_that_do_not_exist():

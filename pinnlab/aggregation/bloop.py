@@ -44,9 +44,9 @@ class Bloop(Aggregator):
     rho: float = 0.01
 
     def __post_init__(self) -> None:
-        names = (self.main,) if isinstance(self.main, str) else tuple(self.main)
-        check_names(self, main=names)
-        object.__setattr__(self, "main", names)
+        names = (self.main,) if isinstance(self.main, str) else self.main
+        check_names(self, needed=True, main=names)
+        object.__setattr__(self, "main", tuple(names))
         check_share(self, one=True, rho=self.rho)
 
     def __call__(self, jacobian: Tensor) -> Tensor:

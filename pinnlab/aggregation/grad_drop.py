@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pinnlab.aggregation._dice import Dice
 from pinnlab.aggregation.base import Aggregator, Combiner, Setup
-from pinnlab.checks import check_known, check_share
+from pinnlab.checks import check_known, check_mapping, check_share
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class GradDrop(Aggregator):
     leak: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_mapping(self, {"data": 0.5}, leak=self.leak)
         for name, share in self.leak.items():
             check_share(self, zero=True, one=True, **{f"leak of '{name}'": share})
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pinnlab.checks import check_known, check_names
+from pinnlab.checks import check_known, check_names, is_list
 from pinnlab.errors import DeclarationError
 
 
@@ -20,7 +20,7 @@ def declared_groups(
     Raises:
         DeclarationError: If they are no lists, or a name comes twice.
     """
-    if isinstance(groups, str) or any(isinstance(group, str) for group in groups):
+    if not is_list(groups) or not all(map(is_list, groups)):
         raise DeclarationError(
             f"{type(owner).__name__} needs lists of names in `groups`",
             expected=f"{beside}a list of lists of names of terms",

@@ -9,7 +9,7 @@ import torch
 from pinnlab.aggregation.base import Aggregator, Combiner, Setup, combiner_of
 from pinnlab.aggregation.conflict_free import ConflictFree
 from pinnlab.aggregation.sum import Sum
-from pinnlab.checks import check_count, check_not_negative, check_positive
+from pinnlab.checks import check_count, check_decays, check_not_negative, check_positive
 from pinnlab.errors import DeclarationError, nearest
 from pinnlab.objective.objective import Objective
 from pinnlab.optim.base import Phase, Stepper
@@ -56,14 +56,8 @@ class Adam(Phase):
         check_positive(self, lr=self.lr, eps=self.eps, clip=self.clip, unknowns_lr=self.unknowns_lr)
         check_not_negative(self, weight_decay=self.weight_decay)
         check_schedule(self, self.schedule)
+        check_decays(self, betas=self.betas)
         object.__setattr__(self, "betas", tuple(self.betas))
-        if len(self.betas) != 2 or not all(0 <= b < 1 for b in self.betas):
-            raise DeclarationError(
-                "Adam needs two decay rates",
-                expected="betas=(b1, b2), each in [0, 1)",
-                got=self.betas,
-                do="use e.g. betas=(0.9, 0.999)",
-            )
 
     def start(self, objective: Objective, aggregator: Aggregator | None) -> Stepper:
         """See :meth:`Phase.start`."""

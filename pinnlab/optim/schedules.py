@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from pinnlab.checks import check_count, check_not_negative, check_positive
+from pinnlab.checks import check_count, check_not_negative, check_positive, is_list
 from pinnlab.errors import DeclarationError
 
 
@@ -117,9 +117,9 @@ class Step:
 
     def __post_init__(self) -> None:
         given: Any = self.at
-        steps = (given,) if isinstance(given, (int, float)) else tuple(given)
+        steps = tuple(given) if is_list(given) else (given,)
         for step in steps:
-            check_count(self, at=step)  # type: ignore[arg-type]
+            check_count(self, needed=True, at=step)
         object.__setattr__(self, "at", steps)
         check_positive(self, rate=self.rate)
 

@@ -21,8 +21,7 @@ import torch
 from torch import Tensor
 
 from pinnlab.aggregation.base import Aggregator
-from pinnlab.checks import check_count, check_positive
-from pinnlab.errors import DeclarationError
+from pinnlab.checks import check_count, check_decays, check_positive, check_share
 from pinnlab.objective.objective import Objective
 from pinnlab.optim.base import Phase, Stepper
 from pinnlab.optim.first_order import combiner_for, parameter_groups, refuse_finished
@@ -85,15 +84,10 @@ class SOAP(Phase):
         )
         check_positive(self, lr=self.lr, eps=self.eps, clip=self.clip, unknowns_lr=self.unknowns_lr)
         check_schedule(self, self.schedule)
+        check_decays(self, betas=self.betas)
         object.__setattr__(self, "betas", tuple(self.betas))
-        rates = (*self.betas, *(() if self.decay is None else (self.decay,)))
-        if len(self.betas) != 2 or not all(0 <= b < 1 for b in rates):
-            raise DeclarationError(
-                "SOAP needs decay rates",
-                expected="betas=(b1, b2) and decay, each in [0, 1)",
-                got=f"betas={self.betas}, decay={self.decay}",
-                do="use e.g. betas=(0.95, 0.95)",
-            )
+        if self.decay is not None:
+            check_share(self, zero=True, decay=self.decay)
 
     def start(self, objective: Objective, aggregator: Aggregator | None) -> Stepper:
         """See :meth:`Phase.start`."""

@@ -9,7 +9,7 @@ solved in the end is the problem as it was declared.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
@@ -114,7 +114,7 @@ class Stage(Phase):
 
     def _hold(self, phases: Phase | Sequence[Phase]) -> None:
         """Keep the phases that are repeated."""
-        held = (phases,) if isinstance(phases, Phase) else tuple(phases)
+        held = tuple(phases) if isinstance(phases, Iterable) else (phases,)
         for phase in held or (None,):
             if not isinstance(phase, Phase):
                 raise DeclarationError(

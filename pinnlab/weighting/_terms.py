@@ -14,7 +14,7 @@ def hold_names(owner: object, **lists: Sequence[str] | None) -> None:
     Raises:
         DeclarationError: If one is no list of names, is empty, or holds a name twice.
     """
-    check_names(owner, **lists)
+    check_names(owner, needed=False, **lists)
     for option, names in lists.items():
         object.__setattr__(owner, option, None if names is None else tuple(names))
 

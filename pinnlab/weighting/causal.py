@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnlab.checks import check_count, check_positive, check_share
+from pinnlab.checks import check_count, check_positive, check_share, is_list
 from pinnlab.errors import DeclarationError
 from pinnlab.objective.objective import Objective
 from pinnlab.weighting._residuals import not_finite, residuals_now, squared_norms, sums_of
@@ -60,7 +60,7 @@ class Causal(Weighting):
     residuals = True
 
     def __post_init__(self) -> None:
-        if isinstance(self.epsilons, (int, float, str)) or not self.epsilons:
+        if not is_list(self.epsilons) or not self.epsilons:
             raise DeclarationError(
                 f"Causal cannot have epsilons={self.epsilons!r}",
                 expected="a list of rising numbers",

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pinnlab.checks import check_choice, check_positive
+from pinnlab.errors import DeclarationError
 from pinnlab.objective.objective import Objective
 from pinnlab.weighting._points import PointWeigher
 from pinnlab.weighting._residuals import losses_of_step
@@ -73,7 +74,14 @@ class SelfAdaptive(Weighting):
         check_choice(self, MASKS, mask=self.mask)
         check_choice(self, ASCENTS, ascent=self.ascent)
         check_positive(self, needed=True, lr=self.lr, exponent=self.exponent, initial=self.initial)
-        check_positive(self, needed=True, **{"ceiling - 1": self.ceiling - 1})
+        check_positive(self, needed=True, ceiling=self.ceiling)
+        if not self.ceiling > 1:
+            raise DeclarationError(
+                f"SelfAdaptive cannot have ceiling={self.ceiling!r}",
+                expected="a number above 1, from where the weights grow towards it",
+                got=self.ceiling,
+                do="choose e.g. ceiling=100",
+            )
         hold_names(self, terms=self.terms)
 
     @property

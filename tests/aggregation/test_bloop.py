@@ -65,6 +65,9 @@ def test_names():
         Bloop(["data", "data"])
     with pytest.raises(DeclarationError, match="Bloop cannot have main"):
         Bloop([])
+    for wrong in (None, 3):
+        with pytest.raises(DeclarationError, match=f"Bloop cannot have main={wrong}"):
+            Bloop(wrong)
     with pytest.raises(DeclarationError, match=r"Bloop cannot have rho[\s\S]*\(0, 1\]"):
         Bloop("data", rho=0)
     assert Bloop("data") == Bloop(["data"])

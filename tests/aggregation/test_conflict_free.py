@@ -130,6 +130,9 @@ def test_what_does_not_fit_is_refused():
         pl.ConflictFree(pl.ConflictFree())
     with pytest.raises(DeclarationError, match=r"lists of names[\s\S]*'points', or a list"):
         pl.ConflictFree(groups="kind")
+    for wrong in (None, 3, [3]):
+        with pytest.raises(DeclarationError, match="needs lists of names in `groups`"):
+            pl.ConflictFree(groups=wrong)
     with pytest.raises(DeclarationError, match="no group for 'start'"):
         pl.ConflictFree(groups=TOGETHER[:2]).start(Setup(NAMES))
     nested = pl.ConflictFree(pl.MultiAdam([["x", "y"], ["z"]]), [["x"], ["y"], ["z"]])

@@ -73,6 +73,9 @@ def test_sizes_of_groups_do_not_matter_but_those_within_do():
 def test_groups_are_lists_of_different_names():
     with pytest.raises(DeclarationError, match=r"lists of names[\s\S]*list of lists"):
         MultiAdam(["pde", "walls"])
+    for wrong in (None, 3, [3], {"pde": 1}):
+        with pytest.raises(DeclarationError, match="MultiAdam needs lists of names"):
+            MultiAdam(wrong)
     with pytest.raises(DeclarationError, match="MultiAdam cannot have groups"):
         MultiAdam([["pde"], []])
     with pytest.raises(DeclarationError, match="'walls' twice"):

@@ -42,6 +42,9 @@ def test_leaks_let_a_share_of_the_dropped_pass():
 
 
 def test_leaks_are_shares_of_terms():
+    for wrong in (0.5, None, ["a"]):
+        with pytest.raises(DeclarationError, match="GradDrop cannot have leak"):
+            GradDrop(wrong)
     with pytest.raises(DeclarationError, match=r"leak of 'a'[\s\S]*\[0, 1\]"):
         GradDrop({"a": 1.2})
     with pytest.raises(DeclarationError, match="in `leak` that does not exist: 'd'"):

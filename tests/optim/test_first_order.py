@@ -182,6 +182,8 @@ def test_a_non_finite_gradient_of_a_finite_loss_moves_nothing():
         ({"steps": 5, "unknowns_lr": 0}, "unknowns_lr=0"),
         ({"steps": 5, "betas": (0.9,)}, "decay rates"),
         ({"steps": 5, "betas": (0.9, 1.0)}, "decay rates"),
+        ({"steps": 5, "betas": 0.9}, "decay rates"),
+        ({"steps": 5, "betas": ("0.9", "0.99")}, "decay rates"),
         ({"steps": 5, "weight_decay": -1.0}, "weight_decay"),
         ({"steps": 5, "schedule": 0.5}, "schedule"),
     ],

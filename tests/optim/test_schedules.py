@@ -51,6 +51,7 @@ def test_step_falls_at_the_given_steps():
         lambda: pl.Step((5,), rate=-1),
         lambda: pl.Step((5, -1)),
         lambda: pl.Step(5.5),
+        lambda: pl.Step(None),  # type: ignore[arg-type]
     ],
 )
 def test_numbers_that_make_no_sense_are_refused(make):

@@ -143,7 +143,9 @@ def test_it_trains_lower_than_adam() -> None:
     [
         ({"betas": (0.9,)}, "decay rates"),
         ({"betas": (0.9, 1.0)}, "decay rates"),
-        ({"decay": -0.1}, "decay rates"),
+        ({"betas": 0.9}, "decay rates"),
+        ({"decay": -0.1}, "decay=-0.1"),
+        ({"decay": "x"}, "decay='x'"),
         ({"every": 0}, "every=0"),
         ({"lr": 0.0}, "lr=0.0"),
         ({"largest": 1.5}, "largest=1.5"),

@@ -75,6 +75,7 @@ def test_a_stage_prints_what_it_is_made_of() -> None:
         (lambda: pl.Curriculum(3, [1], ADAM), "no parameter"),
         (lambda: pl.Curriculum("beta", [1], []), "repeats no phase"),
         (lambda: pl.March("Adam"), "repeats no phase"),
+        (lambda: pl.March(None), "repeats no phase"),
         (lambda: expand([pl.March(ADAM)]), "needs a network for every window"),
         (lambda: expand([pl.Windows("t", [1], pl.Windows("t", [1], ADAM))]), "inside windows"),
         (lambda: expand([pl.Windows("t", [1], pl.March(ADAM))], 2), "inside windows"),

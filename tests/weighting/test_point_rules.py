@@ -202,7 +202,9 @@ def test_integrals_have_no_points_to_weigh() -> None:
         (lambda: pl.SelfAdaptive(per="points"), "did you mean 'point'"),
         (lambda: pl.SelfAdaptive(mask="sigmoid"), "power, logistic"),
         (lambda: pl.SelfAdaptive(ascent="sgd"), "adam, gradient"),
-        (lambda: pl.SelfAdaptive(ceiling=1.0), "ceiling"),
+        (lambda: pl.SelfAdaptive(ceiling=1.0), "ceiling=1.0"),
+        (lambda: pl.SelfAdaptive(ceiling="x"), "ceiling='x'"),  # type: ignore[arg-type]
+        (lambda: pl.SelfAdaptive(terms=3), "terms=3"),  # type: ignore[arg-type]
         (lambda: pl.SelfAdaptive(initial=0.0), "initial=0.0"),
         (lambda: pl.SelfAdaptive(terms=["no"]).start(objective()), "does not exist: 'no'"),
     ],
