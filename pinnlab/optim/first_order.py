@@ -9,7 +9,13 @@ import torch
 from pinnlab.aggregation.base import Aggregator, Combiner, Setup, combiner_of
 from pinnlab.aggregation.conflict_free import ConflictFree
 from pinnlab.aggregation.sum import Sum
-from pinnlab.checks import check_count, check_decays, check_not_negative, check_positive
+from pinnlab.checks import (
+    check_count,
+    check_decays,
+    check_mapping,
+    check_not_negative,
+    check_positive,
+)
 from pinnlab.errors import DeclarationError, nearest
 from pinnlab.objective.objective import Objective
 from pinnlab.optim.base import Phase, Stepper
@@ -17,6 +23,21 @@ from pinnlab.optim.first_order_stepper import FirstOrderStepper
 from pinnlab.optim.recorded import RecordedStepper
 from pinnlab.optim.schedules import Schedule, check_schedule
 from pinnlab.optim.updates import Descent, FusedAdam
+
+# Arguments of torch's classes that are none of the options, and why.
+NOT_OPTIONS = {
+    "params": ("what is trained is said by the problem", "leave it out"),
+    "lr": (
+        "the learning rate is an argument of the phase",
+        "write e.g. Optimizer('SGD', 1000, lr=0.01)",
+    ),
+    "maximize": ("a phase makes the loss smaller", "leave it out"),
+    "capturable": (
+        "steps of this phase are not recorded",
+        "leave it out; Adam(steps) with execution='graph' records its steps",
+    ),
+    "differentiable": ("nothing is differentiated through a step", "leave it out"),
+}
 
 
 @dataclass(frozen=True)
@@ -96,12 +117,16 @@ class Optimizer(Phase):
         name: Class name, e.g. ``"SGD"``, ``"RAdam"``, ``"NAdam"``, ``"RMSprop"``.
         steps: Number of steps.
         lr: Learning rate.
-        options: Further keyword arguments of the class.
+        options: Further keyword arguments of the class, beside ``lr``.
         schedule: As in :class:`Adam`.
         unknowns_lr: As in :class:`Adam`.
         clip: As in :class:`Adam`.
         batch: As in :class:`Adam`.
         resample: As in :class:`Adam`.
+
+    Raises:
+        DeclarationError: If there is no such class, or an option has no place here; when it starts,
+            if the class does not take the options, or the parameters.
     """
 
     name: str
@@ -137,6 +162,15 @@ class Optimizer(Phase):
                 got=self.name,
                 do="use LBFGS(steps) for the quasi-Newton phase",
             )
+        check_mapping(self, {"momentum": 0.9}, options=self.options)
+        for option, (reason, remedy) in NOT_OPTIONS.items():
+            if self.options.get(option, False) is not False:
+                raise DeclarationError(
+                    f"Optimizer cannot have '{option}' in `options`: {reason}",
+                    expected=f"options of torch.optim.{self.name} beside {', '.join(NOT_OPTIONS)}",
+                    got=dict(self.options),
+                    do=remedy,
+                )
 
     def start(self, objective: Objective, aggregator: Aggregator | None) -> Stepper:
         """See :meth:`Phase.start`."""
@@ -145,17 +179,34 @@ class Optimizer(Phase):
         rates = [group["lr"] for group in groups]
         try:
             optimizer = kind(groups, **self.options)
-        except (TypeError, ValueError) as reason:
-            raise DeclarationError(
-                f"torch.optim.{self.name} does not take these options",
-                got=dict(self.options),
-                expected=str(reason),
-                do="correct `options`",
-            ) from None
+        except (TypeError, ValueError, RuntimeError) as reason:
+            raise self._refused(kind, groups, reason) from None
         combiner = combiner_for(objective, aggregator)
         refuse_finished(self.name, aggregator, combiner)
         return FirstOrderStepper(
             self, optimizer, combiner, rates, schedule=self.schedule, clip=self.clip
+        )
+
+    def _refused(
+        self, kind: Any, groups: list[dict[str, Any]], reason: Exception
+    ) -> DeclarationError:
+        """What a class of torch says, of the options or else of the parameters."""
+        try:
+            kind([torch.nn.Parameter(torch.zeros(1, 1))], **self.options)
+        except (TypeError, ValueError, RuntimeError):
+            return DeclarationError(
+                f"torch.optim.{self.name} does not take these options",
+                expected=str(reason),
+                got=dict(self.options),
+                do="correct `options`",
+            )
+        shapes = {tuple(p.shape) for group in groups for p in group["params"]}
+        return DeclarationError(
+            f"torch.optim.{self.name} does not take the parameters of this problem",
+            expected=str(reason),
+            got="parameters of the shapes " + ", ".join(map(str, sorted(shapes))),
+            do="use another optimiser, such as Adam(steps)"
+            + (", or other `options`" if self.options else ""),
         )
 
     @property
