@@ -6,7 +6,9 @@ each family its numbers, which the slots of a layout then use, and draws the dir
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -18,6 +20,7 @@ from pinnlab.calculus.host_numbers import host_numbers
 from pinnlab.calculus.known import Known
 from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.slopes import Part, Rows, Slopes, Units
+from pinnlab.calculus.sources import Places
 from pinnlab.typing import Coordinates
 
 
@@ -34,8 +37,14 @@ class Family(ABC):
     count: int
 
     @abstractmethod
-    def part(self, x: Tensor, coordinates: Coordinates, generator: torch.Generator) -> Part:
-        """The directions at points ``(n, d)``, over the columns of the coordinate."""
+    def part(self, x: Tensor, places: Places, generator: torch.Generator) -> Part:
+        """The directions over the columns of the coordinate.
+
+        Args:
+            x: The points ``(n, d)``.
+            places: The same by name, with their normals.
+            generator: Source of randomness.
+        """
 
     @property
     def random(self) -> bool:
@@ -63,9 +72,9 @@ class Sampled(Family):
         """See :attr:`Family.random`."""
         return True
 
-    def part(self, x: Tensor, coordinates: Coordinates, generator: torch.Generator) -> Part:
+    def part(self, x: Tensor, places: Places, generator: torch.Generator) -> Part:
         """See :meth:`Family.part`."""
-        return draw(self.distribution, self.count, coordinates.size(self.name), generator, x)
+        return draw(self.distribution, self.count, _size(places[self.name]), generator, x)
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,7 @@ class Across(Family):
         """See :attr:`Family.random`."""
         return True
 
-    def part(self, x: Tensor, coordinates: Coordinates, generator: torch.Generator) -> Part:
+    def part(self, x: Tensor, places: Places, generator: torch.Generator) -> Part:
         """See :meth:`Family.part`; here over all columns."""
         return self._drawn(x.shape[1], generator, x)
 
@@ -127,7 +136,7 @@ class Fixed(Family):
 
     rows: tuple[tuple[tuple[int, float], ...], ...]
 
-    def part(self, x: Tensor, coordinates: Coordinates, generator: torch.Generator) -> Part:
+    def part(self, x: Tensor, places: Places, generator: torch.Generator) -> Part:
         """See :meth:`Family.part`; here over all columns."""
         out = x.new_zeros(self.count, x.shape[1])
         for row, components in zip(out, self.rows, strict=True):
@@ -138,7 +147,7 @@ class Fixed(Family):
 
 @dataclass(frozen=True)
 class Along(Family):
-    """One direction that is an expression of the coordinates.
+    """One direction that is an expression of the coordinates and the normal.
 
     Args:
         direction: Its components at every point, ``(n, size)``.
@@ -146,10 +155,10 @@ class Along(Family):
 
     direction: Known
 
-    def part(self, x: Tensor, coordinates: Coordinates, generator: torch.Generator) -> Part:
+    def part(self, x: Tensor, places: Places, generator: torch.Generator) -> Part:
         """See :meth:`Family.part`."""
-        value = self.direction(coordinates.columns(x))
-        return Rows(value.expand(len(x), coordinates.size(self.name))[None])
+        value = self.direction(places)
+        return Rows(value.expand(len(x), _size(places[self.name]))[None])
 
 
 @dataclass(frozen=True)
@@ -169,14 +178,18 @@ class Mapped(Family):
         """See :attr:`Family.random`."""
         return self.base is not None
 
-    def part(self, x: Tensor, coordinates: Coordinates, generator: torch.Generator) -> Part:
+    def part(self, x: Tensor, places: Places, generator: torch.Generator) -> Part:
         """See :meth:`Family.part`."""
         if self.base is None:
             everything = torch.arange(self.count, device=x.device)
             inner: Part = Units(everything, x.new_ones(self.count))
         else:
             inner = draw(self.base.distribution, self.count, self.factor.rank, generator, x)
-        return self.factor.apply(inner, coordinates.columns(x))
+        return self.factor.apply(inner, places)
+
+
+def _size(column: Tensor) -> int:
+    return column.shape[1] if column.ndim > 1 else 1
 
 
 class Directions:
@@ -204,13 +217,21 @@ class Directions:
         return any(family.random for family in self._ranges)
 
     @torch.no_grad()
-    def draw(self, layout: Layout, x: Tensor, generator: torch.Generator) -> "Drawn":
+    def draw(
+        self,
+        layout: Layout,
+        x: Tensor,
+        generator: torch.Generator,
+        normals: Callable[[int], Tensor] | None = None,
+    ) -> "Drawn":
         """All directions of a layout.
 
         Args:
             layout: Slots and points.
             x: The points ``(n, d)``.
             generator: Source of randomness; every family advances it, used or not.
+            normals: Gives the outward normals ``(n, d_space)`` of all points that need the
+                direction of the given number.
         """
         columns = tuple(k for k in layout.directions if k < self.coordinates.dim)
         where = host_numbers(columns, torch.long, x.device)
@@ -220,7 +241,10 @@ class Directions:
             if numbers[0] not in layout.directions:
                 continue
             count = layout.directions[numbers[0]]
-            part = family.part(x[:count], self.coordinates, generator)
+            first = x[:count]
+            normal = None if normals is None else partial(_rows, normals, numbers[0], count)
+            places = Places(self.coordinates.columns(first), normal)
+            part = family.part(first, places, generator)
             families[family] = part
             parts.append(self._embedded(family, part))
         return Drawn(Slopes(parts, self.coordinates.dim), families)
@@ -234,6 +258,10 @@ class Directions:
             return Units(part.columns + span.start, part.scale) if span.start else part
         rest = self.coordinates.dim - span.stop
         return Rows(F.pad(part.rows, (span.start, rest))) if span.start or rest else part
+
+
+def _rows(normals: Callable[[int], Tensor], number: int, count: int) -> Tensor:
+    return normals(number)[:count]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Values that are known before any field is: expressions of coordinates and numbers."""
+"""Values that are known before any field is: expressions of coordinates, numbers and normals."""
 
 import weakref
 from collections.abc import Callable, Mapping
@@ -51,14 +51,14 @@ def content(tensor: Tensor) -> tuple:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Known:
-    """An expression of coordinates, numbers and constant tensors, at any points.
+    """An expression of coordinates, normals, numbers and constant tensors, at any points.
 
     The direction of a directional derivative and the diagonal of a diffusion must be at hand before
     the derivatives are propagated, whatever the points. Two are equal if they are written alike.
 
     Args:
         key: What expressions that are written alike share.
-        evaluate: The value from the coordinates by name.
+        evaluate: The value from the coordinates by name, and the normals under ``n``.
         text: How it is written.
     """
 
@@ -76,7 +76,11 @@ class Known:
         return self.text
 
     def __call__(self, columns: Mapping[str, Tensor]) -> Tensor:
-        """Its value at points given by their coordinates, ``(n,)`` or ``(n, size)``."""
+        """Its value at points given by their coordinates, and by their normals if it reads them.
+
+        Returns:
+            ``(n,)`` or ``(n, size)``.
+        """
         like = next(iter(columns.values()))
         value = self.evaluate(columns)
         return value.to(like) if isinstance(value, Tensor) else like.new_tensor(value)

@@ -1,11 +1,13 @@
 """Random fields, on which an equation is tried before there is a surrogate."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from pinnlab.calculus.directions import Across
 from pinnlab.calculus.functionals import Functional, GradientRows, SquaredGradient, size_of
-from pinnlab.calculus.sources import JetSource, Reader
+from pinnlab.calculus.sources import JetSource, Places, Reader
 from pinnlab.typing import Coordinates, MultiIndex
 
 
@@ -21,7 +23,7 @@ class RandomSource:
         n: Number of points, uniform in the cube [0.1, 0.9]^d unless ``x`` is given.
         seed: Of the waves and points.
         shift: The constant ``s``; 2 keeps the fields positive, so that log and sqrt exist.
-        normals: Whether random unit normals are known.
+        normals: Whether random unit normals are known; or a function that gives those of ``x``.
         x: The points ``(n, d)``, if they matter.
     """
 
@@ -33,7 +35,7 @@ class RandomSource:
         n: int,
         seed: int = 0,
         shift: float = 2.0,
-        normals: bool = False,
+        normals: bool | Callable[[], Tensor | None] = False,
         x: Tensor | None = None,
     ) -> None:
         self.coordinates, self._seed, self._shift = coordinates, seed, shift
@@ -42,11 +44,14 @@ class RandomSource:
         self.x = 0.1 + 0.8 * random if x is None else x
         self._columns = coordinates.columns(self.x)
         self._waves: dict[str, tuple[Tensor, Tensor, Tensor]] = {}
-        self._normals = None
-        if normals:
+        self.normal: Callable[[], Tensor | None] = lambda: None
+        if callable(normals):
+            self.normal = normals
+        elif normals:
             shape = (n, coordinates.space.dim)
             draw = torch.randn(shape, generator=generator, dtype=torch.float64)
-            self._normals = (draw / draw.norm(dim=1, keepdim=True)).to(self.x)
+            units = (draw / draw.norm(dim=1, keepdim=True)).to(self.x)
+            self.normal = lambda: units
 
     def _of(self, field: str) -> tuple[Tensor, Tensor, Tensor]:
         """Amplitudes (k,), wave numbers (d, k), and phases at the points (n, k) of a field."""
@@ -74,7 +79,7 @@ class RandomSource:
         """A contraction of derivatives, ``(n,)`` or ``(n, size)``."""
         amplitude, wave, phase = self._of(field)
         over = wave[functional.span(self.coordinates)]
-        return functional.waves(amplitude, over, phase, self._columns)
+        return functional.waves(amplitude, over, phase, Places(self._columns, self.normal))
 
     def directions(self, family: Across) -> Tensor:
         """Some directions ``(k, d)`` of a family, always the same."""
@@ -83,10 +88,6 @@ class RandomSource:
     def coordinate(self, name: str) -> Tensor:
         """The coordinate's values."""
         return self._columns[name]
-
-    def normal(self) -> Tensor | None:
-        """Random unit normals, if asked for."""
-        return self._normals
 
 
 class FreeSource:

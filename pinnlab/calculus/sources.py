@@ -6,7 +6,7 @@ source here knows no surrogate: :class:`PointSource` has coordinates and normals
 :class:`Reader` stands between a source and the nodes that read it, and asks for each thing once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -120,13 +120,44 @@ class Reader:
         if value is None:
             value = self._values["normal"] = self.source.normal()
         if value is None:
-            raise DeclarationError(
-                "The normal is read where there is none",
-                expected="points on a boundary piece",
-                got="points without normals",
-                do="let the condition sit on the boundary, for example on='right'",
-            )
+            raise _no_normal()
         return value
+
+    @property
+    def places(self) -> "Places":
+        """Coordinates and normals by name."""
+        return Places({k: self.coordinate(k) for k in self.coordinates.names}, self.normal)
+
+
+class Places(Mapping[str, Tensor]):
+    """The coordinates of points by name; beside them, under ``n``, the outward normals.
+
+    Normals are asked for only where they are read: few conditions do, and in very many dimensions
+    they are as large as the points.
+
+    Args:
+        columns: Per coordinate ``(n,)`` or ``(n, size)``.
+        normal: Gives the normals over the space columns, ``(n, d_space)``; None if there are none.
+    """
+
+    def __init__(
+        self, columns: Mapping[str, Tensor], normal: Callable[[], Tensor | None] | None = None
+    ) -> None:
+        self._columns, self._normal = columns, normal
+
+    def __getitem__(self, name: str) -> Tensor:
+        if name != "n":
+            return self._columns[name]
+        value = self._normal() if self._normal is not None else None
+        if value is None:
+            raise _no_normal()
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
 
 
 def reader(source: "JetSource | Reader") -> Reader:
@@ -197,6 +228,15 @@ def tensor_source(
 ) -> PointSource:
     """A source of the points ``x`` ``(n, d)``, to evaluate formulas of coordinates on them."""
     return PointSource(coordinates, x, normals)
+
+
+def _no_normal() -> DeclarationError:
+    return DeclarationError(
+        "The normal is read where there is none",
+        expected="points on a boundary piece",
+        got="points without normals",
+        do="let the condition sit on the boundary, for example on='right'",
+    )
 
 
 def _no_field(field: str, fields: tuple[str, ...]) -> DeclarationError:

@@ -16,7 +16,7 @@ from torch import Tensor
 from pinnlab.calculus.directions import Across, Directions, Drawn
 from pinnlab.calculus.estimators import Estimator, Exact
 from pinnlab.calculus.functionals import Functional, Reading
-from pinnlab.calculus.layout import Collapsed, Layout, Slot, closure, maximal, rank
+from pinnlab.calculus.layout import Collapsed, Layout, Slot, closure, maximal, rank, terms_of
 from pinnlab.calculus.polarisation import cheapest
 from pinnlab.calculus.recording import Plan
 from pinnlab.calculus.taylor import TaylorTensor, seed
@@ -148,8 +148,19 @@ class Batches:
 
     def draw(self, directions: Directions, generator: torch.Generator) -> Drawn:
         """Draw the directions of differentiation anew."""
-        self.drawn = directions.draw(self.layout, self.x, generator)
+        self.drawn = directions.draw(self.layout, self.x, generator, self._normals)
         return self.drawn
+
+    def _normals(self, number: int) -> Tensor:
+        """Of all points ``(n, d_space)``; zero where nothing is read along that direction."""
+        width = self.points[0].coordinates.space.dim
+        found = []
+        for k in self.arrangement:
+            points, slots = self.points[k], self.demands[k].closed
+            reads = any(number in index for slot in slots for index, _ in terms_of(slot))
+            normals = points.normals if reads else None
+            found.append(self.x.new_zeros(len(points), width) if normals is None else normals)
+        return torch.cat(found)
 
     @property
     def start(self) -> TaylorTensor:

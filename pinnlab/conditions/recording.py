@@ -43,7 +43,9 @@ class Probe:
         self, points: Points, *, free: bool = False, spread: bool = False, seed: int = 0
     ) -> None:
         self.points, self.coordinates = points, points.coordinates
-        self._smooth = RandomSource(points.coordinates, len(points), seed=seed, x=points.x)
+        self._smooth = RandomSource(
+            points.coordinates, len(points), seed=seed, x=points.x, normals=self.normal
+        )
         self._columns = points.columns
         self._free, self._spread = free, spread
         self._generator = torch.Generator().manual_seed(seed)

@@ -18,8 +18,10 @@ from pinnlab.calculus.jet import coordinate_jets, field_jets
 from pinnlab.calculus.jet.known import known
 from pinnlab.calculus.jet.leaves import Contraction
 from pinnlab.calculus.known import Contents, content
+from pinnlab.calculus.operators import normal_jets
 from pinnlab.calculus.recording import RandomSource
 from pinnlab.calculus.slopes import Rows, Units
+from pinnlab.calculus.sources import reader
 from pinnlab.errors import DeclarationError
 from pinnlab.typing import Coordinates
 
@@ -105,9 +107,24 @@ def test_what_is_not_known(at):
         per_point * at.x,
         torch.rand(6, dtype=F64) * at.t,
         torch.cumsum(at.x, -1),  # a foreign function, evaluated at once
-        At(normals=True).x * 0 + pl.calculus.operators.normal_jets(at.source),
     ):
         assert known(jet) is None, str(jet)
+
+
+def test_normals_are_known_where_there_are_any():
+    at = At(normals=True)
+    n, columns = normal_jets(at.source), reader(at.source).places
+    torch.testing.assert_close(known(n)(columns), at.source.normal())
+    found = known(at.x * n * at.t)
+    torch.testing.assert_close(found(columns), at.x.value * n.value * at.t.value[:, None])
+    assert found == known(at.x * normal_jets(at.source) * at.t)
+    assert known(n) not in (known(at.x), known(2 * n))
+    jet = pl.dot(2 * n, pl.grad(at.u))
+    assert read(jet) == DirectionalDerivative("x", direction=known(2 * n))
+    torch.testing.assert_close(jet.value, 2 * (n.value * pl.grad(at.u).value).sum(1))
+    assert read(at.u.n) == DirectionalDerivative("x", direction=known(n))
+    with pytest.raises(DeclarationError, match="normal is read where there is none"):
+        At().u.n.value  # noqa: B018
 
 
 # --- contractions ---------------------------------------------------------------------------

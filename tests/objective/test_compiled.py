@@ -73,6 +73,20 @@ def test_directions_and_forcing_are_arguments(kind, dim, derivatives):
     assert made.objective.compiled.compilations == 1
 
 
+def test_directions_along_normals_are_arguments():
+    domain, slope = pl.HyperBall("x", dim=20), pl.Neumann(u=1, on="boundary")
+    problem = pl.Problem(domain, "u", {"heat": "laplacian(u) - u"}, {"slope": slope})
+    budget = PointBudget(interior=9, boundary=7)
+    made = assemble(
+        problem, pl.MLP(8, 2), budget=budget, dtype=torch.float64, derivatives=pl.STDE(4)
+    )
+    for _ in range(3):
+        compare(made.objective)
+        made.resample()
+        made.objective.redraw()
+    assert made.objective.compiled.compilations == 1
+
+
 def test_weights_are_arguments():
     objective = assembly(PROBLEMS["inverse"]()).objective
     compare(objective)

@@ -306,3 +306,74 @@ def test_every_surrogate_along_directions(where, name):
         gradients.append(one.objective.flat_gradient())
     scale = float(gradients[0].abs().max())
     torch.testing.assert_close(*gradients, rtol=1e-9, atol=1e-10 * scale)
+
+
+# --- normals --------------------------------------------------------------------------------
+SIDES = {
+    "ball": lambda x: x[:, :D],
+    "ball in time": lambda x: x[:, :D],
+    "shifted ball": lambda x: (x - torch.tensor([0.5, -1, 0, 0.2], dtype=F64)) / 2,
+    "soft": lambda x: torch.where(x[:, :D] == 1, 1.0, torch.where(x[:, :D] == 0, -1.0, 0.0)),
+}
+FLUXES = {
+    "Neumann": (
+        pl.Neumann(u="3 + dot(x, x)", on="boundary"),
+        lambda u, n: u.along(n) - 3 - (u.x[:, :D] ** 2).sum(1),
+    ),
+    "Robin": (
+        pl.Robin(u=0, alpha=2.0, beta=lambda x: 1 + x[0], on="boundary"),
+        lambda u, n: 2 * u.value + (1 + u.x[:, 0]) * u.along(n),
+    ),
+    "in a condition": (
+        pl.Condition("dot(x*n, grad(u)) - 2*u.n", on="boundary"),
+        lambda u, n: u.along(u.x[:, :D] * n) - 2 * u.along(n),
+    ),
+}
+
+
+def with_flux(condition, where, dim=D, **options):
+    domain = pl.HyperBall("x", dim=dim) if dim != D else domain_of(where)
+    equations = {"equation": "laplacian(u) + dot(x, grad(u))"}
+    free = ["initial"] if "time" in where else []
+    problem = pl.Problem(domain, "u", equations, {"flux": condition}, free=free)
+    return assembled(problem, n=6, **options)
+
+
+@pytest.mark.parametrize("estimator", [None, pl.STDE(2)], ids=str)
+@pytest.mark.parametrize("name", FLUXES)
+@pytest.mark.parametrize("where", SIDES, ids=lambda n: n.replace(" ", "_"))
+def test_normal_derivatives_are_one_exact_direction(where, name, estimator):
+    condition, expected = FLUXES[name]
+    made = with_flux(condition, where, derivatives=estimator)
+    (placement,) = (p for p in made.objective.frozen.demands if p.on is not None)
+    u = Nested(fields_of(made), made.objective.points[placement].x, size=D)
+    wanted = expected(u, SIDES[where](u.x.detach())).detach()
+    directions = 2 if name == "in a condition" else 1
+    assert len(made.objective.frozen.demands[placement].closed) == 1 + directions
+    for transparent in (False, True):
+        found = residual_of(made, "flux", transparent=transparent)
+        torch.testing.assert_close(found, wanted, rtol=1e-10, atol=1e-10)
+    assert made.objective.random == (estimator is not None)
+
+
+def test_normal_derivatives_follow_new_points():
+    made = with_flux(pl.Neumann(u=0, on="boundary"), "ball", derivatives=pl.STDE(2))
+    for _ in range(2):
+        made.resample()
+        made.objective.redraw()
+        (points,) = (p for k, p in made.objective.points.items() if k.on is not None)
+        u = Nested(fields_of(made), points.x)
+        wanted = u.along(u.x.detach()).detach()
+        torch.testing.assert_close(residual_of(made, "flux"), wanted, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("dim", [10, 1000, 100_000])
+def test_normal_derivatives_cost_two_slots_in_any_dimension(dim):
+    made = with_flux(pl.Neumann(u=0, on="boundary"), "ball", dim, derivatives=pl.STDE(2))
+    (placement,) = (p for p in made.objective.frozen.demands if p.on is not None)
+    assert len(made.objective.frozen.demands[placement].closed) == 2
+    inside = next(p for p in made.objective.frozen.demands if p.on is None)
+    assert len(made.objective.frozen.demands[inside].closed) == 5  # the drift and two samples
+    u = Nested(fields_of(made), made.objective.points[placement].x)
+    wanted = u.along(u.x.detach()).detach()
+    torch.testing.assert_close(residual_of(made, "flux"), wanted, rtol=1e-9, atol=1e-9)

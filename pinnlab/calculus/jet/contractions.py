@@ -72,7 +72,7 @@ def weighted_trace_over(jet: Jet, name: str, sigma: Any) -> Jet:
                 "equation over scalar coordinates",
             )
         sigma = found
-    columns = {k: source.coordinate(k) for k in source.coordinates.names}
+    columns = source.places
     trace = WeightedTrace(name, factor=factor_of(sigma, columns, name))
     if isinstance(jet, Field) and not jet.index:
         return Contraction(jet._reader, jet.field, trace)  # type: ignore[arg-type]
@@ -97,7 +97,7 @@ def contracted(jet: Jet, functional: Functional, source: Reader) -> Jet:
     gradient = gradient_over(jet, name)
     if isinstance(functional, SquaredGradient):
         return column_sum(times(gradient, gradient))
-    columns = {k: source.coordinate(k) for k in source.coordinates.names}
+    columns = source.places
     if isinstance(functional, DirectionalDerivative):
         return column_sum(times(as_jet(functional.direction(columns), like=gradient), gradient))
     assert isinstance(functional, WeightedTrace)

@@ -12,14 +12,14 @@ from torch import Tensor
 from pinnlab.calculus.functionals import DirectionalDerivative, GradientRows, SquaredGradient
 from pinnlab.calculus.jet.base import Jet
 from pinnlab.calculus.jet.constants import Constant
-from pinnlab.calculus.jet.leaves import Contraction, Coordinate
+from pinnlab.calculus.jet.leaves import Contraction, Coordinate, Normal, NormalRows
 from pinnlab.calculus.jet.operations import MULTIPLY, NEGATE, POWER, Operation, Spread
 from pinnlab.calculus.jet.refusals import opaque_derivative
 from pinnlab.calculus.known import Known, content
 
 
 def known(jet: Jet) -> Known | None:
-    """The jet as a known value; None if it reads a field, a normal or something trained."""
+    """The jet as a known value; None if it reads a field or something trained."""
     stack = [jet]
     while stack:
         node = stack.pop()
@@ -31,7 +31,7 @@ def known(jet: Jet) -> Known | None:
             # Unknowns are tensors without axes; one with an axis of points is for these points.
             if isinstance(node._value, Tensor) and (node._value.ndim != 1 or not node._width):
                 return None
-        elif not isinstance(node, Coordinate):
+        elif not isinstance(node, Coordinate | Normal):
             return None
     return Known(_key(jet), lambda columns: evaluate(jet, columns), str(jet))
 
@@ -41,8 +41,14 @@ def _key(jet: Jet) -> Any:
         return jet.rule.name, jet.rule.symbol, *map(_key, jet.args)
     if isinstance(jet, Coordinate):
         return jet.name
+    if isinstance(jet, Normal):
+        return "n", str(jet)
     value = jet._value
     return content(value) if isinstance(value, Tensor) else value
+
+
+def _components(normal: Normal) -> slice | int:
+    return normal.span if isinstance(normal, NormalRows) else normal.axis
 
 
 def evaluate(jet: Jet, columns: Mapping[str, Any]) -> Any:
@@ -50,7 +56,8 @@ def evaluate(jet: Jet, columns: Mapping[str, Any]) -> Any:
 
     Args:
         jet: The expression.
-        columns: Tensors or Taylor tensors ``(n,)`` or ``(n, size)`` by coordinate.
+        columns: Tensors or Taylor tensors ``(n,)`` or ``(n, size)`` by coordinate; the normals
+            under ``n`` if they are read.
     """
     return _evaluate(jet, columns, {})
 
@@ -59,6 +66,8 @@ def _evaluate(jet: Jet, columns: Mapping[str, Any], memo: dict[int, Any]) -> Any
     if id(jet) not in memo:
         if isinstance(jet, Coordinate):
             value: Any = columns[jet.name]
+        elif isinstance(jet, Normal):
+            value = columns["n"][:, _components(jet)]
         elif isinstance(jet, Spread):
             value = _evaluate(jet.args[0], columns, memo)
             value = value.unsqueeze(-1) if getattr(value, "ndim", 0) else value
