@@ -20,7 +20,7 @@ from pinnlab.conditions.context import Context
 from pinnlab.conditions.placement import Placement, draw_all
 from pinnlab.conditions.term import Term
 from pinnlab.errors import DeclarationError, PinnlabError
-from pinnlab.sampling.points import Points
+from pinnlab.sampling.points import Points, probe_count
 from pinnlab.typing import MultiIndex
 
 _SIZES = (7, 5)  # two sizes, so that a shape which only fits by chance is seen
@@ -250,7 +250,8 @@ def nonlinear_functionals(
     An unbiased estimate of one leaves the residual unbiased only where the residual is affine in
     it, by itself and together with the others: F(a) + F(b) = 2 F((a + b)/2).
     """
-    points = probe_points(term.placements, declared, 16)
+    count = probe_count(16, declared.domain.coordinates)
+    points = probe_points(term.placements, declared, count)
 
     def residual(shifts: Mapping[tuple[str, Functional], Tensor]) -> tuple[Tensor, list[Probe]]:
         probes = [Probe(points[p]) for p in term.placements]

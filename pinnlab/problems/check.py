@@ -18,11 +18,12 @@ from pinnlab.conditions.dirichlet import Dirichlet
 from pinnlab.conditions.initial import Initial
 from pinnlab.conditions.periodic import Periodic
 from pinnlab.conditions.placement import Placement
-from pinnlab.conditions.recording import nonlinear_functionals, record_term
+from pinnlab.conditions.recording import record_term
 from pinnlab.errors import GeometryError
 from pinnlab.geometry.base import Geometry
 from pinnlab.io.exact_reference import ExactReference
 from pinnlab.problems.assemble import Assembly, PointBudget, assemble, demands_of
+from pinnlab.problems.bias import biases
 from pinnlab.problems.hard_check import COUNT, contradictions, worst_violation
 from pinnlab.problems.problem import Problem
 from pinnlab.sampling.draw import draw
@@ -350,35 +351,28 @@ def _plans(problem: Problem, estimator: Estimator) -> list[Finding]:
     out = []
     directions = Directions(problem.coordinates)
     demands = demands_of(problem, directions, estimator)
+    biased = biases(problem, demands)
     for term in problem.terms:
         for placement, plan in zip(term.placements[:1], term.plans[:1], strict=True):
             demand = demands[placement]
-            estimated = [f for f, reading in demand.readings.items() if reading.family is not None]
-            bent = nonlinear_functionals(term, problem.declared, estimated) if estimated else ()
             cost = f"{len(closure(demand.slots))} numbers per neuron and point"
             out.append(Finding("ok", f"reads {plan}; {cost}{_how(demand, problem)}", term.name))
             out += [
-                Finding(
-                    "warning",
-                    f"{functional} is estimated, and the residual is not linear in it: the "
-                    "estimate of the residual is biased",
-                    term.name,
-                    f"leave {functional.kind} exact by naming only the other operators in "
-                    "`derivatives`, or take many samples",
-                )
-                for functional in estimated
-                if functional in bent
+                Finding("warning", bias.what, bias.term, bias.do)
+                for bias in biased
+                if bias.term == term.name
             ]
     return out
 
 
 def _how(demand: Demand, problem: Problem) -> str:
     """In brackets, how sums of derivatives are carried."""
-    said = [
+    estimated = (
         f"{functional}: {reading.text}"
         for functional, reading in demand.readings.items()
         if reading.family is not None
-    ]
+    )
+    said = list(dict.fromkeys(estimated))
     if demand.shares:
         ((collapsed, _),) = demand.shares.values()
         along = max(collapsed.directions) >= problem.coordinates.dim

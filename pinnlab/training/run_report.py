@@ -95,7 +95,10 @@ def run_data(trainer: Trainer, solution: Solution, figures: dict[str, Any]) -> R
         },
         figures=figures,
         notes=[_KEPT.format(**kept)] if (kept := metrics["kept"]) else (),
-        warnings=[remark.text for remark in conflict_remarks(history) if remark.warning],
+        warnings=[
+            *metrics["warnings"],
+            *(remark.text for remark in conflict_remarks(history) if remark.warning),
+        ],
         seconds=metrics["seconds"],
         folder=str(solution.folder or ""),
     )

@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import json
+import logging
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -28,6 +29,7 @@ from pinnlab.optim.least_squares import LeastSquares
 from pinnlab.optim.schedules import Exponential, Linear
 from pinnlab.optim.stage import March, innermost
 from pinnlab.problems.assemble import PointBudget, assemble
+from pinnlab.problems.bias import biases
 from pinnlab.problems.problem import Problem
 from pinnlab.surrogates import MLP, TimeMarching
 from pinnlab.surrogates.base import Specification
@@ -35,6 +37,8 @@ from pinnlab.training.callbacks import Callback, Evaluate
 from pinnlab.training.solution import Solution
 from pinnlab.training.trainer import Trainer
 from pinnlab.weighting.base import Weighting
+
+logger = logging.getLogger(__name__)
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -153,6 +157,9 @@ def solve(
     if gradients is None:
         gradients = default_gradients(execution, weightings, estimator, random=problem.random)
     assembly.objective.execute(execution)
+    warnings = [str(bias) for bias in biases(problem, assembly.objective.frozen.demands)]
+    for warning in warnings:
+        logger.warning("%s", warning)
     settings = {
         "surrogate": repr(surrogate)
         if isinstance(surrogate, Specification)
@@ -188,6 +195,7 @@ def solve(
         budget=budget,
         progress=progress,
         seed=seed,
+        warnings=warnings,
     )
     # Whatever cannot be evaluated is told here, before anything is written.
     with torch.no_grad():
@@ -502,6 +510,7 @@ def _metrics(trainer: Trainer, solution: Solution) -> dict[str, Any]:
         "best": trainer.best,
         "kept": trainer.kept and {k: trainer.kept[k] for k in ("step", "monitor", "value")},
         "evaluations": trainer.objective.evaluations,
+        "warnings": list(trainer.warnings),
         "parameters": solution.settings["parameters"],
     }
     if solution.problem.reference is not None:

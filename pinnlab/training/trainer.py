@@ -49,6 +49,7 @@ class Trainer:
         progress: Show a progress line.
         log_every: Steps between lines of the log; the first and last step are always logged.
         seed: Of mini-batches.
+        warnings: What is to be known of the whole run; told in the first line of the log.
 
     Attributes:
         best: Least loss so far, with the weights of the declaration, and its step.
@@ -73,6 +74,7 @@ class Trainer:
         progress: bool = True,
         log_every: int | None = None,
         seed: int = 0,
+        warnings: Sequence[str] = (),
     ) -> None:
         if not phases:
             raise DeclarationError(
@@ -87,6 +89,7 @@ class Trainer:
         self.staging = Staging(assembly, phases)
         self.phases, self.aggregator = self.staging.phases, aggregator
         self.callbacks, self.folder = tuple(callbacks), folder
+        self.warnings = tuple(warnings)
         self.checkpoint_every, self.budget = checkpoint_every, budget
         total = sum(phase.steps for phase in self.phases)
         self.log_every = log_every or max(1, total // 2000)
@@ -317,6 +320,8 @@ class Trainer:
         if report.status is not Status.OK:
             record["status"] = report.status.name.lower()
             record["message"] = report.message
+        if self.step == 1 and self.warnings:
+            record["warnings"] = list(self.warnings)
         if self.weights.messages:
             record["weighting"] = self.weights.messages
         return record

@@ -65,6 +65,31 @@ def test_scatter_is_in_the_log(tmp_path):
     assert not any("deviations" in record for record in exact.records)
 
 
+def test_biased_estimates_are_told_by_the_run(tmp_path, caplog):
+    """In the words of the check: in the log of the program and of the run, and in the report."""
+    problem = pl.high_dimension.hjb_lin(6)
+    options = {"points": {"interior": 8}, "phases": pl.Adam(2), "progress": False}
+    network = pl.MLP(4, 1)
+    made = pl.solve(problem, network, derivatives=pl.STDE(2), out=tmp_path / "a", **options)
+    findings = problem.check(derivatives=pl.STDE(2), quick=True).findings
+    (told,) = (f for f in findings if f.level == "warning" and "biased" in f.what)
+    expected = [f"hjb_lin: {told.what}; {told.do}"]
+    assert expected[0].startswith("hjb_lin: grad(u) is estimated")
+    assert made.metrics["warnings"] == expected == [r.getMessage() for r in caplog.records]
+    lines = read_log(tmp_path / "a" / "log.jsonl")
+    assert [line.get("warnings") for line in lines] == [expected, *[None] * (len(lines) - 1)]
+    assert made.records[0]["warnings"] == expected
+    report = (tmp_path / "a" / "report.html").read_text(encoding="utf-8")
+    assert "<h3>Warnings</h3>" in report
+    assert "grad(u) is estimated" in report.partition("<h3>Warnings</h3>")[2][:300]
+    caplog.clear()
+    for exact in ({"laplacian": pl.STDE(2)}, None, pl.STDE(6)):  # all coordinates, once each
+        made = pl.solve(problem, network, derivatives=exact, **options)
+        assert made.metrics["warnings"] == []
+        assert not any("warnings" in record for record in made.records)
+    assert not caplog.records
+
+
 def test_reading_the_scatter_changes_nothing():
     """It draws the directions of the present step again, from the same seed."""
     plain, told = (trainer([pl.Adam(2)], **ESTIMATED).objective for _ in range(2))

@@ -30,6 +30,7 @@ from torch import Tensor
 from pinnlab import equations
 from pinnlab.calculus import Jet, abs, dot, grad, laplacian, log
 from pinnlab.conditions.dirichlet import Dirichlet
+from pinnlab.errors import DeclarationError
 from pinnlab.geometry import RealSpace, Time
 from pinnlab.io.exact_reference import ExactReference
 from pinnlab.problems.high_dimension.numbers import check_positive
@@ -85,7 +86,10 @@ def hjb_lin(dim: int, c: float = 1.75, end: float = 1.0) -> Problem:
     .. math::
         \partial_t u + \Delta u - \frac{1}{d} \sum_{i=1}^d |\partial_i u|^c = -2
 
-    It reads the whole gradient, which no random directions estimate.
+    It reads every component of the gradient, exactly from as many directions as there are
+    coordinates, or from an estimate of ∇u. The residual is not linear in that, so that such an
+    estimate biases it: ``derivatives={"laplacian": STDE(16)}`` leaves the gradient exact, where
+    ``STDE(16)`` estimates both and a warning says so.
 
     Args:
         dim: Number of coordinates.
@@ -94,7 +98,7 @@ def hjb_lin(dim: int, c: float = 1.75, end: float = 1.0) -> Problem:
 
     Raises:
         GeometryError: If ``dim`` is below 2 or ``end`` is not positive.
-        DeclarationError: If ``c`` is not positive.
+        DeclarationError: If ``c`` is outside of its range.
 
     References:
         He, Li, Shi, Wang and Zhang (2023), Learning physics-informed neural networks without
@@ -105,6 +109,13 @@ def hjb_lin(dim: int, c: float = 1.75, end: float = 1.0) -> Problem:
         1.75
     """
     check_positive(c=c)
+    if not 1 < c <= 2:
+        raise DeclarationError(
+            "'c' cannot be used",
+            expected="an exponent above 1, at which slopes of zero have a derivative, and up to 2",
+            got=c,
+            do="choose for example c=1.75",
+        )
     return Problem(
         domain=RealSpace("x", dim) * Time("t", 0, end),
         fields=["u"],

@@ -5,9 +5,11 @@ import math
 import pytest
 import torch
 from cases import F64, assembly
+from nested import assembled, residual_of
 from torch import Tensor, nn
 
 import pinnlab as pl
+from pinnlab.calculus.estimators import estimator_of
 from pinnlab.problems.high_dimension.control import optimal_cost
 
 D = 6
@@ -152,6 +154,26 @@ def test_the_drift_needs_no_whole_gradient(theta):
 def test_many_dimensions_are_declared_at_once(name):
     problem = SOLUTIONS[name][0](200_000)
     assert problem.coordinates.dim == 200_001
+
+
+@pytest.mark.parametrize("c", [0.5, 1.0, 2.1, 3])
+def test_the_exponent_has_a_range(c):
+    with pytest.raises(pl.DeclarationError, match="above 1, ") as caught:
+        pl.high_dimension.hjb_lin(5, c=c)
+    assert repr(c) in str(caught.value)
+    assert pl.high_dimension.hjb_lin(5, c=2).parameters["c"] == 2
+
+
+def test_the_gradient_of_hjb_lin_is_exact_unless_it_is_estimated():
+    def residuals(derivatives):
+        made = assembled(pl.high_dimension.hjb_lin(5), n=4, derivatives=estimator_of(derivatives))
+        (demand,) = made.objective.frozen.demands.values()
+        how = {str(f): reading.text for f, reading in demand.readings.items()}
+        assert how["laplacian(u)"] == ("exact" if derivatives is None else "STDE(5 sparse)")
+        assert how["grad(u)"] == "exact"
+        return residual_of(made, "hjb_lin")
+
+    torch.testing.assert_close(residuals({"laplacian": pl.STDE(5)}), residuals(None))
 
 
 @pytest.mark.parametrize(
