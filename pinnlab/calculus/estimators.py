@@ -76,7 +76,8 @@ class Stochastic(Estimator):
     """Random directions, drawn anew in every step and shared by all points of a batch.
 
     Args:
-        samples: Number of directions K.
+        samples: Number of directions K. From two on, check and log tell how far an estimate
+            scatters; one sample has no deviation.
         directions: ``sparse`` for K distinct coordinates; ``rademacher``, ``gaussian``, ``sphere``
             or ``skewed`` for dense directions.
         unbiased: Multiply two independent estimates of a residual in the loss instead of squaring

@@ -8,7 +8,7 @@ wanted; :meth:`Functional.exact` and :meth:`Functional.sampled` say from which s
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -45,6 +45,7 @@ class Reading:
         family: The random directions, if any.
         samples: The single terms of which the value is the mean, as slots with a factor.
         exponent: Power of the slots in these terms.
+        rows: Whether each term is a vector, the slot times its direction.
         share: Which share of all terms there are is drawn, where none is drawn twice.
     """
 
@@ -54,18 +55,29 @@ class Reading:
     family: Family | None = None
     samples: tuple[tuple[Slot, float], ...] = ()
     exponent: int = 1
+    rows: bool = False
     share: float = 0.0
 
-    def relative_deviation(self, values: Sequence[Tensor]) -> float:
+    def relative_deviation(
+        self, values: Sequence[Tensor], directions: Tensor | None = None
+    ) -> float:
         """Standard deviation of the estimate over its root mean square, from one draw.
 
         Args:
             values: The slots of ``samples`` at some points, each ``(n,)``.
+            directions: The random directions ``(k, d)``, for terms that are vectors.
         """
         factors = [factor for _, factor in self.samples]
         terms = torch.stack([c * v**self.exponent for c, v in zip(factors, values, strict=True)])
-        variance = terms.var(0) / len(terms) * (1 - self.share)
-        return float((variance.mean() / terms.mean(0).square().mean()).sqrt())
+        if directions is not None:  # of vectors t_k v_k the scalar products tell all
+            products = directions @ directions.T
+            square = torch.einsum("kn,kl,ln->n", terms, products, terms) / len(terms) ** 2
+            scatter = products.diagonal() @ terms.square() - len(terms) * square
+            variance = scatter / (len(terms) - 1)
+        else:
+            square, variance = terms.mean(0).square(), terms.var(0)
+        variance = variance / len(terms) * (1 - self.share)
+        return float((variance.mean() / square.mean()).sqrt())
 
 
 @dataclass(frozen=True)
@@ -431,7 +443,15 @@ class GradientRows(Functional):
             return weight * (torch.stack(list(values), -1) @ part.dense(dim))
 
         slots = tuple((k,) for k in directions.numbers(family))
-        return Reading(slots, combine, str(estimator), family=family)
+        return Reading(
+            slots,
+            combine,
+            str(estimator),
+            family=family,
+            samples=tuple((slot, weight * family.count) for slot in slots),
+            rows=True,
+            share=_share(family, dim),
+        )
 
     def text(self, field: str) -> str:
         """See :meth:`Functional.text`."""
@@ -484,3 +504,10 @@ class AlongRay(Functional):
 def size_of(functional: Functional, coordinates: Coordinates) -> int:
     """Columns of its value; 0 if it is one number a point."""
     return coordinates.size(functional.name) if isinstance(functional, GradientRows) else 0
+
+
+def place(functional: Functional) -> tuple[str, str]:
+    """An order that is the same in every process, so that a seed gives the same directions."""
+    known: Any = getattr(functional, "factor", None) or getattr(functional, "direction", None)
+    # Two tensors of one shape are written alike; their contents differ.
+    return str(functional), repr(known.key if known else getattr(functional, "ray", None))

@@ -1,8 +1,9 @@
 """The plan: which derivatives of which fields an equation reads."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pinnlab.calculus.functionals import Functional
+from pinnlab.calculus.functionals import Functional, place
 from pinnlab.typing import Coordinates, MultiIndex
 
 
@@ -62,7 +63,8 @@ class Plan:
                 (i for f, i in self.derivatives if f == name), key=lambda i: (len(i), i)
             )
             parts = [self._suffix(index) for index in indices]
-            parts += sorted(found.text(name) for field, found in self.functionals if field == name)
+            texts = written([[self]])
+            parts += sorted(texts[pair] for pair in self.functionals if pair[0] == name)
             lines.append(f"{name}: {', '.join(parts)}")
         return "; ".join(lines) or "nothing"
 
@@ -73,3 +75,24 @@ class Plan:
         if not index:
             return "1"
         return self.coordinates.suffix(index) if self.coordinates else str(index)
+
+
+def written(plans: Iterable[Iterable[Plan]]) -> dict[tuple[str, Functional], str]:
+    """How equations write what they read over vector coordinates, different things differently.
+
+    Two tensors of one shape are written alike, and so are two functions without a name; they are
+    numbered in the order in which they come.
+
+    Args:
+        plans: Of the equations in their order.
+    """
+    alike: dict[str, dict[tuple[str, Functional], None]] = {}
+    for equation in plans:
+        read = {pair for plan in equation for pair in plan.functionals}
+        for field, functional in sorted(read, key=lambda pair: (pair[0], place(pair[1]))):
+            alike.setdefault(functional.text(field), {})[field, functional] = None
+    return {
+        pair: text if len(pairs) == 1 else f"{text} ({number})"
+        for text, pairs in alike.items()
+        for number, pair in enumerate(pairs, 1)
+    }

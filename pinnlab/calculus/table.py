@@ -8,14 +8,13 @@ that every slot of the layout covers a prefix of the rows. :class:`Window` is th
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from pinnlab.calculus.directions import Across, Directions, Drawn
 from pinnlab.calculus.estimators import Estimator, Exact
-from pinnlab.calculus.functionals import Functional, Reading
+from pinnlab.calculus.functionals import Functional, Reading, place
 from pinnlab.calculus.layout import Collapsed, Layout, Slot, closure, maximal, rank, terms_of
 from pinnlab.calculus.polarisation import cheapest
 from pinnlab.calculus.recording import Plan
@@ -66,7 +65,7 @@ class Demand:
         slots: set[Slot] = {(), *(index for _, index in plan.derivatives if index not in members)}
         readings: dict[Functional, Reading] = {}
         twins: dict[Functional, Reading] = {}
-        for functional in sorted({found for _, found in plan.functionals}, key=_place):
+        for functional in sorted({found for _, found in plan.functionals}, key=place):
             readings[functional] = estimator.reading(functional, directions)
             if estimator.unbiased:
                 twins[functional] = estimator.reading(functional, directions, replica=1)
@@ -95,13 +94,6 @@ class Demand:
     def random(self) -> bool:
         """Whether anything is estimated."""
         return any(reading.family is not None for reading in self.readings.values())
-
-
-def _place(functional: Functional) -> tuple[str, str]:
-    """An order that is the same in every process, so that a seed gives the same directions."""
-    known: Any = getattr(functional, "factor", None) or getattr(functional, "direction", None)
-    # Two tensors of one shape are written alike; their contents differ.
-    return str(functional), repr(known.key if known else getattr(functional, "ray", None))
 
 
 class Batches:

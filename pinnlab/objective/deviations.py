@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 from pinnlab.calculus.engine import propagate
-from pinnlab.calculus.table import FieldTable
+from pinnlab.calculus.functionals import Functional, Reading
+from pinnlab.calculus.plan import written
+from pinnlab.calculus.table import Batches, FieldTable
 from pinnlab.conditions.term import Term
 from pinnlab.objective.frozen_points import FrozenPoints
 from pinnlab.objective.state import State
@@ -28,8 +31,11 @@ def estimate_deviations(
         frozen: Points and directions.
 
     Returns:
-        The deviations by the text of the operator, in its order.
+        The deviations by the text of the operator, in its order; those that are written alike are
+        numbered in the order of the terms. An operator that several sets of points read has the
+        largest one. One sample alone does not scatter: what has no second one is left out.
     """
+    names = written(term.plans for term in terms)
     out: dict[str, float] = {}
     for placement, demand in frozen.demands.items():
         readings = {
@@ -53,7 +59,29 @@ def estimate_deviations(
         ]
         for field, functional in {pair for plan in plans for pair in plan.functionals}:
             if functional in readings:
-                reading = readings[functional]
+                reading, name = readings[functional], names[field, functional]
                 values = [table.read(field, slot, 0, n) for slot, _ in reading.samples]
-                out[functional.text(field)] = reading.relative_deviation(values)
+                found = reading.relative_deviation(values, _rows(reading, functional, batches))
+                out[name] = max(found, out.get(name, 0.0))
     return dict(sorted(out.items()))
+
+
+def single_samples(terms: Sequence[Term], frozen: FrozenPoints) -> list[str]:
+    """The operators, as above, that are estimated from one sample, which has no deviation."""
+    names = written(term.plans for term in terms)
+    found = {
+        names[pair]
+        for term in terms
+        for placement, plan in zip(term.placements, term.plans, strict=True)
+        for pair in plan.functionals
+        if len(frozen.demands[placement].readings[pair[1]].samples) == 1
+    }
+    return sorted(found)
+
+
+def _rows(reading: Reading, functional: Functional, batches: Batches) -> Tensor | None:
+    """The directions of an estimate that is a vector."""
+    if not reading.rows or reading.family is None or batches.drawn is None:
+        return None
+    size = batches.points[0].coordinates.size(functional.name)
+    return batches.drawn.families[reading.family].dense(size)

@@ -22,6 +22,7 @@ from pinnlab.conditions.recording import record_term
 from pinnlab.errors import GeometryError
 from pinnlab.geometry.base import Geometry
 from pinnlab.io.exact_reference import ExactReference
+from pinnlab.objective.deviations import single_samples
 from pinnlab.problems.assemble import Assembly, PointBudget, assemble, demands_of
 from pinnlab.problems.bias import biases
 from pinnlab.problems.hard_check import COUNT, contradictions, worst_violation
@@ -451,9 +452,16 @@ def _derivatives(assembly: Assembly) -> list[Finding]:
 
 def _deviations(assembly: Assembly) -> list[Finding]:
     """How much estimated operators scatter with the untrained network."""
+    objective = assembly.objective
     return [
-        Finding("ok", f"{name} is estimated with a relative standard deviation of {found:.1%}", "")
-        for name, found in assembly.objective.estimate_deviations().items()
+        *(
+            Finding("ok", f"{name} is estimated with a relative standard deviation of {found:.1%}")
+            for name, found in objective.estimate_deviations().items()
+        ),
+        *(
+            Finding("ok", f"{name} is estimated from one sample, which has no deviation")
+            for name in single_samples(objective.terms_, objective.frozen)
+        ),
     ]
 
 

@@ -256,6 +256,90 @@ def test_reported_deviations_are_those_of_the_draws():
     assert sum(told) / len(told) == pytest.approx(float(expected), rel=0.2)
 
 
+def gradient(u):
+    """All components."""
+    return [pl.grad(u)[k] for k in range(D)]
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [pl.STDE(2), pl.STDE(3, "sphere"), pl.ForwardGradient(3), pl.ForwardGradient(8, "rademacher")],
+    ids=str,
+)
+def test_reported_deviations_of_gradients_are_those_of_the_draws(estimator):
+    """Of rows: the mean over draws of |estimate - gradient|², over that of |estimate|²."""
+    made = made_of(gradient, estimator, n=30)
+    exact = residual_of(made_of(gradient, n=30))
+    told, found = [], []
+    for _ in range(300):
+        made.objective.redraw()
+        told.append(made.objective.estimate_deviations()["grad(u)"])
+        found.append(residual_of(made))
+    estimates = torch.stack(found)  # (draws, n, d)
+    scatter, size = (estimates - exact).square().mean(), estimates.square().mean()
+    # One draw tells the quotient of two numbers that scatter themselves.
+    assert math.sqrt(sum(d * d for d in told) / 300) == pytest.approx(
+        float((scatter / size).sqrt()), rel=0.2
+    )
+
+
+def test_what_cannot_scatter_has_no_deviation():
+    made = made_of(gradient, pl.STDE(D))
+    assert made.objective.estimate_deviations() == {"grad(u)": 0.0}
+
+
+def test_one_sample_has_no_deviation():
+    def equation(u):
+        return pl.laplacian(u) + (pl.grad(u) ** 3).sum(-1)
+
+    assert made_of(equation, pl.STDE(1)).objective.estimate_deviations() == {}
+    report = str(problem_of(equation).check(derivatives=pl.STDE(1)))
+    for name in ("laplacian(u)", "grad(u)"):
+        assert f"{name} is estimated from one sample, which has no deviation" in report
+    assert "one sample" not in str(problem_of(equation).check(derivatives=pl.STDE(2)))
+
+
+def traces(one, two):
+    """Two equations with a diffusion each."""
+    return pl.Problem(
+        pl.HyperBall("x", dim=D),
+        "u",
+        {"one": lambda u: pl.weighted_trace(u, one), "two": lambda u: pl.weighted_trace(u, two)},
+        {"sphere": pl.Dirichlet(u=0, hard=True)},
+    )
+
+
+def test_operators_that_are_written_alike_are_told_apart():
+    tensors = torch.ones(D, dtype=F64), torch.tensor([9.0] + [0.1] * (D - 1), dtype=F64)
+    functions = (
+        lambda x: x[:, :, None] * tensors[0][:2],
+        lambda x: torch.ones_like(x).diag_embed(),
+    )
+    for (one, two), name in ((tensors, f"<tensor of shape ({D},)>"), (functions, "<lambda>")):
+        for first, second in ((one, two), (two, one)):
+            problem = traces(first, second)
+            told = assembled(problem, derivatives=pl.STDE(2)).objective.estimate_deviations()
+            text = f"weighted_trace(u, {name})"
+            assert list(told) == [f"{text} (1)", f"{text} (2)"]  # in the order of the equations
+            alone = assembled(traces(second, second), derivatives=pl.STDE(2)).objective
+            assert list(alone.estimate_deviations()) == [text]  # one operator, read twice
+    sums = {"sum": lambda u: pl.weighted_trace(u, tensors[0]) + pl.weighted_trace(u, tensors[1])}
+    (term,) = pl.Problem(pl.HyperBall("x", dim=D), "u", sums, free=["boundary"]).terms
+    assert f"{text[:-9]}<tensor of shape ({D},)>) (1), " in str(term.plans[0])
+
+
+def test_an_operator_of_several_sets_of_points_has_the_largest_deviation():
+    outside = pl.Condition("laplacian(u)", on="boundary")
+    problem = pl.Problem(
+        pl.HyperBall("x", dim=D), "u", {"inside": "laplacian(u)"}, {"sphere": outside}
+    )
+    objective = assembled(problem, n=20, derivatives=pl.STDE(3, "gaussian")).objective
+    parts = [objective.only([name]).estimate_deviations() for name in ("inside", "sphere")]
+    inside, sphere = (part["laplacian(u)"] for part in parts)
+    assert inside != sphere
+    assert objective.estimate_deviations() == {"laplacian(u)": pytest.approx(max(inside, sphere))}
+
+
 def test_deviations_are_those_of_the_fields_that_are_read():
     problem = pl.Problem(
         pl.HyperBall("x", dim=D),
