@@ -27,6 +27,7 @@ from pinnlab.report.figure import (
     styled,
     symbol,
 )
+from pinnlab.report.labels import short_labels
 from pinnlab.report.numbers import error_name, with_error
 from pinnlab.report.over_steps import (
     log_axis,
@@ -212,6 +213,7 @@ def _axes_for(history: History, two: bool) -> tuple["Figure", "Axes", "Axes | No
 def _draw_lines(
     axes: "Axes", history: History, lines: Mapping[str, Any], log: bool, gaps: bool = True
 ) -> None:
+    short = short_labels(lines, 28)
     for index, (name, values) in enumerate(lines.items()):
         step, series = series_of(history, name, values)
         style = line_style(index)
@@ -222,7 +224,7 @@ def _draw_lines(
             step, series = step[there], series[there]
         shown = positive(series) if log else series
         marker = "o" if np.isfinite(shown).sum() == 1 else ""
-        axes.plot(*thin(step, shown), marker=marker, ms=4, label=plain(name, 28), **style)
+        axes.plot(*thin(step, shown), marker=marker, ms=4, label=plain(short[name]), **style)
 
 
 def _mark_failure(axes: "Axes", step: np.ndarray, values: np.ndarray, colour: str) -> None:

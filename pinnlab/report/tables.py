@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pinnlab.report.data import Finding, Phase, RunData, Term, UnknownValue, as_record
+from pinnlab.report.labels import short_labels
 from pinnlab.report.numbers import (
     MISSING,
     clean,
@@ -141,8 +142,9 @@ def term_table(terms: Iterable[Any], *, color: bool = False, width: int = 100) -
 def term_rows(items: Sequence[Term]) -> tuple[list[str], list[list[str]]]:
     """Headers and cells of the table of terms."""
     total = sum(term.weighted for term in items)
+    short = short_labels([term.name for term in items], _NAME)
     columns: dict[str, list[str]] = {
-        "term": [*(clean(term.name, _NAME) for term in items), "total"],
+        "term": [*(short[term.name] for term in items), "total"],
         "mean square": [*column([term.mean_square for term in items]), ""],
     }
     if any(term.held_out is not None for term in items):
