@@ -90,6 +90,11 @@ class Combiner:
 class Aggregator(ABC):
     """``(m, p)`` term gradients to a ``(p,)`` direction."""
 
+    @property
+    def heeds_weights(self) -> bool:
+        """Whether a larger weight of a term always turns the direction towards its gradient."""
+        return False
+
     @abstractmethod
     def __call__(self, jacobian: Tensor) -> Tensor:
         """The direction for term gradients ``(m, p)``."""

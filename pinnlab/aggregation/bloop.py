@@ -49,6 +49,11 @@ class Bloop(Aggregator):
         object.__setattr__(self, "main", tuple(names))
         check_share(self, one=True, rho=self.rho)
 
+    @property
+    def heeds_weights(self) -> bool:
+        """See :class:`Aggregator`."""
+        return True
+
     def __call__(self, jacobian: Tensor) -> Tensor:
         """See :class:`Aggregator`."""
         main = jacobian[: len(self.main)].sum(0)

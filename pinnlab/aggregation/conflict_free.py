@@ -49,6 +49,11 @@ class ConflictFree(Aggregator):
         if self.groups != "points":
             object.__setattr__(self, "groups", declared_groups(self, self.groups, "'points', or "))
 
+    @property
+    def heeds_weights(self) -> bool:
+        """See :class:`Aggregator`."""
+        return self.aggregator.heeds_weights
+
     def __call__(self, jacobian: Tensor) -> Tensor:
         """See :class:`Aggregator`; every row is a group."""
         return self.aggregator(jacobian)

@@ -42,6 +42,11 @@ class GradDrop(Aggregator):
         for name, share in self.leak.items():
             check_share(self, zero=True, one=True, **{f"leak of '{name}'": share})
 
+    @property
+    def heeds_weights(self) -> bool:
+        """See :class:`Aggregator`."""
+        return True
+
     def __call__(self, jacobian: Tensor) -> Tensor:
         """See :class:`Aggregator`."""
         return one_sign(jacobian, Dice(0).uniform(jacobian[0]), None)

@@ -42,6 +42,11 @@ class GradVac(GramianAggregator):
     def __post_init__(self) -> None:
         check_share(self, one=True, beta=self.beta)
 
+    @property
+    def heeds_weights(self) -> bool:
+        """See :class:`Aggregator`."""
+        return True
+
     def weights(self, gramian: Tensor) -> Tensor:
         """See :class:`GramianAggregator`."""
         m = len(gramian)

@@ -30,6 +30,11 @@ class PCGrad(GramianAggregator):
         algorithm 1.
     """
 
+    @property
+    def heeds_weights(self) -> bool:
+        """See :class:`Aggregator`."""
+        return True
+
     def weights(self, gramian: Tensor) -> Tensor:
         """See :class:`GramianAggregator`."""
         orders = Dice(0).orders(len(gramian))

@@ -49,6 +49,11 @@ class SparseTraining(Aggregator):
                 do="write e.g. SparseTraining(share=0.3, aggregator=ConFIG())",
             )
 
+    @property
+    def heeds_weights(self) -> bool:
+        """See :class:`Aggregator`."""
+        return self.aggregator.heeds_weights
+
     def __call__(self, jacobian: Tensor) -> Tensor:
         """See :class:`Aggregator`."""
         selected = drawn(self.share, jacobian.shape[1], 0).to(jacobian.device)

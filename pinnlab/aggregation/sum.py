@@ -15,6 +15,11 @@ class Sum(GramianAggregator):
     Promise: the loss decreases to first order. Single terms may increase.
     """
 
+    @property
+    def heeds_weights(self) -> bool:
+        """See :class:`Aggregator`."""
+        return True
+
     def weights(self, gramian: Tensor) -> Tensor:
         """All ones."""
         return torch.ones_like(gramian[0])

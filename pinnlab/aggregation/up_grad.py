@@ -31,6 +31,11 @@ class UPGrad(GramianAggregator):
     tensor([0.5848, 3.8012, 3.8012])
     """
 
+    @property
+    def heeds_weights(self) -> bool:
+        """See :class:`Aggregator`."""
+        return True
+
     def weights(self, gramian: Tensor) -> Tensor:
         """See :class:`GramianAggregator`."""
         return on_host(projected_gradients, gramian)

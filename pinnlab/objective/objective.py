@@ -637,9 +637,13 @@ class Objective:
         """
         return estimate_deviations(self.terms_, self.state, self.frozen)
 
+    def gradients_aside(self) -> Tensor:
+        """Gradients of all weighted terms ``(m, p)``, to look at: no trace of it stays here."""
+        return copy.copy(self).gradients()[0]
+
     def gramian(self) -> Tensor:
-        """Inner products of the term gradients, ``(m, m)``, in float64."""
-        rows = self.gradients()[0].double()
+        """Inner products of the term gradients, ``(m, m)``, in float64, likewise."""
+        rows = self.gradients_aside().double()
         return rows @ rows.T
 
 

@@ -63,7 +63,7 @@ class Stepper(ABC):
     Attributes:
         summed: Whether it goes along the gradient of the loss, the plain sum of its terms.
         detailed: Whether the next step is to tell how the gradients of single terms lie, though it
-            needs no more than those of groups.
+            needs no more than those of groups, or of some terms.
     """
 
     summed = True

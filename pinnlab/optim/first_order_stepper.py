@@ -99,6 +99,9 @@ class FirstOrderStepper(Stepper):
                 told = gramian_of(rows)
                 coefficients = None if coefficients is None else spread(coefficients, groups)
             slopes = rows @ direction if coefficients is None else None
+        elif self.detailed:  # the step itself knows some of them
+            rows = objective.gradients_aside()
+            told, slopes = gramian_of(rows), rows @ direction
         objective.set_flat_gradient(direction)
         rate = self.set_rate()
         self.clip(objective)

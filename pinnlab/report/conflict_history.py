@@ -34,6 +34,11 @@ class ConflictHistory:
         against: Share of steps against the term, likewise.
         harmful: Share of steps against any term, (k,); nan where unknown.
         blocked: Steps of each entry without a direction, (k,).
+        gains: Mean rate of fall, over that of the term that changes fastest, {name: (k,)}.
+        combined: Steps of each entry whose factors are known, (k,).
+        judged: Steps of each entry of which is known how terms change along the direction, (k,).
+        made_by: What made the direction at the end of each entry, (k,); empty where unknown.
+        heeds_weights: Whether weights of terms turn such directions, (k,) of booleans.
     """
 
     names: Sequence[str]
@@ -50,6 +55,11 @@ class ConflictHistory:
     against: Mapping[str, np.ndarray] = field(default_factory=dict)
     harmful: np.ndarray = field(default_factory=lambda: np.empty(0))
     blocked: np.ndarray = field(default_factory=lambda: np.empty(0))
+    gains: Mapping[str, np.ndarray] = field(default_factory=dict)
+    combined: np.ndarray = field(default_factory=lambda: np.empty(0))
+    judged: np.ndarray = field(default_factory=lambda: np.empty(0))
+    made_by: Sequence[str] = ()
+    heeds_weights: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=bool))
 
     @classmethod
     def from_records(cls, records: Iterable[Mapping[str, Any]]) -> "ConflictHistory | None":
@@ -66,6 +76,7 @@ class ConflictHistory:
         entries = [e for _, e in rows]
         weights = _terms([r for r, _ in rows], "weights", names, np.nan)
         factors = _terms(entries, "coefficients", names, np.nan)
+        made_by = [_maker(e) for e in entries]
         return cls(
             names=names,
             step=np.array([float(r["step"]) for r, _ in rows]),
@@ -81,6 +92,13 @@ class ConflictHistory:
             against=_terms(entries, "against", names, np.nan),
             harmful=np.array([_number(e.get("harmful"), np.nan) for e in entries]),
             blocked=np.array([_count(e, "blocked") for e in entries]),
+            gains=_terms(entries, "gains", names, np.nan),
+            combined=np.array([_known(e, "combined", "shares") for e in entries]),
+            judged=np.array([_known(e, "judged", "against") for e in entries]),
+            made_by=made_by,
+            heeds_weights=np.array(
+                [e.get("heeds_weights", m == "Sum") for e, m in zip(entries, made_by, strict=True)]
+            ),
         )
 
     def stretch(self) -> np.ndarray:
@@ -88,12 +106,25 @@ class ConflictHistory:
         first, last = float(self.step[0]), float(self.step[-1])
         return self.step > last - SHARE_OF_STRETCH * (last - first)
 
-    def mean(self, values: np.ndarray, where: np.ndarray | None = None) -> float:
-        """Mean over all steps, or those of some entries; nan if nothing was recorded."""
-        there = np.isfinite(values) if where is None else np.isfinite(values) & where
+    def mean(
+        self,
+        values: np.ndarray,
+        where: np.ndarray | None = None,
+        counts: np.ndarray | None = None,
+    ) -> float:
+        """Mean over all steps, or those of some entries; nan if nothing was recorded.
+
+        Args:
+            values: One number an entry, (k,).
+            where: Which entries count, (k,) of booleans.
+            counts: How many steps each value is a mean over, (k,); ``steps`` by default.
+        """
+        counts = self.steps if counts is None else counts
+        there = np.isfinite(values) & (counts > 0)
+        there = there if where is None else there & where
         if not there.any():
             return float("nan")
-        return float(np.average(values[there], weights=self.steps[there]))
+        return float(np.average(values[there], weights=counts[there]))
 
     @property
     def summed(self) -> bool:
@@ -122,6 +153,18 @@ def _number(value: Any, default: float) -> float:
 
 def _count(entry: Mapping[str, Any], key: str) -> float:
     return _number(entry.get(key), 0.0)
+
+
+def _maker(entry: Mapping[str, Any]) -> str:
+    """What made the direction; earlier versions did not say so, but factors of one do."""
+    factors = _mapping(entry.get("coefficients"))
+    summed = bool(factors) and all(factor == 1 for factor in factors.values())
+    return str(entry.get("aggregator", "Sum" if summed else ""))
+
+
+def _known(entry: Mapping[str, Any], key: str, about: str) -> float:
+    """Steps of an entry that are known in one respect; logs without the count have all or none."""
+    return _number(entry.get(key), _count(entry, "steps") if _mapping(entry.get(about)) else 0.0)
 
 
 def _terms(

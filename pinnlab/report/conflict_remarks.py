@@ -3,7 +3,8 @@ r"""What is worth saying about the terms of a loss, in plain sentences, each wit
 A term is *starved* if, over the last third of the run,
 
 * its share of the step, :math:`|w_k| \|g_k\| / \sum_j |w_j| \|g_j\|`, is below 1 % (with more than
-  ten terms: below a tenth of an equal share),
+  ten terms: below a tenth of an equal share); or, where the direction is no combination of the
+  gradients, it falls along it by less than 1 % of the term that changes fastest,
 * its mean square does not fall: the median over the second half of the stretch is not below 0.9
   times that over the first half,
 * it is not solved: it makes up at least 1 % of the weighted loss or is still at least a tenth of
@@ -17,9 +18,11 @@ import numpy as np
 
 from pinnlab.report.conflict_history import ConflictHistory
 from pinnlab.report.data import History
+from pinnlab.report.labels import short_labels
 from pinnlab.report.numbers import clean, number
 
 STARVED_SHARE = 0.01
+STARVED_GAIN = 0.01
 FALLS = 0.9  # of medians over the halves of a stretch
 UNSOLVED_PART = 0.01  # of the weighted loss
 UNSOLVED_REST = 0.1  # of the largest mean square
@@ -62,7 +65,7 @@ def conflict_remarks(history: History | None) -> list[Remark]:
     for name in conflicts.names:
         if silent[name] is None and (starved := _starved(history, conflicts, name)) is not None:
             remarks.append(starved)
-    return [*remarks, _conflicts(conflicts)]
+    return [*remarks, _conflicts(conflicts), *_without_shares(conflicts)]
 
 
 # --- rejected steps ------------------------------------------------------------------------------
@@ -90,7 +93,7 @@ def _without_gradient(history: History, conflicts: ConflictHistory, name: str) -
     squares = _known(history.terms.get(name, ()))
     latest = float(squares[-1]) if squares.size else float("nan")
     stretch = conflicts.stretch()
-    called = f"Term '{clean(name, NAME)}'"
+    called = f"Term {_quoted(conflicts, name)}"
     if (zero == 1).all():
         if latest <= EXACT * max(_known(history.total).tolist(), default=0.0):
             return Remark(
@@ -117,36 +120,67 @@ def _without_gradient(history: History, conflicts: ConflictHistory, name: str) -
 
 def _starved(history: History, conflicts: ConflictHistory, name: str) -> Remark | None:
     stretch = conflicts.stretch()
-    shares = conflicts.shares[name]
-    if np.isfinite(shares[stretch]).sum() < FEWEST:
-        return None
-    share = conflicts.mean(shares, stretch)
-    if share >= starved_share(len(conflicts.names)):
+    little = _little(conflicts, name, stretch)
+    if little is None:
         return None
     first = conflicts.step[stretch][0]
     latest = _level_if_stuck(history, name, first)
     if latest is None or not _unsolved(history, name, latest):
         return None
     return Remark(
-        f"Term '{clean(name, NAME)}' is starved: since step {number(first)} it got "
-        f"{percent(share)} of the step, and its mean square does not fall ({number(latest, 2)}). "
+        f"Term {_quoted(conflicts, name)} is starved: since step {number(first)} {little}, "
+        f"and its mean square does not fall ({number(latest, 2)}). "
         + _remedy(history, conflicts, name, stretch),
         warning=True,
     )
 
 
+def _little(conflicts: ConflictHistory, name: str, stretch: np.ndarray) -> str | None:
+    """How little the steps do for a term, in words; None if it is enough, or not known."""
+    shares, gains = conflicts.shares[name][stretch], conflicts.gains[name][stretch]
+    if np.isfinite(shares).sum() >= FEWEST:
+        share = conflicts.mean(conflicts.shares[name], stretch, conflicts.combined)
+        few = share < starved_share(len(conflicts.names))
+        return f"it got {percent(share)} of the step" if few else None
+    if np.isfinite(gains).sum() < FEWEST:
+        return None
+    if conflicts.mean(conflicts.gains[name], stretch, conflicts.judged) >= STARVED_GAIN:
+        return None
+    against = conflicts.mean(conflicts.against[name], stretch, conflicts.judged)
+    if against >= FREQUENT:
+        return f"{percent(against)} of the directions taken went against it"
+    return "the directions taken hardly lowered it"
+
+
 def _remedy(history: History, conflicts: ConflictHistory, name: str, stretch: np.ndarray) -> str:
-    """Another direction, or the factor that makes its gradient as long as the others' are."""
+    """Another direction, or a weight where one turns the directions that are taken."""
+    weigh = _weigh(history, conflicts, name, stretch)
+    made_by = conflicts.made_by[-1]
+    if not made_by:
+        options = ["choose another aggregator or weighting"]
+    elif made_by == "ConFIG":  # which does not see weights
+        options = ["use gradients=Sum()" + (f" and {weigh}" if weigh else "")]
+    else:
+        options = ["use gradients=ConFIG()"]
+        options += [weigh] if weigh and conflicts.heeds_weights[-1] else []
+    text = ", or ".join(options)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _weigh(history: History, conflicts: ConflictHistory, name: str, stretch: np.ndarray) -> str:
+    """The weight that makes its gradient as long as the others' are; empty if it has that.
+
+    Nor is there one for a term whose weight a rule keeps changing, which may take it back.
+    """
     norms = {k: conflicts.mean(v, stretch) for k, v in conflicts.norms.items()}
     others = float(np.mean([v for k, v in norms.items() if k != name]))
     factor = float(f"{others / norms[name]:.0e}") if norms[name] > 0 else np.inf
-    weigh = f"multiply its weight by {factor:g}"
-    if _last(history.weights.get(name, ()), 1.0) == 1:
-        weigh = f"give it a weight, weights={{'{clean(name, NAME)}': {factor:g}}}"
-    options = ["use gradients=ConFIG()"] if conflicts.summed else []
-    options += [weigh] if factor <= LARGEST_FACTOR else []
-    text = ", or ".join(options or ["choose another aggregator or weighting"])
-    return f"{text[0].upper()}{text[1:]}."
+    weights = _known(history.weights.get(name, ()))
+    if not 1 < factor <= LARGEST_FACTOR or (weights != weights[:1]).any():
+        return ""
+    if (weights == 1).all():
+        return f"give it a weight, weights={{'{clean(name)}': {factor:g}}}"
+    return f"multiply its weight by {factor:g}"
 
 
 def starved_share(terms: int) -> float:
@@ -188,9 +222,11 @@ def _conflicts(conflicts: ConflictHistory) -> Remark:
         text = f"No two gradients opposed each other in any {looked}."
         return Remark(text)
     pairs = {pair: conflicts.mean(values) for pair, values in conflicts.opposed.items()}
-    first, second = pair = max(pairs, key=lambda p: pairs[p])
-    whose = f"those of '{clean(first, NAME)}' and '{clean(second, NAME)}'"
-    cosine = f"mean cosine {signed(conflicts.mean(conflicts.cosines[pair]))}"
+    means = {pair: conflicts.mean(conflicts.cosines[pair]) for pair in pairs}
+    # nan, of a pair without a cosine, compares as smaller than nothing
+    first, second = pair = max(pairs, key=lambda p: (pairs[p], -np.nan_to_num(means[p], nan=1.0)))
+    whose = f"those of {_quoted(conflicts, first)} and {_quoted(conflicts, second)}"
+    cosine = f"mean cosine {signed(means[pair])}"
     which = (
         f" ({cosine})"
         if len(conflicts.names) == 2
@@ -201,7 +237,8 @@ def _conflicts(conflicts: ConflictHistory) -> Remark:
 
 
 def _direction(conflicts: ConflictHistory, text: str) -> Remark:
-    against = {k: conflicts.mean(v) for k, v in conflicts.against.items()}
+    judged = conflicts.judged.sum()
+    against = {k: conflicts.mean(v, None, conflicts.judged) for k, v in conflicts.against.items()}
     against = {k: v for k, v in against.items() if np.isfinite(v)}
     if conflicts.blocked.sum():
         text += (
@@ -211,17 +248,33 @@ def _direction(conflicts: ConflictHistory, text: str) -> Remark:
     if not against:
         return Remark(text)
     worst = max(against, key=lambda name: against[name])
-    whose, share = f"'{clean(worst, NAME)}'", against[worst]
+    whose, share = _quoted(conflicts, worst), against[worst]
     step = "their sum" if conflicts.summed else "the direction taken"
+    known = ""
+    if judged < conflicts.steps.sum():
+        known = f"the {number(judged)} steps" if judged > 1 else "the one step"
+        known += " whose direction is known"
     if not share > 0:
-        return Remark(f"{text} Yet {step} went against no term.")
-    text += f" In {percent(share)} {step} went against {whose}, which it lets grow."
+        return Remark(f"{text} Yet {step} went against no term{known and f' in {known}'}.")
+    text += f" In {percent(share)} {known and f'of {known} '}{step} went against {whose}, "
+    text += "which it lets grow."
     if conflicts.summed and share >= FREQUENT:
         return Remark(f"{text} With gradients=ConFIG() every term falls at the same rate.", True)
     return Remark(text)
 
 
-# --- numbers -------------------------------------------------------------------------------------
+def _without_shares(conflicts: ConflictHistory) -> list[Remark]:
+    """Why there is nothing to be told about weights and shares, where that is so."""
+    bare = (conflicts.judged > 0) & (conflicts.combined == 0)
+    if not bare.any():
+        return []
+    makers = dict.fromkeys(m for m, b in zip(conflicts.made_by, bare, strict=True) if b and m)
+    whose = f"The directions of {' and '.join(makers)}" if makers else "The directions taken"
+    text = f"{whose} are no combinations of the gradients of the terms: no term has an effective "
+    return [Remark(text + "weight or a share of the step there.")]
+
+
+# --- numbers and names ---------------------------------------------------------------------------
 def percent(share: float) -> str:
     """A share as it is read.
 
@@ -244,6 +297,11 @@ def signed(cosine: float) -> str:
     """A cosine with two decimals."""
     text = f"{cosine:.2f}"
     return "0.00" if text == "-0.00" else text
+
+
+def _quoted(conflicts: ConflictHistory, name: str) -> str:
+    """A name in a sentence, short but not like another."""
+    return f"'{short_labels(conflicts.names, NAME)[name]}'"
 
 
 def _known(values: Sequence[float] | np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from pinnlab.report.conflict_remarks import conflict_remarks, percent, signed, s
 from pinnlab.report.curves import legend_beside
 from pinnlab.report.data import History, last_finite
 from pinnlab.report.figure import INK, MUTED, light_axes, line_style, new_figure, plain, say, styled
+from pinnlab.report.labels import short_labels
 from pinnlab.report.numbers import clean, column
 from pinnlab.report.over_steps import log_axis, positive, shade_phases, step_axis
 from pinnlab.report.tables import table
@@ -30,6 +31,7 @@ BINS = 120  # a line is drawn through the means over so many stretches of steps
 STEPS_OF_SHARE = 8  # that a share is taken of, at least
 GREY, OPPOSED = "#c3c9d2", "#a3231a"
 NAME = 28
+POWERS = 7  # of ten that have room beside an ordinate with both signs
 
 
 @styled
@@ -96,8 +98,9 @@ def _draw_cosines(axes: "Axes", conflicts: ConflictHistory, terms: int) -> None:
     axes.axhspan(-1, 0, color=OPPOSED, alpha=0.05, lw=0, zorder=0)
     axes.axhline(0, color=MUTED, lw=0.8, zorder=1)
     for k, pair in enumerate(shown):
+        label = plain(pair_name(pair, conflicts.names))
         style = _style(conflicts, terms + k)
-        axes.plot(*binned(conflicts, conflicts.cosines[pair]), label=pair_name(pair), **style)
+        axes.plot(*binned(conflicts, conflicts.cosines[pair]), label=label, **style)
     rest = [conflicts.cosines[pair] for pair in pairs[len(shown) :]]
     _draw_rest(axes, conflicts, rest, f"{len(rest)} other pairs")
     axes.set_ylim(-1.05, 1.05)
@@ -156,9 +159,10 @@ def _draw_terms(
     series = {name: binned(conflicts, values) for name, values in lines.items()}
     known = np.concatenate([values for _, values in series.values()])
     log = bool((known >= 0).all() and (known > 0).any())
+    short = short_labels(conflicts.names, NAME)
     for k, name in enumerate(named):
         step, values = series[name]
-        label = plain(name, NAME) if legend else "_"
+        label = plain(short[name]) if legend else "_"
         shown = positive(values) if log else values
         axes.plot(step, shown, label=label, **_style(conflicts, k))
     rest = [lines[name] for name in conflicts.names if name not in named]
@@ -174,7 +178,34 @@ def _both_signs(axes: "Axes", values: np.ndarray) -> None:
     axes.axhline(0, color=MUTED, lw=0.8, zorder=1)
     sizes = np.abs(values[np.isfinite(values) & (values != 0)])
     if sizes.size and sizes.max() > 30 * (small := np.quantile(sizes, 0.1)):
-        axes.set_yscale("symlog", linthresh=10 ** np.floor(np.log10(small)), linscale=0.5)
+        linear = int(np.floor(np.log10(small)))
+        axes.set_yscale("symlog", linthresh=10.0**linear, linscale=0.5)
+        axes.set_yticks(*_powers(linear, *axes.get_ylim()))
+        axes.minorticks_off()
+
+
+def _powers(linear: int, low: float, high: float) -> tuple[list[float], list[str]]:
+    """Ticks and labels of an ordinate with both signs, as many as have room.
+
+    Args:
+        linear: Exponent of ten below which the ordinate is linear.
+        low: Lower end.
+        high: Upper end.
+    """
+    sides = {
+        sign: range(linear + 1, int(np.floor(np.log10(end))) + 1) if end > 0 else range(0)
+        for sign, end in ((-1, -low), (1, high))
+    }
+    each = max(1, int(np.ceil(sum(map(len, sides.values())) / POWERS)))
+    top = max((power for powers in sides.values() for power in powers), default=linear)
+    marked = [
+        (sign, power)
+        for sign, powers in sides.items()
+        for power in powers
+        if (top - power) % each == 0 and power >= linear + each
+    ]
+    names = [f"${'-' * (sign < 0)}10^{{{power}}}$" for sign, power in marked]
+    return [0.0, *(sign * 10.0**power for sign, power in marked)], ["0", *names]
 
 
 def _draw_rest(
@@ -240,13 +271,13 @@ def _fitting(pairs: list[Pair]) -> list[Pair]:
     return pairs if len(pairs) <= NAMED_PAIRS + 1 else pairs[:NAMED_PAIRS]
 
 
-def pair_name(pair: Pair, limit: int = NAME) -> str:
-    """Two names, cut evenly to fit."""
+def pair_name(pair: Pair, names: Sequence[str], limit: int = NAME) -> str:
+    """Two names of several, cut evenly to fit, and so that no other pair looks the same."""
     each = max(4, (limit - 3) // 2)
     first, second = pair
-    return f"{plain(first, max(each, limit - 3 - len(second)))} · " + plain(
-        second, max(each, limit - 3 - len(first))
-    )
+    left = short_labels(names, max(each, limit - 3 - len(clean(second))))[first]
+    right = short_labels(names, max(each, limit - 3 - len(clean(first))))[second]
+    return f"{left} · {right}"
 
 
 def _any(lines: Mapping[str, np.ndarray]) -> bool:
@@ -263,9 +294,10 @@ def pair_rows(conflicts: ConflictHistory) -> tuple[list[str], list[list[str]]]:
     """Headers and cells of the pairs whose gradients opposed each other most, worst first."""
     pairs = conflicts.worst_pairs()
     shown = _fitting(pairs)
+    short = short_labels(conflicts.names, NAME)
     rows = [
         [
-            f"{clean(first, NAME)} · {clean(second, NAME)}",
+            f"{short[first]} · {short[second]}",
             signed(conflicts.mean(conflicts.cosines[first, second])),
             signed(last_finite(conflicts.cosines[first, second])),
             percent(conflicts.mean(conflicts.opposed[first, second])),
@@ -283,7 +315,7 @@ def gradient_rows(conflicts: ConflictHistory) -> tuple[list[str], list[list[str]
     """Headers and cells of all terms: gradient, weight and share at the end, steps against it."""
     names = conflicts.names
     columns = {
-        "term": [clean(name, 40) for name in names],
+        "term": list(short_labels(names, 40).values()),
         "gradient": column([_end(conflicts.norms[name]) for name in names], 3),
     }
     if _any(conflicts.effective):
@@ -291,7 +323,9 @@ def gradient_rows(conflicts: ConflictHistory) -> tuple[list[str], list[list[str]
     if _any(conflicts.shares):
         columns["share of step"] = [percent(last_finite(conflicts.shares[n])) for n in names]
     if _any(conflicts.against):
-        columns["steps against"] = [percent(conflicts.mean(conflicts.against[n])) for n in names]
+        columns["steps against"] = [
+            percent(conflicts.mean(conflicts.against[n], None, conflicts.judged)) for n in names
+        ]
     return list(columns), [list(row) for row in zip(*columns.values(), strict=True)]
 
 

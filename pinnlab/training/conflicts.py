@@ -20,6 +20,15 @@ key                meaning
 ``against``        share of steps against the term: d · g_k < 0, so that a small step along -d lets
                    it grow
 ``harmful``        share of steps against any term
+``gains``          mean of how fast the term falls along d for the length of its gradient,
+                   d · g_k / ‖g_k‖, over the largest size of that of any term; 0 where it grows
+=================  =================================================================================
+
+Besides, the trainer says of the last of these steps
+
+=================  =================================================================================
+``aggregator``     what made its direction: the name of a class or function, ``Sum`` for the loss
+``heeds_weights``  whether a larger weight of a term turns such directions towards its gradient
 =================  =================================================================================
 
 A cosine between two gradients one of which is zero does not exist and does not count; what never
@@ -48,7 +57,7 @@ HELD = 64  # steps that are worked through at once
 
 # What is added up for each pair of terms, for each term, and once.
 PAIRS = ("cosines", "defined", "opposed")
-TERMS = ("norms", "zero", "coefficients", "shares", "against")
+TERMS = ("norms", "zero", "coefficients", "shares", "against", "gains")
 COUNTS = ("steps", "conflicting", "combined", "moving", "blocked", "judged", "harmful")
 
 
@@ -171,6 +180,10 @@ class Conflicts:
         self._sums["judged"] += known.sum()
         self._sums["against"] += against.sum(axis=0)
         self._sums["harmful"] += against.any(axis=1).sum()
+        largest = np.abs(slopes[known]).max(axis=1, keepdims=True, initial=0.0)
+        gains = np.maximum(slopes[known], 0.0)
+        parts = np.divide(gains, largest, out=np.zeros_like(gains), where=largest > 0)
+        self._sums["gains"] += parts.sum(axis=0)
 
     # --- telling ---------------------------------------------------------------------------------
     def _entry(self, sums: Mapping[str, np.ndarray]) -> dict[str, Any]:
@@ -198,6 +211,7 @@ class Conflicts:
         if judged:
             entry["against"] = self._terms(sums["against"] / judged)
             entry["harmful"] = _short(float(sums["harmful"]) / judged)
+            entry["gains"] = self._terms(sums["gains"] / judged)
         return entry
 
     def _terms(self, values: np.ndarray, kept: np.ndarray | None = None) -> dict[str, float]:

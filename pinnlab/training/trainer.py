@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from math import gcd
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 
 from pinnlab.aggregation.base import Aggregator
+from pinnlab.aggregation.sum import Sum
 from pinnlab.checks import check_count, check_positive
 from pinnlab.conditions.data import DataPoints
 from pinnlab.conditions.placement import Placement, subset
@@ -94,7 +96,10 @@ class Trainer:
         total = sum(phase.steps for phase in self.phases)
         self.log_every = log_every or max(1, total // 2000)
         # Estimates' deviations and, of a plain sum, the gradients of single terms cost extra steps.
+        # An aggregator that takes the terms in turn is seen with each of them: no common divisor.
         self.look_every = max(2, total // 50)
+        while gcd(self.look_every, len(assembly.objective.names)) > 1:
+            self.look_every += 1
         self.rng = np.random.default_rng([seed, 1])
         check_weightings(weightings, self.phases, assembly.objective)
         self.weights = Weights(assembly.objective, weightings)
@@ -261,7 +266,7 @@ class Trainer:
             record = self._record(phase, report)
         # Only into a record that is kept: the statistics begin anew with every entry.
         if logged and (conflicts := self.conflicts.summary(self.step, last=self.last_step)):
-            record["conflicts"] = conflicts
+            record["conflicts"] = conflicts | self._made_by()
         if record and (loss := self.declared_loss(record)) < self.best["loss"]:
             self.best = {"loss": loss, "step": self.step}
         for callback in self.callbacks:
@@ -277,19 +282,22 @@ class Trainer:
 
     def _observe(self, report: StepReport) -> None:
         """Take in how the gradients of the terms lie; where no step needs them, now and then."""
-        objective = self.objective
+        objective, stepper = self.objective, self.stepper
         if report.status is Status.NON_FINITE or len(objective.names) < 2 or objective.recorded:
             return
-        if report.gramian is None:
-            if not self._looks(self.step):
-                return
-            count, latest = objective.evaluations, objective.latest
+        if report.gramian is None and self._looks(self.step) and stepper and stepper.summed:
             gramian = objective.gramian()
-            objective.evaluations, objective.latest = count, latest
-            summed = self.stepper is not None and self.stepper.summed
-            factors = torch.ones_like(gramian[0]) if summed else None
-            report = replace(report, gramian=gramian, coefficients=factors)
+            report = replace(report, gramian=gramian, coefficients=torch.ones_like(gramian[0]))
         self.conflicts.observe(report)
+
+    def _made_by(self) -> dict[str, Any]:
+        """What makes the direction of a step, and whether weights of terms turn it."""
+        summed = self.aggregator is None or self.stepper is None or self.stepper.summed
+        maker = Sum() if summed else self.aggregator
+        return {
+            "aggregator": getattr(maker, "__name__", type(maker).__name__),
+            "heeds_weights": getattr(maker, "heeds_weights", False),
+        }
 
     def _looks(self, step: int) -> bool:
         """Whether a step finds out how the gradients lie, and how far off estimates are."""

@@ -14,14 +14,18 @@ from pinnlab.aggregation import (
     AlignedMTL,
     CAGrad,
     ConFIG,
+    ConflictFree,
     DualProj,
     GradVac,
+    MConFIG,
+    MultiAdam,
     NashMTL,
     PCGrad,
+    SparseTraining,
     Sum,
     UPGrad,
 )
-from pinnlab.aggregation.base import gramian_of
+from pinnlab.aggregation.base import Setup, combiner_of, gramian_of
 
 FREE_OF_CONFLICT = [ConFIG(), UPGrad(), DualProj(), MGDA(), NashMTL()]
 ALL_DECREASE = [ConFIG(), MGDA(), NashMTL()]
@@ -184,3 +188,37 @@ def test_aggregators_are_printable_values(name):
     assert isinstance(aggregator, Aggregator)
     assert aggregator == AGGREGATORS[name](NAMES)
     assert repr(aggregator).startswith(f"{type(aggregator).__name__}(")
+
+
+def turned(aggregator, weight, seed):
+    """How much a weight on the last of three terms, a small one, turns the direction to it."""
+    jacobian = matrix(3, 8, seed)
+    jacobian[2] *= 1e-2
+
+    def cosine(rows):
+        direction = combiner_of(aggregator, Setup(NAMES))(rows, gramian_of(rows))
+        return float(torch.nn.functional.cosine_similarity(direction, jacobian[2], dim=0))
+
+    heavier = jacobian.clone()
+    heavier[2] *= weight
+    return cosine(heavier) - cosine(jacobian)
+
+
+@every
+@given(st.integers(0, 200), st.sampled_from([10.0, 100.0]))
+def test_a_larger_weight_turns_the_directions_that_heed_weights(name, seed, weight):
+    if ALL[name].heeds_weights:
+        assert turned(ALL[name], weight, seed) > 1e-4
+
+
+@pytest.mark.parametrize("aggregator", [ConFIG(), NashMTL(), MConFIG(), MultiAdam(), MGDA()])
+@given(st.integers(0, 200), st.sampled_from([10.0, 100.0]))
+def test_no_weight_turns_the_others_to_a_term(aggregator, seed, weight):
+    assert not aggregator.heeds_weights
+    assert turned(aggregator, weight, seed) < 1e-4
+
+
+def test_groups_and_parts_heed_weights_as_what_is_inside():
+    for inner in (UPGrad(), ConFIG()):
+        for outer in (ConflictFree(inner), SparseTraining(0.5, inner)):
+            assert outer.heeds_weights == inner.heeds_weights

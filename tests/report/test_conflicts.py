@@ -1,5 +1,5 @@
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -25,8 +25,9 @@ LAST = 90
 def records(names=("flow", "ends", "start"), every=3, **series):
     """A log of ``LAST`` steps; each of ``series`` gives a value for every term (by t in 0 … 1).
 
-    Given as functions of the name and t: ``square``, ``norm``, ``factor``, ``against``, ``zero``;
-    and ``cosine`` of two names and t.
+    Given as functions of the name and t: ``square``, ``norm``, ``factor``, ``against``, ``zero``,
+    ``gain``; and ``cosine`` of two names and t. Besides, ``judged`` and ``combined`` steps of an
+    entry, and what ``made_by`` says of the aggregator.
     """
     given = {
         "square": lambda name, t: 10.0 ** (-3 * t),
@@ -36,6 +37,10 @@ def records(names=("flow", "ends", "start"), every=3, **series):
         "zero": lambda name, t: 0.0,
         "cosine": lambda a, b, t: 0.5,
         "weight": lambda name, t: 1.0,
+        "gain": lambda name, t: 1.0,
+        "judged": every,
+        "combined": every,
+        "made_by": {},
     } | series
     lines = []
     for step in range(1, LAST + 1):
@@ -58,21 +63,30 @@ def conflict_entry(names, steps, given, t):
         cosines.setdefault(a, {})[b] = cosine
         if cosine < 0:
             opposed.setdefault(a, {})[b] = 1.0
-    return {
+    entry = {
         "steps": steps,
         "conflicting": float(bool(opposed)),
         "cosines": cosines,
         "opposed": opposed,
         "norms": {name: given["norm"](name, t) for name in names},
         "zero": {name: z for name in names if (z := given["zero"](name, t))},
-        "combined": steps,
+        "combined": given["combined"],
         "coefficients": {name: given["factor"](name, t) for name in names},
         "shares": {name: part / (sum(parts.values()) or 1.0) for name, part in parts.items()},
         "against": {name: given["against"](name, t) for name in names},
         "blocked": 0,
-        "judged": steps,
+        "judged": given["judged"],
         "harmful": max(given["against"](name, t) for name in names),
+        "gains": {name: given["gain"](name, t) for name in names},
     }
+    unknown = [] if given["combined"] else ["coefficients", "shares", "blocked"]
+    unknown += [] if given["judged"] else ["against", "harmful", "gains"]
+    return {k: v for k, v in entry.items() if k not in unknown} | given["made_by"]
+
+
+def made_by(name, heeds_weights=False):
+    """What the log says of an aggregator."""
+    return {"made_by": {"aggregator": name, "heeds_weights": heeds_weights}}
 
 
 def history(*args, **series):
@@ -164,15 +178,99 @@ def test_the_advice_fits_what_was_chosen():
     def tiny(size):
         return {"norm": lambda name, t: size if name == "ends" else 1.0}
 
-    (text,) = warned(remarks(**starving, **tiny(1e-3), weight=lambda name, t: 2.0), "starved")
-    assert text.endswith("Use gradients=ConFIG(), or multiply its weight by 1000.")
-    (text,) = warned(remarks(**starving, **tiny(1e-9)), "starved")
-    assert text.endswith("Use gradients=ConFIG().")
+    def advice(size=1e-3, **series):
+        (text,) = warned(remarks(**(starving | tiny(size) | series)), "starved")
+        return text.partition(". ")[2]
+
+    twice = {"weight": lambda name, t: 2.0}
+    assert advice(**twice) == "Use gradients=ConFIG(), or multiply its weight by 1000."
+    assert advice(1e-9) == "Use gradients=ConFIG()."
+    moving = {"weight": lambda name, t: 1 + t}  # a rule that may take a factor back
+    assert advice(**moving) == "Use gradients=ConFIG()."
     combined = {"factor": lambda name, t: 1.5}
-    (text,) = warned(remarks(**starving, **tiny(1e-3), **combined), "starved")
-    assert text.endswith("Give it a weight, weights={'ends': 1000}.")
-    (text,) = warned(remarks(**starving, **tiny(1e-9), **combined), "starved")
-    assert text.endswith("Choose another aggregator or weighting.")
+    heeding = combined | made_by("PCGrad", True)
+    assert advice(**heeding) == (
+        "Use gradients=ConFIG(), or give it a weight, weights={'ends': 1000}."
+    )
+    assert advice(**combined, **made_by("NashMTL")) == "Use gradients=ConFIG()."
+    assert advice(**combined) == "Choose another aggregator or weighting."  # of a log without names
+    own = combined | made_by("ConFIG")
+    assert advice(**own) == ("Use gradients=Sum() and give it a weight, weights={'ends': 1000}.")
+    assert advice(**own, **twice) == "Use gradients=Sum() and multiply its weight by 1000."
+
+
+@pytest.mark.parametrize("aggregator", ["Sum", "UPGrad", "ConFIG", "MGDA"])
+@given(st.floats(-3, 3), st.sampled_from([1.0, 30.0]))
+@settings(max_examples=20, deadline=None)
+def test_no_weight_is_advised_that_a_term_has_already(aggregator, log_norm, weight):
+    def factor(name, t):  # which lets the term starve, however large its gradient
+        return 1e-9 if name == "ends" else 1.0
+
+    (text,) = warned(
+        remarks(
+            norm=lambda name, t: 10.0**log_norm if name == "ends" else 1.0,
+            factor=factor,
+            weight=lambda name, t: weight if name == "ends" else 1.0,
+            square=lambda name, t: 0.3 if name == "ends" else 10.0 ** (-3 * t),
+            **made_by(aggregator, aggregator in ("Sum", "UPGrad")),
+        ),
+        "'ends' is starved",
+    )
+    assert ("ConFIG()" in text) == (aggregator != "ConFIG")
+    words = "weights={'ends': " if weight == 1 else "multiply its weight by "
+    if words not in text:
+        assert 10.0**-log_norm < 1.5 or aggregator == "MGDA"
+        return
+    assert aggregator != "MGDA"
+    assert float(text.split(words)[1].rstrip("}.")) >= 2
+
+
+def test_where_directions_are_no_combinations_terms_starve_as_well_and_the_reason_is_told():
+    bare = {"combined": 0, **made_by("MultiAdam"), "cosine": lambda a, b, t: -0.3}
+    starving = bare | {
+        "square": lambda name, t: 0.3 if name == "ends" else 10.0 ** (-3 * t),
+        "against": lambda name, t: 0.9 if name == "ends" else 0.0,
+        "gain": lambda name, t: 0.001 if name == "ends" else 1.0,
+    }
+    found = remarks(**starving)
+    (text,) = warned(found, "starved")
+    assert text == (
+        "Term 'ends' is starved: since step 63 90 % of the directions taken went against it, and "
+        "its mean square does not fall (0.30). Use gradients=ConFIG()."
+    )
+    assert found[-1].text == (
+        "The directions of MultiAdam are no combinations of the gradients of the terms: no term "
+        "has an effective weight or a share of the step there."
+    )
+    seldom = remarks(**(starving | {"against": lambda name, t: 0.1}))
+    assert warned(seldom, "since step 63 the directions taken hardly lowered it, and")
+    assert not warned(remarks(**(starving | {"gain": lambda name, t: 0.02})), "starved")
+    falling = {"square": lambda name, t: 10.0 ** (-3 * t)}
+    assert not warned(remarks(**(starving | falling)), "starved")
+    headers, _ = gradient_rows(history(**starving).conflicts)
+    assert headers == ["term", "gradient", "steps against"]
+
+
+def test_a_verdict_rests_on_the_steps_whose_direction_is_known():
+    lines = records(every=30, cosine=lambda a, b, t: -0.4, combined=0, judged=0)
+    (only,) = conflict_remarks(History.from_records(lines))
+    assert only.text.endswith("mean cosine -0.40).")  # and no verdict
+    first = next(line["conflicts"] for line in lines if "conflicts" in line)
+    first |= {"judged": 1, "against": {"flow": 0.0, "ends": 0.0, "start": 0.0}}
+    text = conflict_remarks(History.from_records(lines))[0].text
+    assert text.endswith(
+        "Yet the direction taken went against no term in the one step whose direction is known."
+    )
+    last = lines[-1]["conflicts"]
+    last |= {"judged": 3, "against": {"flow": 0.0, "ends": 1.0, "start": 0.0}}
+    text = conflict_remarks(History.from_records(lines))[0].text
+    assert "In 75 % of the 4 steps whose direction is known the direction taken went" in text
+
+
+def test_among_pairs_that_opposed_each_other_as_often_the_most_opposite_is_named():
+    cosines = {("flow", "ends"): -0.25, ("flow", "start"): -0.98, ("ends", "start"): -0.5}
+    (only,) = remarks(cosine=lambda a, b, t: cosines[a, b])
+    assert "most often those of 'flow' and 'start' (100 %, mean cosine -0.98)" in only.text
 
 
 @given(
@@ -403,11 +501,51 @@ def test_tables_tell_the_end_and_the_means():
 
 
 def test_long_names_are_cut_evenly():
-    assert pair_name(("a", "b")) == "a · b"
-    text = pair_name(("x" * 60, "y" * 60))
+    assert pair_name(("a", "b"), ("a", "b")) == "a · b"
+    pair = ("x" * 60, "y" * 60)
+    text = pair_name(pair, pair)
     assert len(text) <= 29
     assert text.startswith("xxxx")
     assert "yyyy" in text
+
+
+ALIKE = [f"a rather long name of a sensor that is number {k}" for k in range(11)]
+
+
+def test_many_long_names_stay_apart_in_figure_tables_and_sentences():
+    def cosine(a, b, t):
+        return -0.9 if {a, b} == {ALIKE[3], ALIKE[7]} else -0.1
+
+    read = history(ALIKE, cosine=cosine, factor=lambda name, t: (-1) ** len(name) * 10 ** (6 * t))
+    figure = plot_conflicts(read)
+    pairs, terms = labels(figure.axes[0]), labels(figure.axes[2])
+    assert len(set(pairs)) == len(pairs) == 7
+    assert len(set(terms)) == len(terms) == 8
+    assert pairs[0] == "a rat…mber 3 · a rat…mber 7"
+    for headers, rows in (pair_rows(read.conflicts), gradient_rows(read.conflicts)):
+        assert len({row[0] for row in rows}) == len(rows), headers
+    text = " ".join(conflict_text(read).split())
+    assert "is number 3' and 'a rather long name…sor that is number 7' (100 %" in text
+    png(figure)
+
+
+@pytest.mark.parametrize("decades", [1, 3, 6, 9, 14])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_labels_of_an_ordinate_with_both_signs_do_not_overlap(decades, sign):
+    sizes = {name: 10.0 ** (-decades * k / 10) for k, name in enumerate(ALIKE)}
+    read = history(ALIKE, factor=lambda name, t: sign * sizes[name] * (1 - 1.5 * t))
+    figure = plot_conflicts(read)
+    png(figure)
+    axes = next(axes for axes in figure.axes if axes.get_ylabel() == "effective weight")
+    low, high = axes.get_ylim()
+    boxes = [
+        label.get_window_extent()
+        for tick, label in zip(axes.get_yticks(), axes.get_yticklabels(), strict=True)
+        if low <= tick <= high and label.get_text()
+    ]
+    boxes.sort(key=lambda box: box.y0)
+    assert len(boxes) >= 3
+    assert all(a.y1 <= b.y0 + 2 for a, b in pairwise(boxes))
 
 
 def test_a_single_entry_and_gradients_of_zero_can_be_drawn():

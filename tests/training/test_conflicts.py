@@ -67,6 +67,10 @@ def directly(names, jacobians, factors):
     told["shares"] = dict(zip(names, np.mean(shares, axis=0), strict=True)) if shares else {}
     told["against"] = dict(zip(names, (along < -1e-6 * length).mean(axis=0), strict=True))
     told["harmful"] = (along < -1e-6 * length).any(axis=1).mean()
+    rates = np.divide(along, norms, out=np.zeros_like(along), where=norms > 0)
+    fastest = np.abs(rates).max(axis=1, keepdims=True)
+    gains = np.divide(np.maximum(rates, 0), fastest, out=np.zeros_like(rates), where=fastest > 0)
+    told["gains"] = dict(zip(names, gains.mean(axis=0), strict=True))
     return told
 
 
@@ -179,6 +183,7 @@ def test_slopes_go_before_what_follows_from_the_factors():
     entry = conflicts.summary(3)
     assert entry["combined"] == 0
     assert entry["against"] == {"flow": 1, "ends": 0, "start": 0}
+    assert entry["gains"] == {"flow": 0, "ends": 1, "start": 0}
     assert "shares" not in entry
 
 
@@ -270,6 +275,83 @@ def test_directions_that_are_no_combination_are_judged_as_well(aggregator):
     entries = [r["conflicts"] for r in made.records if "conflicts" in r]
     assert sum(entry["judged"] for entry in entries) == 40
     assert all(set(entry["against"]) == set(entry["norms"]) for entry in entries)
+
+
+class Judge(pl.Callback):
+    """Sees by itself whether the move of a step goes along or against the gradients before it."""
+
+    def __init__(self):
+        self.against, self.gains = {}, {}
+
+    def on_start(self, trainer):
+        """Remember where the first step begins."""
+        self.before = trainer.objective.flat_parameters(), trainer.objective.gradients_aside()
+
+    def on_step(self, trainer, record):
+        """Judge the step."""
+        (origin, rows), objective = self.before, trainer.objective
+        rates = -(rows @ (objective.flat_parameters() - origin)) / rows.norm(dim=1)
+        self.against[trainer.step] = (rates < 0).double().tolist()
+        self.gains[trainer.step] = (rates.clamp_min(0) / rates.abs().max()).tolist()
+        self.before = objective.flat_parameters(), objective.gradients_aside()
+
+
+@pytest.mark.parametrize(
+    "aggregator",
+    [
+        pl.MConFIG(),
+        pl.MConFIG(per_step=2, second="terms"),
+        pl.SparseTraining(0.5, pl.MConFIG()),
+        pl.ConflictFree(pl.MConFIG(), groups=[["heat", "sensors"], ["left", "right"]]),
+    ],
+)
+def test_steps_that_know_some_terms_only_are_judged_by_all(aggregator):
+    judge = Judge()
+    phases = [pl.Adam(90, lr=0.1, clip=0.5)]
+    made = run(phases, aggregator=aggregator, callbacks=[judge], log_every=1)
+    told = {r["step"]: r["conflicts"] for r in made.records if "conflicts" in r}
+    assert len(told) >= 25
+    for step, entry in told.items():
+        assert entry["steps"] == entry["judged"] == 1
+        assert list(entry["against"].values()) == judge.against[step]
+        expected = dict(zip(made.objective.names, judge.gains[step], strict=True))
+        assert entry["gains"] == pytest.approx(expected, rel=2e-3, abs=2e-3)
+        assert entry["aggregator"] == type(aggregator).__name__
+    assert any(entry["harmful"] for entry in told.values())
+
+
+@pytest.mark.parametrize("steps", [80, 150, 200, 600])
+def test_every_turn_of_an_aggregator_is_looked_at(steps):
+    made = trainer([pl.Adam(steps)], aggregator=pl.MConFIG())
+    terms = len(made.objective.names)
+    looked = [step for step in range(1, steps + 1) if made._looks(step)]
+    assert {step % terms for step in looked} == set(range(terms))
+
+
+@pytest.mark.parametrize("aggregator", [pl.MConFIG(), pl.UPGrad()])
+def test_looking_changes_no_step_of_an_aggregator(aggregator, monkeypatch):
+    looked = run([pl.Adam(30)], aggregator=aggregator, weightings=[pl.SoftAdapt()])
+    monkeypatch.setattr("pinnlab.training.trainer.Trainer._looks", lambda *_: False)
+    blind = run([pl.Adam(30)], aggregator=aggregator, weightings=[pl.SoftAdapt()])
+    assert looked.objective.evaluations == blind.objective.evaluations
+    assert [r["terms"] for r in looked.records] == [r["terms"] for r in blind.records]
+
+
+@pytest.mark.parametrize(
+    ("aggregator", "name", "heeds"),
+    [
+        (None, "Sum", True),
+        (pl.Sum(), "Sum", True),
+        (pl.ConflictFree(), "ConflictFree", True),
+        (pl.ConflictFree(pl.ConFIG()), "ConflictFree", False),
+        (pl.ConFIG(), "ConFIG", False),
+        (lambda jacobian: jacobian.sum(0), "<lambda>", False),
+    ],
+)
+def test_an_entry_names_what_made_the_direction(aggregator, name, heeds):
+    made = run([pl.Adam(3)], aggregator=aggregator)
+    entry = made.records[0]["conflicts"]
+    assert (entry["aggregator"], entry["heeds_weights"]) == (name, heeds)
 
 
 def test_entries_that_a_callback_reads_are_not_lost():
