@@ -52,6 +52,7 @@ class Combiner:
     Attributes:
         finished: Whether the direction is a whole step, with momentum and scaling of its own, by
             which the parameters move without any further optimiser: θ ← θ − lr·d.
+        turns: Steps after which the gradient of every term was wanted once.
         groups: Numbers of the terms whose gradients are taken as one, their sum, with every term
             in one list; None to take each by itself. Where there are groups, they are meant by
             everything below that is said of terms.
@@ -60,6 +61,7 @@ class Combiner:
     """
 
     finished = False
+    turns = 1
     groups: Sequence[Sequence[int]] | None = None
 
     def __init__(self, combine: Callable[[Tensor], Tensor]) -> None:

@@ -88,6 +88,7 @@ class _MConFIGCombiner(Combiner):
         self._per_step, self._of_terms = aggregator.per_step, aggregator.second == "terms"
         self._betas, self._eps = setup.betas, setup.eps
         self._taken, self._renewed = 0, [0] * len(setup.names)
+        self.turns = -(-len(setup.names) // aggregator.per_step)
         self._first: Tensor | None = None  # (m, p)
         self._second: Tensor | None = None  # (p,), or (m, p)
         self._pseudo: Tensor | None = None  # (p,), of the direction

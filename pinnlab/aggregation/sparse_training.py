@@ -70,7 +70,7 @@ class _SparseCombiner(Combiner):
     def __init__(self, aggregator: SparseTraining, inner: Combiner, seed: int) -> None:
         super().__init__(aggregator)
         self._share, self._inner, self._seed = aggregator.share, inner, seed
-        self.finished, self.groups = inner.finished, inner.groups
+        self.finished, self.turns, self.groups = inner.finished, inner.turns, inner.groups
         self._selected: Tensor | None = None
 
     def wanted(self) -> Sequence[int] | None:

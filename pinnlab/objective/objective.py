@@ -172,7 +172,7 @@ class Objective:
         part = self._parts[key]
         part.weights = {name: self.weights[name] for name in part.names}
         part.point_weights = {k: v for k, v in self.point_weights.items() if k in part.names}
-        part.batch_number = self.batch_number
+        part.batch_number, part.keep_latest = self.batch_number, self.keep_latest
         if part.draws != self.draws:
             part.redraw(self.draws)
         return part
@@ -524,7 +524,7 @@ class Objective:
             self.evaluations += 1
             part = self.only([self.names[k] for k in terms])
             found = part.gradients(None, groups and [[*map(terms.index, g)] for g in groups])
-            self.latest |= part.latest
+            self.latest = part.latest
             self.losses = part.losses
             return found
         squares, raw = self._squares_now()

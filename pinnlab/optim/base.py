@@ -62,11 +62,13 @@ class Stepper(ABC):
 
     Attributes:
         summed: Whether it goes along the gradient of the loss, the plain sum of its terms.
+        turns: Steps after which every term was evaluated once.
         detailed: Whether the next step is to tell how the gradients of single terms lie, though it
             needs no more than those of groups, or of some terms.
     """
 
     summed = True
+    turns = 1
     detailed = False
 
     @abstractmethod

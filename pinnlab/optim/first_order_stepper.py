@@ -38,6 +38,7 @@ class FirstOrderStepper(Stepper):
         self.phase, self.optimizer = phase, optimizer
         self.schedule, self._clip = schedule or Constant(), clip
         self.combiner, self.summed = combiner, combiner is None
+        self.turns = 1 if combiner is None else combiner.turns
         # Of the terms, each as it was seen last: what it adds to the loss, and its mean square.
         self.seen: list[Tensor] | None = None
         self.taken = 0

@@ -105,6 +105,7 @@ class Trainer:
         self.weights = Weights(assembly.objective, weightings)
         # Building every stepper now refuses impossible combinations before the first step.
         steppers = [phase.start(assembly.objective, aggregator) for phase in self.phases]
+        check_turns(weightings, self.phases, steppers)
         seldom = all(stepper.summed for stepper in steppers)
         self.conflicts = Conflicts(assembly.objective.names, 1 if seldom else self.look_every // 2)
         self.step = 0
@@ -223,6 +224,7 @@ class Trainer:
                 self.objective.redraw()
             self.weights.update(self.objective, self.step)
             self.stepper.detailed = self._looks(self.step + 1)
+            self.objective.latest = {}  # of this step, or of none: checkpoints hold no residuals
             report = self.stepper.step(self.objective)
             self.weights.observe(self.objective)
             self.step += 1
@@ -498,6 +500,34 @@ def check_weightings(
                 got=_text(changing[0]),
                 do="use all points in every step, or another weighting",
             )
+
+
+def check_turns(
+    weightings: Sequence[Weighting], phases: Sequence[Phase], steppers: Sequence[Stepper]
+) -> None:
+    """Refuse weights of single points that go before every term had its turn.
+
+    Args:
+        weightings: The rules.
+        phases: That draw the points.
+        steppers: Of these phases.
+
+    Raises:
+        DeclarationError: With what to do instead.
+    """
+    for phase, stepper in zip(phases, steppers, strict=True):
+        if phase.resample is None or phase.resample > stepper.turns:
+            continue
+        for weighting in weightings:
+            if weighting.per_point:
+                raise DeclarationError(
+                    f"{type(weighting).__name__} learns of a point when its term is differentiated,"
+                    f" every {stepper.turns} steps here; the points go before that",
+                    expected=f"`resample` None or larger than {stepper.turns}",
+                    got=_text(phase),
+                    do="draw points less often, or use an aggregator that differentiates all terms"
+                    " in every step",
+                )
 
 
 def _text(phase: Phase) -> str:

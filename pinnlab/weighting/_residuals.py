@@ -20,27 +20,6 @@ def residuals_now(objective: Objective) -> dict[str, Tensor]:
     return objective.residuals()
 
 
-def losses_of_step(owner: str, objective: Objective) -> tuple[dict[str, float], str]:
-    """Mean squares of the terms at the last step.
-
-    Args:
-        owner: Who asks, for messages.
-        objective: With the residuals of the step.
-
-    Returns:
-        The losses, none until all terms have been evaluated or if one is not finite; and which is
-        not, in words.
-    """
-    if any(name not in objective.latest for name in objective.names):
-        return {}, ""
-    squares = squared_norms(objective.latest, objective.names)
-    # One transfer from the device.
-    means = torch.stack([square.mean() for square in squares.values()]).double().tolist()
-    losses = dict(zip(squares, means, strict=True))
-    wrong = not_finite(owner, losses)
-    return ({} if wrong else losses), wrong
-
-
 def not_finite(owner: str, sums: Mapping[str, float]) -> str:
     """Which terms have residuals that are not finite, in words; empty if all are well.
 

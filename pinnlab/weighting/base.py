@@ -5,7 +5,9 @@ one weight :math:`w_k` for each term and, where a weighting asks for them, one
 :math:`\lambda_{ki}` for each of its points. A *weighting* such as ``ReLoBRaLo()`` is a frozen
 value; its :class:`Weigher` holds what it remembers. Several multiply, with each other and with the
 fixed weights of the declaration, and any of them goes with any aggregator: the gradients that are
-aggregated are those of the weighted terms.
+aggregated are those of the weighted terms. Where an aggregator differentiates some of the terms in
+a step, as MConFIG does, a weighting learns of each when it has its turn; what compares losses takes
+the steps in which every term had one as a single step.
 """
 
 import logging
@@ -42,7 +44,8 @@ class Weigher(ABC):
 
         Args:
             objective: ``objective.latest`` holds the residuals ``(n_k, c_k)`` of its last
-                evaluation by term, at the points that it still has.
+                evaluation by term, at the points that it still has. Terms that the step did not
+                evaluate, as with MConFIG, are not there.
         """
 
     @abstractmethod

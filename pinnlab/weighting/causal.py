@@ -121,20 +121,25 @@ class CausalWeigher(Weigher):
         self.placements = [term.placements[0] for term in terms_of(rule, objective, names)]
         self.stage, self.steps = 0, 0
         self.weights: Tensor | None = None  # (bins,)
+        # As each term was seen last: of its bins (bins,), and of those that make up L_0.
+        self.losses: dict[str, Tensor] = {}
+        self.before: dict[str, float] = {}
         self._placed: list[Placed] = []
 
     def observe(self, objective: Objective) -> None:
         """See :class:`Weigher`."""
-        if any(name not in objective.latest for name in self.names):
+        if not objective.latest:
             return
         self._learn(objective, objective.latest)
+        if self.weights is None:
+            return
         self.steps += 1
         patience = self.rule.patience
-        risen = self.weights is not None and float(self.weights[-1]) > self.rule.threshold
+        risen = float(self.weights[-1]) > self.rule.threshold
         last = self.stage + 1 == len(self.rule.epsilons)
         if not last and (risen or (patience is not None and self.steps >= patience)):
             self.stage, self.steps = self.stage + 1, 0
-            self._learn(objective, objective.latest)
+            self._weigh(objective)
 
     def update(self, objective: Objective, step: int) -> None:
         """See :class:`Weigher`."""
@@ -147,23 +152,27 @@ class CausalWeigher(Weigher):
                 self.points[name] = self.weights.to(placed.x)[placed.bins]
 
     def _learn(self, objective: Objective, blocks: dict[str, Tensor]) -> None:
-        """The weights of the bins, from residuals at the present points."""
+        """Take in the residuals of some terms at the present points."""
         squares = squared_norms(blocks, (*self.names, *self.after))
         sums = sums_of(squares)
         self.message = not_finite("Causal", sums)
         if self.message:
             return
-        first = sum(
-            self.declared[name] * sums[name] / len(squares[name])
-            for name in self.after
-            if name in squares
-        )
-        losses = torch.stack(
-            [
-                self.declared[name] * placed.averages(squares[name])
-                for name, placed in zip(self.names, self._place(objective), strict=True)
-            ]
-        )
+        for name, placed in zip(self.names, self._place(objective), strict=True):
+            if name in squares:
+                self.losses[name] = self.declared[name] * placed.averages(squares[name])
+        for name in self.after:
+            if name in squares:
+                self.before[name] = self.declared[name] * sums[name] / len(squares[name])
+        self._weigh(objective)
+
+    def _weigh(self, objective: Objective) -> None:
+        """The weights of the bins, once all terms were seen."""
+        if any(name not in self.losses for name in self.names):
+            return
+        device = objective.parameters[0].device
+        losses = torch.stack([self.losses[name].to(device) for name in self.names])
+        first = sum(self.before[name] for name in self.after if name in self.before)
         self.weights = causal_weights(losses.sum(0), self.rule.epsilons[self.stage], first)
 
     def _place(self, objective: Objective) -> "list[Placed]":
@@ -185,13 +194,15 @@ class CausalWeigher(Weigher):
     def state_dict(self) -> dict[str, Any]:
         """See :class:`Weigher`."""
         own = {"stage": self.stage, "steps": self.steps, "weights": self.weights}
-        return super().state_dict() | own
+        seen = {"losses": dict(self.losses), "before": dict(self.before)}
+        return super().state_dict() | own | seen
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """See :class:`Weigher`."""
         super().load_state_dict(state)
         self.stage, self.steps = state["stage"], state["steps"]
         self.weights = state["weights"]
+        self.losses, self.before = dict(state.get("losses", {})), dict(state.get("before", {}))
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ import numpy as np
 
 from pinnlab.checks import check_count, check_positive, check_share
 from pinnlab.objective.objective import Objective
-from pinnlab.weighting._residuals import losses_of_step
+from pinnlab.weighting._losses import LossWeigher
 from pinnlab.weighting.base import Weigher, Weighting
 
 
@@ -67,7 +67,7 @@ class ReLoBRaLo(Weighting):
         return LookbackWeigher(self, objective)
 
 
-class LookbackWeigher(Weigher):
+class LookbackWeigher(LossWeigher):
     """The losses of the first and of the last step, and the largest of all.
 
     Args:
@@ -76,18 +76,15 @@ class LookbackWeigher(Weigher):
     """
 
     def __init__(self, rule: ReLoBRaLo, objective: Objective) -> None:
-        super().__init__()
+        super().__init__("ReLoBRaLo")
         self.rule, self.seed = rule, objective.seed
         self.first: dict[str, float] = {}
         self.last: dict[str, float] = {}
         self.worst: dict[str, float] = {}
         self.observed, self.updates = 0, 0
 
-    def observe(self, objective: Objective) -> None:
-        """See :class:`Weigher`."""
-        losses, self.message = losses_of_step("ReLoBRaLo", objective)
-        if not losses:
-            return
+    def learn(self, losses: dict[str, float]) -> None:
+        """See :class:`LossWeigher`."""
         self.observed += 1
         self.worst = larger(losses, self.worst)
         if not self.first:
@@ -96,9 +93,6 @@ class LookbackWeigher(Weigher):
         elif (self.observed - 1) % self.rule.every == 0:
             self.terms = self._next(losses)
             self.last = losses
-
-    def update(self, objective: Objective, step: int) -> None:
-        """The weights are those that the last step left."""
 
     def _next(self, losses: Mapping[str, float]) -> dict[str, float]:
         rule = self.rule

@@ -11,8 +11,8 @@ from torch import Tensor
 from pinnlab.checks import check_choice, check_positive
 from pinnlab.errors import DeclarationError
 from pinnlab.objective.objective import Objective
+from pinnlab.weighting._losses import LossWeigher
 from pinnlab.weighting._points import PointWeigher
-from pinnlab.weighting._residuals import losses_of_step
 from pinnlab.weighting._terms import hold_names, pointwise, terms_of
 from pinnlab.weighting.base import Weigher, Weighting
 
@@ -166,7 +166,7 @@ class PointAscent(PointWeigher):
         self.points[name] = self.rule.factor(kept["height"])
 
 
-class TermAscent(Weigher):
+class TermAscent(LossWeigher):
     """One λ for every term.
 
     Args:
@@ -176,20 +176,15 @@ class TermAscent(Weigher):
     """
 
     def __init__(self, rule: SelfAdaptive, names: Sequence[str], objective: Objective) -> None:
-        super().__init__()
+        super().__init__("SelfAdaptive")
         self.rule, self.names = rule, tuple(names)
         self.declared = torch.tensor([objective.weights[n] for n in names], dtype=torch.float64)
         self._put(rule.ground(self.declared))
 
-    def observe(self, objective: Objective) -> None:
-        """See :class:`Weigher`."""
-        losses, self.message = losses_of_step("SelfAdaptive", objective)
-        if losses:
-            means = torch.tensor([losses[name] for name in self.names], dtype=torch.float64)
-            self._put(self.rule.climb(self.kept, 0.5 * self.declared * means))
-
-    def update(self, objective: Objective, step: int) -> None:
-        """The weights are those that the last step left."""
+    def learn(self, losses: dict[str, float]) -> None:
+        """See :class:`LossWeigher`."""
+        means = torch.tensor([losses[name] for name in self.names], dtype=torch.float64)
+        self._put(self.rule.climb(self.kept, 0.5 * self.declared * means))
 
     def _put(self, kept: dict[str, Tensor]) -> None:
         self.kept = kept

@@ -10,7 +10,7 @@ import numpy as np
 from pinnlab.checks import check_count
 from pinnlab.errors import DeclarationError
 from pinnlab.objective.objective import Objective
-from pinnlab.weighting._residuals import losses_of_step
+from pinnlab.weighting._losses import LossWeigher
 from pinnlab.weighting.base import Weigher, Weighting
 
 
@@ -70,7 +70,7 @@ class SoftAdapt(Weighting):
         return SlopeWeigher(self)
 
 
-class SlopeWeigher(Weigher):
+class SlopeWeigher(LossWeigher):
     """The losses of the last steps.
 
     Args:
@@ -78,24 +78,18 @@ class SlopeWeigher(Weigher):
     """
 
     def __init__(self, rule: SoftAdapt) -> None:
-        super().__init__()
+        super().__init__("SoftAdapt")
         self.rule = rule
         self.history: list[dict[str, float]] = []  # oldest first
         self.observed = 0
 
-    def observe(self, objective: Objective) -> None:
-        """See :class:`Weigher`."""
-        losses, self.message = losses_of_step("SoftAdapt", objective)
-        if not losses:
-            return
+    def learn(self, losses: dict[str, float]) -> None:
+        """See :class:`LossWeigher`."""
         self.observed += 1
         self.history = [*self.history, losses][-(self.rule.order + 1) :]
         enough = len(self.history) > self.rule.order
         if enough and self.observed % self.rule.every == 0:
             self.terms = adapted(self.history, self.rule)
-
-    def update(self, objective: Objective, step: int) -> None:
-        """The weights are those that the last step left."""
 
     def state_dict(self) -> dict[str, Any]:
         """See :class:`Weigher`."""

@@ -308,6 +308,9 @@ RESUMED = {
     ),
     "r3": (lambda: pl.R3(), "inverse", [pl.Adam(30, lr=1e-2)]),
     "r3 lbfgs": (lambda: pl.R3(5), "heat_flux", [pl.Adam(10, lr=1e-2), pl.LBFGS(20)]),
+    "r3 terms in turn": (
+        lambda: pl.R3(17), "inverse", [pl.Adam(30, lr=1e-2)], {"aggregator": pl.MConFIG()},
+    ),
     "causal r3": (lambda: pl.CausalR3(gamma=0.1, rate=0.05), "hard_heat", [pl.Adam(30, lr=1e-2)]),
     "causal r3 lbfgs": (
         lambda: pl.CausalR3(3, gamma=0.1, rate=0.05), "hard_heat",
@@ -322,8 +325,8 @@ RESUMED = {
 
 @pytest.mark.parametrize("name", RESUMED, ids=lambda n: n.replace(" ", "_"))
 def test_a_killed_run_goes_on_bit_for_bit(name, tmp_path):
-    make, problem, phases = RESUMED[name]
-    options = {"phases": phases, "problem": problem}
+    make, problem, phases, *more = RESUMED[name]
+    options = {"phases": phases, "problem": problem, **(more[0] if more else {})}
     run(**options, folder=tmp_path / "a", callbacks=[pl.Callback(), make(), Remember()])
     code = run_to_death(
         **options, folder=tmp_path / "b", kill=Kill(17), callbacks=[make(), Remember()]

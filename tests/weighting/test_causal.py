@@ -127,6 +127,32 @@ def test_epsilon_rises_when_patience_ends() -> None:
     assert stages == [0, 0, 1, 1, 1, 1, 1, 1]
 
 
+def test_terms_that_take_turns_make_the_weights_together() -> None:
+    there, other = objective("heat_flux"), objective("heat_flux")
+    rule = pl.Causal(epsilons=(1.0, 10.0), bins=4, patience=3)
+    weights, others = Weights(there, [rule]), Weights(other, [rule])
+    weights.update(there, 0)
+    others.update(other, 0)
+    flat = there.flat_parameters()
+    for moved in (there, other):
+        moved.set_flat_parameters(flat + 0.1 * torch.sin(torch.arange(len(flat), dtype=F64)))
+    before = weights.weighers[0].weights
+    seen = []
+    for term in range(len(there.names)):
+        there.gradients([term])
+        weights.observe(there)
+        seen.append(weights.weighers[0].weights)
+    for _ in seen:
+        other.gradients()
+        others.observe(other)
+    # The equation comes first, the initial condition last, and patience ends with the third step.
+    assert not torch.equal(seen[0], before)
+    assert torch.equal(seen[1], seen[0])
+    torch.testing.assert_close(seen[2], seen[0] ** 10)
+    torch.testing.assert_close(seen[3], others.weighers[0].weights)
+    assert not torch.equal(seen[3], seen[2])
+
+
 def test_new_points_have_the_weights_of_their_times() -> None:
     there = assembly(PROBLEMS["wave_periodic"]())
     weights = Weights(there.objective, [pl.Causal(bins=4)])

@@ -204,6 +204,32 @@ def test_nothing_is_learnt_until_all_terms_were_seen() -> None:
 
 
 @pytest.mark.parametrize(
+    "rule",
+    [
+        pl.ReLoBRaLo(alpha=0.8, rho=0.6, every=2),
+        pl.SoftAdapt(0.3, 2, loss_weighted=True),
+        pl.SelfAdaptive(lr=0.1, per="term", terms=["ends"]),
+    ],
+)
+def test_terms_seen_one_after_the_other_count_as_seen_at_once(rule) -> None:
+    there = objective("poisson_line")
+    at_once, in_turn = rule.start(there), rule.start(there)
+    for k in range(9):
+        shown = Losses(poisson=0.5**k, ends=1.0 + 0.1 * k).latest
+        there.latest = shown
+        at_once.observe(there)
+        before = dict(in_turn.terms)
+        there.latest = {"ends": shown["ends"]}
+        in_turn.observe(there)
+        assert in_turn.terms == before
+        saved, in_turn = in_turn.state_dict(), rule.start(there)
+        in_turn.load_state_dict(saved)
+        there.latest = {"poisson": shown["poisson"]}
+        in_turn.observe(there)
+        assert str(in_turn.state_dict()) == str(at_once.state_dict())
+
+
+@pytest.mark.parametrize(
     ("make", "words"),
     [
         (lambda: pl.ReLoBRaLo(temperature=0), "temperature=0"),

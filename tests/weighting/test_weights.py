@@ -70,6 +70,73 @@ def test_a_run_goes_on_bit_for_bit(name: str, at: int, tmp_path: Path) -> None:
         assert torch.equal(found[key], value), key
 
 
+TURNS = {  # aggregators by which a step evaluates some of the four terms
+    "one": pl.MConFIG(),
+    "two": pl.SparseTraining(0.6, pl.MConFIG(per_step=2, second="terms")),
+}
+DRAWN = {"never": {}, "batch": {"batch": 8}, "resample": {"resample": 5}, "new": {"resample": 1}}
+
+
+@pytest.mark.parametrize("turns", TURNS)
+@pytest.mark.parametrize("drawn", DRAWN)
+@pytest.mark.parametrize("name", WEIGHTINGS)
+def test_a_run_of_terms_in_turn_goes_on_bit_for_bit(name, drawn, turns, tmp_path: Path) -> None:
+    if WEIGHTINGS[name].per_point and drawn in ("batch", "new"):
+        pytest.skip("refused")
+    options = {
+        "phases": [pl.Adam(STEPS, lr=1e-2, **DRAWN[drawn])],
+        "aggregator": TURNS[turns],
+    }
+    whole = trainer([WEIGHTINGS[name]], **options)
+    whole.run()
+    trainer([WEIGHTINGS[name]], tmp_path, callbacks=[StopAt(10)], **options).run()
+    # As if it had been killed between two checkpoints, where terms are yet to have their turn.
+    next((tmp_path / "checkpoints").glob("*step-10*")).unlink()
+    second = trainer([WEIGHTINGS[name]], tmp_path, callbacks=[StopAt(100)], **options)
+    second.restore()
+    assert second.step == 8
+    second.run()
+    expected, found = state(whole), state(second)
+    assert set(expected) == set(found)
+    for key, value in expected.items():
+        assert torch.equal(found[key], value), key
+
+
+@pytest.mark.parametrize("drawn", DRAWN)
+@pytest.mark.parametrize("name", WEIGHTINGS)
+def test_weights_go_on_where_terms_take_turns(name: str, drawn: str) -> None:
+    if WEIGHTINGS[name].per_point and drawn in ("batch", "new"):
+        pytest.skip("refused")
+    run = trainer(
+        [WEIGHTINGS[name]],
+        phases=[pl.Adam(24, lr=1e-2, **DRAWN[drawn])],
+        aggregator=pl.MConFIG(),
+    )
+    seen = []
+
+    class Watch(pl.Callback):
+        def on_step(self, trainer, record):
+            (weigher,) = trainer.weights.weighers
+            seen.append(str((weigher.terms, weigher.points, getattr(weigher, "weights", None))))
+
+    run.callbacks = (Watch(),)
+    run.run()
+    assert run.status == "finished"
+    assert len(set(seen[12:])) > 2
+
+
+@pytest.mark.parametrize("name", ["SelfAdaptive", "RBA"])
+def test_points_stay_until_every_term_had_its_turn(name: str) -> None:
+    phases = [pl.Adam(5), pl.Adam(9, resample=4)]
+    for aggregator in (pl.MConFIG(), pl.ConflictFree(pl.MConFIG())):
+        with pytest.raises(DeclarationError) as caught:
+            trainer([WEIGHTINGS[name]], phases=phases, aggregator=aggregator)
+        assert f"{name} learns of a point when its term is differentiated" in str(caught.value)
+        assert "larger than 4" in str(caught.value) and "resample=4" in str(caught.value)
+    trainer([WEIGHTINGS[name]], phases=phases, aggregator=pl.MConFIG(per_step=2))
+    trainer([WEIGHTINGS[name]], phases=phases, aggregator=pl.ConFIG())
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", WEIGHTINGS)
 def test_a_run_goes_on_on_a_device(name: str, tmp_path: Path) -> None:
