@@ -130,3 +130,23 @@ def test_quasi_newton_phases_take_combinations(name):
     stepper = pl.LBFGS(15).start(objective, AGGREGATORS[name](objective.names))
     losses = [float(stepper.step(objective).loss) for _ in range(15)]
     assert all(b < a for a, b in pairwise(losses))
+
+
+@pytest.mark.parametrize("name", GRAMIAN)
+def test_terms_without_gradient_do_not_stop_the_others(name):
+    problem = pl.Problem(
+        pl.Interval("x", 0, 1),
+        "u",
+        {"poisson": "u.xx + 1"},
+        {
+            "ends": pl.Dirichlet(u=0, weight=0.0),
+            "holds": pl.Condition("u + 100", how="inequality"),
+        },
+    )
+    objective = assembly(problem).objective
+    stepper = pl.Adam(5, lr=1e-3).start(objective, AGGREGATORS[name](list(objective.names)))
+    reports = [stepper.step(objective) for _ in range(5)]
+    assert all(report.status is Status.OK for report in reports)
+    values = [float(report.mean_squares[0]) for report in reports]
+    assert all(later < value for value, later in pairwise(values))
+    assert float(reports[0].mean_squares[2]) == 0.0
