@@ -15,8 +15,8 @@ class GradNorm(RatioWeighting):
     .. math:: w_k \leftarrow \alpha w_k + (1 - \alpha)
         \frac{\sum_j \|\nabla_\theta L_j\|}{\|\nabla_\theta L_k\|}
 
-    with :math:`L_k = \tfrac12 \operatorname{mean}_i \|r_k(x_i)\|^2`. A term whose gradient vanishes
-    keeps its weight.
+    with :math:`L_k = \tfrac12 \operatorname{mean}_i \lambda_{ki} \|r_k(x_i)\|^2`, λ being the
+    factors of single points. A term whose gradient vanishes keeps its weight.
 
     Args:
         every: Steps between updates, each as expensive as the gradients of all terms.
