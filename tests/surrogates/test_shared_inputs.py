@@ -20,8 +20,8 @@ from pinnlab.typing import Coordinates
 D, BLOCK = 7, 3  # two blocks and one column that is left over
 
 
-def network(d: int = D, block: int = BLOCK, **options) -> nn.Module:
-    spec = pl.MLP(width=5, depth=2, share_inputs=block, **options)
+def network(d: int = D, block: int = BLOCK, kind=pl.MLP, **options) -> nn.Module:
+    spec = kind(width=5, depth=2, share_inputs=block, **options)
     frame = Frame(Coordinates(("x",), (d,)), ("u",), (-1.0,) * d, (1.0,) * d)
     module = spec.build(
         frame,
@@ -143,6 +143,17 @@ def test_a_first_layer_of_very_many_coordinates_is_small():
     assert sum(p.numel() for p in module.parameters()) < 5 * (2000 + 20) + 51
 
 
+@pytest.mark.parametrize("option", ["adaptive_activation", "weight_factorization", None])
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_gated_networks_share_in_both_encodings_and_the_first_layer(name, option):
+    options = {option: True} if option else {}
+    module, x = network(kind=pl.ModifiedMLP, **options), points()
+    assert sum(isinstance(m, SharedInputs) for m in module.modules()) == 3
+    layout = Layout(LAYOUTS[name], (6,) * len(LAYOUTS[name]))
+    jet, exact = propagate(module, x, layout), reference_jet(module, x, layout)
+    torch.testing.assert_close(jet.data, exact.data, rtol=1e-11, atol=1e-12)
+
+
 def test_solves_a_problem_in_time():
     problem = pl.high_dimension.semilinear_heat(10)
     s = pl.solve(
@@ -159,6 +170,8 @@ def test_solves_a_problem_in_time():
 def test_refuses_what_cannot_be_shared():
     with pytest.raises(DeclarationError, match="share_inputs=0"):
         pl.MLP(share_inputs=0)
+    with pytest.raises(DeclarationError, match="ModifiedMLP cannot have share_inputs"):
+        pl.ModifiedMLP(share_inputs=2.5)
     with pytest.raises(DeclarationError, match="fewer inputs than share weights"):
         build(pl.MLP(share_inputs=4), dim=3)
     module, x = network(activation="relu"), points()

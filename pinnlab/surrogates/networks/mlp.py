@@ -48,14 +48,7 @@ class MLP(Network):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        block = self.share_inputs
-        if isinstance(block, bool) or not isinstance(block, int) or block < 1:
-            raise DeclarationError(
-                f"MLP cannot have share_inputs={block!r}",
-                expected="a whole number of at least 1",
-                got=block,
-                do="choose e.g. share_inputs=50 for 100 000 coordinates",
-            )
+        check_block(self, self.share_inputs)
 
     def body(self, d_in: int, d_out: int, make: LayerFactory) -> nn.Module:
         """See :meth:`Network.body`."""
@@ -68,6 +61,17 @@ class MLP(Network):
             layers += [make.linear(width, self.width), make.activation()]
             width = self.width
         return Layers(*layers, make.linear(width, d_out))
+
+
+def check_block(owner: Network, block: int) -> None:
+    """Refuse a number of columns that cannot share weights."""
+    if isinstance(block, bool) or not isinstance(block, int) or block < 1:
+        raise DeclarationError(
+            f"{type(owner).__name__} cannot have share_inputs={block!r}",
+            expected="a whole number of at least 1",
+            got=block,
+            do="choose e.g. share_inputs=50 for 100 000 coordinates",
+        )
 
 
 class SharedInputs(nn.Module):

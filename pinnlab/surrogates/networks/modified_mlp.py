@@ -1,13 +1,13 @@
 """Modified multilayer perceptron with two gates."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 from torch import nn
 
 from pinnlab.calculus.gated_chain import GatedLayers
 from pinnlab.calculus.taylor import TaylorTensor, follow_gated
 from pinnlab.surrogates.base import LayerFactory, Network, one_layer
+from pinnlab.surrogates.networks.mlp import SharedInputs, check_block
 
 
 @dataclass(frozen=True, repr=False)
@@ -17,11 +17,21 @@ class ModifiedMLP(Network):
     .. math:: h_{k+1} = (1 - z_k) \odot U + z_k \odot V, \quad z_k = \sigma(W_k h_k + b_k)
 
     with :math:`U = \sigma(W_u x + b_u)` and :math:`V = \sigma(W_v x + b_v)`. Arguments are those of
-    :class:`~pinnlab.surrogates.base.Network`.
+    :class:`~pinnlab.surrogates.base.Network`, and:
+
+    Args:
+        share_inputs: As of :class:`~pinnlab.surrogates.networks.mlp.MLP`; both encodings and the
+            first hidden layer have blocks of their own.
 
     References:
         Wang, Teng, Perdikaris (2021), SIAM J. Sci. Comput. 43, A3055-A3081, section 3.
     """
+
+    share_inputs: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_block(self, self.share_inputs)
 
     def body(self, d_in: int, d_out: int, make: LayerFactory) -> nn.Module:
         """See :meth:`Network.body`."""
@@ -31,13 +41,18 @@ class ModifiedMLP(Network):
 class _GatedPerceptron(nn.Module):
     def __init__(self, spec: ModifiedMLP, d_in: int, d_out: int, make: LayerFactory) -> None:
         super().__init__()
-        widths = [d_in] + [spec.width] * spec.depth
-        self.first_gate, self.second_gate = (
-            nn.Sequential(make.linear(d_in, spec.width), make.activation()) for _ in range(2)
+        width, block = spec.width, spec.share_inputs
+
+        def first() -> nn.Module:
+            read = SharedInputs(d_in, width, block, make) if block > 1 else make.linear(d_in, width)
+            return nn.Sequential(read, make.activation())
+
+        self.first_gate, self.second_gate = first(), first()
+        later = (
+            nn.Sequential(make.linear(width, width), make.activation())
+            for _ in range(spec.depth - 1)
         )
-        self.layers = nn.ModuleList(
-            nn.Sequential(make.linear(a, b), make.activation()) for a, b in pairwise(widths)
-        )
+        self.layers = nn.ModuleList([first(), *later])
         self.last = make.linear(spec.width, d_out)
 
     def forward(self, x):
