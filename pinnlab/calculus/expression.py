@@ -46,7 +46,7 @@ _ARGUMENTS = {
     "where": (3, 3),
     "d": (2, 20),
 }
-_MAX_LENGTH, _MAX_DEPTH, _MAX_EXPONENT, _MAX_NUMBER = 5000, 100, 100, 1e300
+MAX_LENGTH, _MAX_DEPTH, _MAX_EXPONENT, _MAX_NUMBER = 5000, 100, 100, 1e300
 # Python's parser nests once per bracket, so that brackets are counted before it is called.
 _OPENING, _CLOSING = "([{", ")]}"
 
@@ -169,8 +169,8 @@ def _joined(text: str) -> str:
 def _check_text(text: str) -> None:
     if not text.strip():
         raise _error(text, 0, "the text is empty")
-    if len(text) > _MAX_LENGTH:
-        raise _error(text[:60] + "...", 0, f"it is longer than {_MAX_LENGTH} characters")
+    if len(text) > MAX_LENGTH:
+        raise _error(text[:60] + "...", 0, f"it is longer than {MAX_LENGTH} characters")
     depth, text = 0, _joined(text)
     for column, character in enumerate(text):
         depth += (character in _OPENING) - (character in _CLOSING)

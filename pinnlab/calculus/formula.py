@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from pinnlab.calculus.expression import Expression, parse
+from pinnlab.calculus.expression import MAX_LENGTH, Expression, parse
 from pinnlab.calculus.jet import Symbol, as_jet, coordinate_jets, field_jets, number_text
 from pinnlab.calculus.operators import Vector, normal_jets
 from pinnlab.calculus.sources import JetSource, Reader, reader
@@ -77,7 +77,7 @@ class Formula:
         """A list of texts and numbers as the one text of a vector.
 
         Raises:
-            DeclarationError: If a component is neither.
+            DeclarationError: If a component is neither, or they are too many for a text.
 
         Example:
             >>> Formula.vector(("1 + y", -2))
@@ -91,7 +91,16 @@ class Formula:
                     got=f"{type(component).__name__} {component!r:.60}",
                     do='write for example ("1 + y", 0), or one function that returns a list',
                 )
-        return cls("[" + ", ".join(map(str, components)) + "]")
+        written = "[" + ", ".join(map(str, components)) + "]"
+        if len(written) > MAX_LENGTH:
+            raise DeclarationError(
+                f"A vector of {len(components)} components is too long for a formula",
+                expected=f"up to {MAX_LENGTH} characters",
+                got=f"{len(written)} characters",
+                do="write the equation as a function that holds them as a tensor, such as "
+                "lambda u: pl.weighted_trace(u, sigma)",
+            )
+        return cls(written)
 
     @property
     def arguments(self) -> tuple[str, ...]:

@@ -173,10 +173,15 @@ def _vector(value: Any, what: str) -> Vector | Jet:
 
 
 def _row(value: Any, beside: Any) -> Any:
-    """A constant vector ``(size,)`` beside rows over a vector coordinate, as a jet."""
-    if isinstance(value, Tensor) and isinstance(beside, Jet) and beside._width:
-        return as_jet(value, like=beside)
-    return value
+    """A constant vector beside rows over a vector coordinate, as a jet."""
+    if not isinstance(beside, Jet) or not beside._width:
+        return value
+    if isinstance(value, Vector | list | tuple) and len(value) == beside._width:
+        numbers = [part for part in value if isinstance(part, int | float)]
+        if len(numbers) == len(value) and beside.source is not None:
+            like = beside.source.coordinate(beside.source.coordinates.names[0])
+            value = like.new_tensor(numbers)
+    return as_jet(value, like=beside) if isinstance(value, Tensor) else value
 
 
 def _coordinates(value: Any, what: str) -> Coordinates | None:

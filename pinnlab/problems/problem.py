@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from pinnlab.calculus.expression import number
 from pinnlab.calculus.formula import Formula
@@ -37,7 +39,8 @@ class Problem:
         equations: Residuals by name: functions of fields, coordinates and parameters, texts of
             the same, or :class:`Equation` with a region, a weight or points of its own.
         conditions: Conditions by name.
-        parameters: Numbers, texts or functions of the coordinates, or :class:`Unknown`, by name.
+        parameters: Numbers, lists of them, texts or functions of the coordinates, or
+            :class:`Unknown`, by name.
         regions: Named parts of the domain, for equations that hold in a part only.
         free: Boundary pieces on which no condition is meant to hold.
         reference: Reference solution, for errors and plots: points with values, or functions.
@@ -375,6 +378,8 @@ def _refuse_circles(parameters: Mapping[str, float | Formula | Unknown]) -> None
 
 def _parameter(value: Any) -> float | Formula:
     """A number where the value is one, a formula of the coordinates or a vector otherwise."""
+    if isinstance(value, Tensor | np.ndarray) and value.ndim == 1 and len(value):
+        value = value.tolist()  # as good as a list of numbers
     formula = Formula.vector(value) if isinstance(value, list | tuple) else Formula(value)
     if not formula.constant or isinstance(formula({}), list):
         return formula

@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 from cases import PROBLEMS
 
 import pinnlab as pl
@@ -127,7 +128,7 @@ REFUSED = {
         "cannot name a parameter",
     ),
     "parameter is nothing": (lambda: declare(parameters={"a": None}), "."),
-    "parameter is an array": (lambda: declare(parameters={"a": np.ones(3)}), "."),
+    "parameter is a table": (lambda: declare(parameters={"a": np.ones((3, 2))}), "table of values"),
     "parameter of unknown names": (
         lambda: declare(equations={"e": "u.xx + a"}, parameters={"a": "b + 1"}),
         "'b'",
@@ -198,3 +199,30 @@ def test_a_wrong_name_says_what_there_is():
     message = str(caught.value)
     assert "Equation 'e'" in message
     assert "mu" in message
+
+
+# --- vectors of numbers ---------------------------------------------------------------------
+@pytest.mark.parametrize("make", [list, tuple, torch.tensor, np.array])
+def test_a_parameter_of_several_numbers(make):
+    """A tensor is as good as a list, as a factor and beside a gradient."""
+    numbers = [1.0, -2.0, 0.5]
+    row = torch.tensor(numbers, dtype=torch.float64)
+
+    def plans(equation, **parts):
+        domain = pl.HyperBall("x", dim=3)
+        return pl.Problem(domain, "u", {"e": equation}, free=["boundary"], **parts).terms[0].plans
+
+    given = plans("weighted_trace(u, s) - dot(s, grad(u))", parameters={"s": make(numbers)})
+    held = plans(lambda u: pl.weighted_trace(u, row) - pl.dot(row, pl.grad(u)))
+    assert {kind.kind for _, kind in given[0].functionals} == {
+        "weighted_trace", "directional_derivative",
+    }  # fmt: skip
+    assert str(given[0]) == str(held[0])
+
+
+def test_a_parameter_of_very_many_numbers_is_refused():
+    with pytest.raises(DeclarationError, match="vector of 2000 components is too long") as caught:
+        declare(parameters={"s": torch.ones(2000)})
+    assert "holds them as a tensor" in str(caught.value)
+    with pytest.raises(DeclarationError, match="table of values"):
+        declare(parameters={"s": torch.ones(3, 3)})
