@@ -20,14 +20,16 @@ dimensions (SDGD) and for Hutchinson's estimator in residuals, arXiv 2312.14499;
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from numbers import Integral
+from typing import Any, ClassVar
 
 from torch import Tensor
 
 from pinnlab.calculus.directions import Directions, Sampled
 from pinnlab.calculus.distributions import DENSE, SPARSE
-from pinnlab.calculus.functionals import Functional, Reading
+from pinnlab.calculus.functionals import Functional, Reading, place
 from pinnlab.errors import DeclarationError, nearest
+from pinnlab.typing import Coordinates
 
 __all__ = ["SDGD", "STDE", "Estimator", "Exact", "ForwardGradient", "Hutchinson"]
 
@@ -96,7 +98,8 @@ class Stochastic(Estimator):
 
     def __post_init__(self) -> None:
         name = type(self).__name__
-        if not isinstance(self.samples, int) or isinstance(self.samples, bool) or self.samples < 1:
+        whole = isinstance(self.samples, Integral) and not isinstance(self.samples, bool)
+        if not whole or self.samples < 1:
             raise DeclarationError(
                 f"{name} got samples={self.samples!r}",
                 expected="a whole number of at least 1",
@@ -117,6 +120,7 @@ class Stochastic(Estimator):
                 got=repr(self.unbiased),
                 do="leave it out to square one estimate",
             )
+        object.__setattr__(self, "samples", int(self.samples))  # of NumPy as well
 
     @property
     def distribution(self) -> str:
@@ -258,34 +262,55 @@ def estimator_of(given: Estimator | Mapping[str, Estimator] | None) -> Estimator
             do="make one: derivatives=STDE(samples=16)",
         )
     for name, estimator in given.items():
-        if name not in KINDS:
-            raise DeclarationError(
-                f"There is no operator '{name}' to estimate",
-                expected=", ".join(KINDS),
-                got=repr(name),
-                do=nearest(str(name), KINDS) or "use one of these names",
-            )
-        if not isinstance(estimator, Estimator):
-            raise DeclarationError(
-                f"What is given for '{name}' is no estimator",
-                expected="e.g. STDE(samples=16) or Exact()",
-                got=repr(estimator),
-                do="make one: STDE(samples=16)",
-            )
+        check_entry(name, estimator)
     exact = all(isinstance(estimator, Exact) for estimator in given.values())
     return Exact() if exact else Choice(dict(given))
 
 
-def check_use(estimator: Estimator, read: Collection[Functional], random: bool) -> None:
-    """Refuse an estimator of which the equations have no use.
+def check_entry(name: Any, estimator: Any) -> None:
+    """Refuse the estimator of one operator if there is no such operator, or it has no effect.
+
+    Args:
+        name: Of the operator.
+        estimator: What is given for it.
+
+    Raises:
+        DeclarationError: With what the estimator is for.
+    """
+    if name not in KINDS:
+        raise DeclarationError(
+            f"There is no operator '{name}' to estimate",
+            expected=", ".join(KINDS),
+            got=repr(name),
+            do=nearest(str(name), KINDS) or "use one of these names",
+        )
+    if not isinstance(estimator, Estimator):
+        raise DeclarationError(
+            f"What is given for '{name}' is no estimator",
+            expected="e.g. STDE(samples=16) or Exact()",
+            got=repr(estimator),
+            do="make one: STDE(samples=16)",
+        )
+    if isinstance(estimator, Stochastic) and name not in estimator.estimates:
+        raise DeclarationError(
+            f"{estimator} does not estimate '{name}', which would stay exact",
+            expected=f"{type(estimator).__name__} for {', '.join(estimator.estimates)}",
+            got=f"one for '{name}'",
+            do=f"use STDE, or leave '{name}' out",
+        )
+
+
+def check_use(estimator: Estimator, read: Collection[Functional], coordinates: Coordinates) -> None:
+    """Refuse an estimator of which the equations have no use, or that does not fit them.
 
     Args:
         estimator: What is asked for.
         read: What the equations read over vector coordinates.
-        random: Whether any of it is estimated.
+        coordinates: Of the equations.
 
     Raises:
-        DeclarationError: If nothing is, or an operator is named that no equation reads.
+        DeclarationError: If nothing is estimated, an operator is named that no equation reads, or
+            the estimator has not the moments or samples for an operator.
     """
     kinds = sorted({functional.kind for functional in read} & {*KINDS})
     if isinstance(estimator, Choice):
@@ -298,7 +323,10 @@ def check_use(estimator: Estimator, read: Collection[Functional], random: bool) 
                     got=repr(name),
                     do=nearest(name, kinds) or f"leave '{name}' out of `derivatives`",
                 )
-    if random or isinstance(estimator, Exact):
+    directions = Directions(coordinates)
+    readings = [estimator.reading(functional, directions) for functional in sorted(read, key=place)]
+    random = any(reading.family is not None for reading in readings)
+    if random or isinstance(estimator, Exact | Choice):
         return
     texts = ", ".join(sorted(map(str, read)))
     raise DeclarationError(

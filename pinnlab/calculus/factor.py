@@ -118,11 +118,11 @@ def factor_of(value: Any, columns: Mapping[str, Tensor], name: str) -> Factor:
     if callable(value):
         n = min(2, len(columns[name]))
         shape = _shape(value, {k: column[:n] for k, column in columns.items()})
-        if len(shape) != 3 or shape[:2] != (n, dim):
+        if len(shape) != 3 or shape[:2] != (n, dim) or not shape[2]:
             raise _misshaped(dim, f"a function that returns shape {shape} for {n} points")
         return Factor(dim, value, shape[2])  # type: ignore[arg-type]
     tensor = torch.as_tensor(value)
-    if tensor.ndim not in (1, 2) or tensor.shape[0] != dim:
+    if tensor.ndim not in (1, 2) or tensor.shape[0] != dim or not tensor.numel():
         raise _misshaped(dim, f"shape {tuple(tensor.shape)}")
     return Factor(dim, tensor, tensor.shape[1] if tensor.ndim == 2 else dim)
 
@@ -154,7 +154,8 @@ def _misshaped(dim: int, got: str) -> DeclarationError:
     return DeclarationError(
         "The factor of a weighted trace has the wrong shape",
         expected=f"a number, a diagonal ({dim},), a matrix ({dim}, r), an expression of the "
-        f"coordinates with one value a component, or a function that returns (n, {dim}, r)",
+        f"coordinates with one value a component, or a function that returns (n, {dim}, r), all "
+        "with r of at least 1",
         got=got,
         do="give sigma with one row for each component of the coordinate",
     )

@@ -1,15 +1,15 @@
 """The section ``derivatives``: one estimator, or one for each operator by name."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from pydantic_core import core_schema
 
-from pinnlab.calculus.estimators import KINDS, Estimator
+from pinnlab.calculus.estimators import KINDS, Choice, Estimator, check_entry, estimator_of
 from pinnlab.config.leaves import Form, refuse
 from pinnlab.config.schema import PLACEHOLDER, Schema
 from pinnlab.config.wording import Mistakes
-from pinnlab.errors import nearest
+from pinnlab.errors import PinnlabError, nearest
 
 _ROLE = "derivatives"
 
@@ -40,6 +40,7 @@ class DerivativesForm:
             with mistakes.at(name):
                 _check_operator(name)
                 made[name] = self.adapter.validate_python(given, context=info.context)
+                check_entry(name, made[name])
         mistakes.tell()
         return made
 
@@ -72,6 +73,20 @@ def _by_operator(value: Any) -> bool:
         name in KINDS or isinstance(given, Mapping) or nearest(str(name), KINDS)
         for name, given in value.items()
     )
+
+
+def fitting(
+    problem: Any, given: Estimator | Mapping[str, Estimator] | None
+) -> Iterator[tuple[tuple, Exception]]:
+    """What is wrong with estimators for a problem, and where in the section it is said."""
+    from pinnlab.problems.assemble import check_estimator
+
+    entries = given.items() if isinstance(given, Mapping) else [(None, given)]
+    for name, one in entries:
+        try:
+            check_estimator(problem, estimator_of(one) if name is None else Choice({name: one}))
+        except PinnlabError as mistake:
+            yield () if name is None else (name,), mistake
 
 
 def derivatives(schema: Schema) -> Form:

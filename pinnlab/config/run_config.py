@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pinnlab.config import leaves
-from pinnlab.config.derivatives_form import derivatives
+from pinnlab.config.derivatives_form import derivatives, fitting
 from pinnlab.config.document import Document, Node, dotted, parse_document, read_document
 from pinnlab.config.findings import Finding, refusal
 from pinnlab.config.geometry_form import GeometryForm
@@ -234,6 +234,8 @@ def read_run(data: Mapping[str, Any], context: Any) -> tuple[Problem, dict[str, 
         options |= schema.arguments(solve, run, context, outside_run())[1]
     if isinstance(problem, Problem):
         mistakes.found += _unknown_terms(problem, options.get("weights"))
+        for place, mistake in fitting(problem, options.get("derivatives")):
+            mistakes.found.append((("derivatives", *place), mistake))
     if mistakes.found or problem is None:
         raise _at_top(mistakes.found)
     return problem, options

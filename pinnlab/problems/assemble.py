@@ -132,6 +132,16 @@ class Assembly:
         )
 
 
+def check_estimator(problem: Problem, estimator: Estimator) -> None:
+    """Refuse an estimator of derivatives of which the equations have no use.
+
+    Raises:
+        DeclarationError: See :func:`~pinnlab.calculus.estimators.check_use`.
+    """
+    read = {f for term in problem.terms for plan in term.plans for _, f in plan.functionals}
+    check_use(estimator, read, problem.coordinates)
+
+
 def demands_of(
     problem: Problem, directions: Directions, estimator: Estimator | None = None
 ) -> dict[Placement, Demand]:
@@ -145,6 +155,8 @@ def demands_of(
     Raises:
         DeclarationError: If the equations have no use for an estimator.
     """
+    if estimator is not None:
+        check_estimator(problem, estimator)
     by_placement: dict[Placement, list] = {}
     for term in problem.terms:
         for placement, plan in zip(term.placements, term.plans, strict=True):
@@ -161,9 +173,6 @@ def demands_of(
         )
         sums = next(filter(None, tried), None)
         demands[placement] = Demand.of(plan, directions, estimator, sums)
-    if estimator is not None:
-        read = {f for term in problem.terms for plan in term.plans for _, f in plan.functionals}
-        check_use(estimator, read, any(demand.random for demand in demands.values()))
     return demands
 
 

@@ -267,11 +267,13 @@ def test_a_function_made_anew_is_the_same_if_it_catches_the_same():
         torch.ones(2, 4, 4),
         lambda x: x,
         lambda x: x[:, :3, None],
+        torch.ones(4, 0),
+        lambda x: x[:, :, None] * torch.ones(0),
         [1.0, 2.0],
         math.pi,
     ],
     ids=["short", "transposed", "number", "batch", "diagonal function", "short function",
-         "list", "float"],
+         "no columns", "function without columns", "list", "float"],
 )  # fmt: skip
 def test_factors_of_the_wrong_shape(sigma):
     with pytest.raises(DeclarationError, match="wrong shape") as caught:

@@ -10,7 +10,7 @@ from pinnlab.errors import ConfigError
 
 HEAD = """\
 problem:
-  domain: {kind: HyperBall, coordinate: x, dim: 5}
+  domain: {kind: HyperBall, coordinate: x, dim: 16}
   fields: [u]
   equations: {e: "laplacian(u) + biharmonic(u) + dot(grad(u), grad(u))"}
   conditions: {b: {kind: Dirichlet, u: 0, hard: true}}
@@ -33,7 +33,7 @@ WRITTEN = {
     "exact": pl.Exact(),
     "{kind: STDE, samples: 16}": pl.STDE(16),
     "{kind: stde, samples: 3, directions: gaussian, unbiased: true}": pl.STDE(3, "gaussian", True),
-    "{kind: Hutchinson, samples: 1e1}": pl.Hutchinson(10),
+    "{laplacian: {kind: Hutchinson, samples: 1e1}}": {"laplacian": pl.Hutchinson(10)},
     "{kind: SDGD, samples: 2}": pl.SDGD(2),
     "{kind: forward_gradient}": pl.ForwardGradient(),
     "{laplacian: {kind: STDE, samples: 4}}": {"laplacian": pl.STDE(4)},
@@ -81,6 +81,13 @@ WRONG = {
     "{laplacian: 16}": (["not an estimator"], "laplacian"),
     "{laplacian: {kind: STDE, samples: -1}}": (["samples=-1"], "laplacian.samples"),
     "{laplacian: {samples: 4}}": (["which kind"], "laplacian"),
+    "{laplacian: ForwardGradient}": (["does not estimate 'laplacian'"], "laplacian"),
+    # What does not fit the equations.
+    "{kind: SDGD, samples: 17}": (["more coordinates than 'x' has", "at most 16"], "samples"),
+    "{laplacian: {kind: STDE, samples: 99}}": (["at most 16 samples"], "laplacian.samples"),
+    "{kind: Hutchinson}": (["moments of Hutchinson", "biharmonic"], ""),
+    "{biharmonic: {kind: STDE, directions: skewed}}": (["do not fit biharmonic"], "biharmonic"),
+    "{power_sum: STDE}": (["'power_sum', which no equation reads", "laplacian"], "power_sum"),
 }
 
 

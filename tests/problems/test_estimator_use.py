@@ -1,5 +1,6 @@
 """What estimators are refused for, and what check says of them."""
 
+import numpy as np
 import pytest
 import torch
 from nested import assembled
@@ -53,6 +54,12 @@ def test_kinds_of_directions(kind, directions):
         assert "did you mean 'gaussian'?" in text
 
 
+def test_numbers_of_numpy_are_numbers_of_samples():
+    made = pl.STDE(np.int64(4))
+    assert made == pl.STDE(4)
+    assert type(made.samples) is int
+
+
 def test_unbiased_is_a_truth_value():
     assert "True or False" in refused("unbiased='yes'", lambda: pl.STDE(4, unbiased="yes"))
 
@@ -89,6 +96,15 @@ def test_unknown_operators():
     assert all(kind in text for kind in KINDS)
     text = refused("'laplacian' is no estimator", lambda: estimator_of({"laplacian": 16}))
     assert "STDE(samples=16)" in text
+
+
+def test_entries_without_effect():
+    for kind in ("laplacian", "biharmonic", "power_sum", "weighted_trace"):
+        given = {kind: pl.ForwardGradient(3), "squared_gradient": pl.STDE(2)}
+        text = refused(f"does not estimate '{kind}'", lambda given=given: estimator_of(given))
+        assert "ForwardGradient for gradient, squared_gradient" in text
+        assert f"leave '{kind}' out" in text
+    estimator_of({"gradient": pl.ForwardGradient(3), "laplacian": pl.Hutchinson(2)})
 
 
 # --- against the equations ------------------------------------------------------------------
@@ -140,6 +156,8 @@ def test_estimators_of_operators_that_nobody_reads():
     text = refused("'biharmonic', which no equation reads", assembling("laplacian(u)", given))
     assert "leave 'biharmonic' out" in text
     assembling({"a": "laplacian(u)", "b": "biharmonic(u)"}, given)()
+    exact = assembling("laplacian(u)", {"laplacian": pl.Exact()})()
+    assert not exact.objective.random
 
 
 @pytest.mark.parametrize("estimator", [None, pl.STDE(2), pl.STDE(2, "gaussian")], ids=str)
@@ -193,11 +211,12 @@ def test_operators_over_scalar_coordinates(operator):
     assert "the coordinates x, y" in text
 
 
-@pytest.mark.parametrize("sigma", [torch.ones(4), torch.ones(4, 5), torch.ones(2, 5, 5)], ids=str)
-def test_factors_of_the_wrong_shape(sigma):
+@pytest.mark.parametrize("shape", [(4,), (4, 5), (2, 5, 5), (5, 0)], ids=str)
+def test_factors_of_the_wrong_shape(shape):
+    sigma = torch.ones(shape)
     text = refused("wrong shape", lambda: problem_of(lambda u: pl.weighted_trace(u, sigma)))
     assert "a matrix (5, r)" in text
-    assert str(tuple(sigma.shape)) in text
+    assert str(shape) in text
 
 
 @pytest.mark.parametrize("sigma", ["u*x", "u", "k*x"])
