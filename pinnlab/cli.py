@@ -9,11 +9,16 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pinnlab._version import __version__
 from pinnlab.errors import ConfigError, PinnlabError
+
+if TYPE_CHECKING:
+    from pinnlab.config.run_config import RunConfig
+    from pinnlab.problems.check import Finding
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -68,7 +73,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from pinnlab.config import load_config
 
     config = load_config(arguments.file, arguments.overrides)
-    folder = Path(arguments.out or config.options.get("out") or _default_folder(arguments.file))
+    folder = Path(arguments.out or _default_folder(config))
     _make_room(folder, arguments.overwrite)
     options: dict[str, Any] = {"out": str(folder)}
     if arguments.quiet:
@@ -76,8 +81,8 @@ def _run(arguments: argparse.Namespace) -> int:
     return _finish(config.solve(**options), folder, arguments.quiet)
 
 
-def _default_folder(file: str) -> Path:
-    return Path("runs") / Path(file).stem
+def _default_folder(config: "RunConfig") -> Path:
+    return Path(config.options.get("out") or Path("runs") / (config.path or Path("run")).stem)
 
 
 def _make_room(folder: Path, overwrite: bool) -> None:
@@ -150,50 +155,25 @@ def _check(arguments: argparse.Namespace) -> int:
         for name in ("surrogate", "points", "weights", "derivatives", "seed")
         if name in config.options
     }
-    options["weights"], weightings = split_weights(options.get("weights"))
+    options["weights"], _ = split_weights(options.get("weights"))
     report = config.problem.check(**options)
-    print(report)
     if report.ok:
-        _check_training(config, weightings)
+        report = replace(report, findings=(*report.findings, *_refusals(config)))
+    print(report)
     return OK if report.ok else BAD_INPUT
 
 
-def _check_training(config: Any, weightings: Sequence[Any]) -> None:
-    """Refuse phases, gradients, weights and an execution that do not go together."""
-    from pinnlab.aggregation.base import Setup, combiner_of
-    from pinnlab.calculus.estimators import estimator_of
-    from pinnlab.optim.first_order import Adam
-    from pinnlab.optim.stage import innermost
-    from pinnlab.problems.assemble import PointBudget, assemble
-    from pinnlab.surrogates import MLP
-    from pinnlab.training.solve import check_aggregated
-    from pinnlab.training.staging import Staging
-    from pinnlab.training.trainer import check_weightings
+def _refusals(config: "RunConfig") -> "list[Finding]":
+    """Why a run would be refused that has no fault in its problem."""
+    from pinnlab.problems.check import Finding
 
-    gradients = config.options.get("gradients")
-    check_aggregated(config.options.get("execution", "eager"), gradients)
-    given = config.options.get("phases") or []
-    phases = list(given) if isinstance(given, list | tuple) else [given]
-    # To start Adam imports torch's compiler, which takes seconds.
-    light = all(isinstance(phase, Adam) for phase in phases)
-    if light and not weightings and gradients is None:
-        return
-    surrogate = config.options.get("surrogate") or MLP()
-    assembly = assemble(
-        config.problem,
-        surrogate,
-        budget=PointBudget(interior=16, boundary=16),
-        derivatives=estimator_of(config.options.get("derivatives")),
-    )
-    objective = assembly.objective
-    check_weightings(weightings, list(innermost(phases)), objective)
-    for weighting in weightings:
-        weighting.start(objective)
-    for phase in Staging(assembly, phases).phases:
-        if not isinstance(getattr(phase, "phase", phase), Adam):
-            phase.start(objective, gradients)
-    if gradients is not None:
-        combiner_of(gradients, Setup(objective.names))
+    try:
+        config.prepared(_default_folder(config))
+    except PinnlabError as error:
+        told = {"expected": error.expected, "got": error.got}
+        parts = [f"{word}: {value}" for word, value in told.items() if value is not None]
+        return [Finding("error", "; ".join([error.what, *parts]), "training", error.do or "")]
+    return []
 
 
 # --- looking at runs -----------------------------------------------------------------------------

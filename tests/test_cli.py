@@ -78,7 +78,7 @@ def test_check(capsys: pytest.CaptureFixture[str]) -> None:
     assert "0 errors" in capsys.readouterr().out
     change = ["gradients=ConFIG", "run.execution=compiled"]
     assert main(["check", "burgers.yaml", *change]) == 2
-    assert "knows the gradient of the whole loss only" in capsys.readouterr().err
+    assert "knows the gradient of the whole loss only" in capsys.readouterr().out
     assert main(["check", "burgers.yaml", "run.sed=3", "surrogate.widht=3"]) == 2
     said = capsys.readouterr().err
     assert "2 errors" in said
@@ -86,6 +86,45 @@ def test_check(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Traceback" not in said
     assert main(["check", "nothing.yaml"]) == 2
     assert "cannot be read" in capsys.readouterr().err
+
+
+ADAM = "{kind: Adam, steps: 3}"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ["gradients=MConFIG", "phases=[{kind: Adam, steps: 3, weight_decay: 0.1}]"],
+        ["gradients=MultiAdam", "phases=[{kind: Adam, steps: 3, weight_decay: 0.1}]"],
+        ["gradients=MConFIG"],  # with the phase LBFGS of the file
+        ["gradients={kind: Bloop, main: [nothing]}", f"phases=[{ADAM}]"],
+        ["weights=RBA", "callbacks=[{kind: R3}]", f"phases=[{ADAM}]"],
+        ["weights=RBA", "callbacks=[{kind: Resample, every: 1}]", f"phases=[{ADAM}]"],
+        ["callbacks=[{kind: AAS, equations: [nothing]}]", f"phases=[{ADAM}]"],
+        ["callbacks=[{kind: EarlyStop, monitor: error, target: 0.1}]", f"phases=[{ADAM}]"],
+        ["callbacks=[{kind: KeepBest, monitor: nothing}]", f"phases=[{ADAM}]"],
+        ["callbacks=[{kind: Evaluate}]", f"phases=[{ADAM}]"],
+        ["run.execution=compiled", "weights=LRA", f"phases=[{ADAM}]"],
+        ["points.interior=9", "callbacks=[{kind: RAR, largest: 9}]", f"phases=[{ADAM}]"],
+    ],
+)
+def test_check_refuses_what_a_run_refuses(
+    change: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "burgers.yaml", *change, "--out", "refused", "--quiet"]) == 2
+    reason = capsys.readouterr().err.splitlines()[0].removeprefix("pinnlab: ")
+    assert not Path("refused").exists()
+    assert main(["check", "burgers.yaml", *change]) == 2
+    said = capsys.readouterr().out
+    assert reason in said
+    assert "1 errors" in said
+    assert not Path("refused").exists()
+
+
+def test_check_passes_callbacks_that_need_a_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "burgers.yaml", "callbacks=[{kind: PlotFields}]"]) == 0
+    assert "0 errors" in capsys.readouterr().out
+    assert not Path("runs/burgers/plots/step-0").exists()
 
 
 def test_check_finds_what_a_problem_lacks(capsys: pytest.CaptureFixture[str]) -> None:

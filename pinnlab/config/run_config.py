@@ -67,6 +67,17 @@ class RunConfig:
 
         return to_yaml(self.resolved)
 
+    def prepared(self, folder: Path) -> Any:
+        """The trainer of a run in a folder, before anything is trained or written.
+
+        Raises:
+            PinnlabError: If a run would be refused.
+        """
+        from pinnlab.training.solve import prepared
+
+        options = {k: v for k, v in self.options.items() if k not in ("out", "progress")}
+        return prepared(self.problem, **options, folder=folder, progress=False)[0]
+
     def solve(self, **changes: Any) -> Any:
         """Run it; ``changes`` are arguments of :func:`pinnlab.solve`."""
         from pinnlab.training.solve import solve

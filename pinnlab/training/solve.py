@@ -113,6 +113,81 @@ def solve(
         CheckpointError: If ``out`` holds another run and ``resume`` is not set.
     """
     given = {name for name, value in locals().items() if value is not DEFAULTS.get(name)}
+    folder = _folder(out, resume)
+    trainer, settings = prepared(
+        problem,
+        surrogate,
+        points=points,
+        gradients=gradients,
+        weights=weights,
+        derivatives=derivatives,
+        phases=phases,
+        callbacks=callbacks,
+        scales=scales,
+        seed=seed,
+        dtype=dtype,
+        device=device,
+        execution=execution,
+        budget=budget,
+        folder=folder,
+        checkpoint_every=checkpoint_every,
+        progress=progress,
+    )
+    objective = trainer.objective
+    defaults = [name for name in settings if name in DEFAULTS and name not in given]
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_head(folder, settings, config_text, resolved_text)
+    if resume:
+        trainer.restore()
+    trainer.run()
+    if objective.fallbacks:
+        settings["execution"] = "; ".join([execution, *objective.fallbacks])
+    solution = trainer.solution()
+    solution.settings = settings | {"defaults": defaults, "resolved": resolved_text or ""}
+    solution.metrics = _metrics(trainer, solution)
+    if folder is not None:
+        from pinnlab.training.run_report import write_run
+
+        write_run(trainer, solution, folder)
+    return solution
+
+
+def prepared(  # noqa: D417 - the others are those of solve
+    problem: Problem,
+    surrogate: Specification | nn.Module | None = None,
+    *,
+    points: PointBudget | Mapping[str, Any] | None = None,
+    gradients: Aggregator | None = None,
+    weights: Any = None,
+    derivatives: Estimator | Mapping[str, Estimator] | None = None,
+    phases: Sequence[Phase] | Phase | None = None,
+    callbacks: Sequence[Callback] | Callback | None = None,
+    scales: Mapping[str, float] | str | None = "auto",
+    seed: int = 0,
+    dtype: str | torch.dtype | None = None,
+    device: str | torch.device = "auto",
+    execution: Execution = "eager",
+    budget: float | None = None,
+    folder: Path | None = None,
+    checkpoint_every: int = 1000,
+    progress: bool = True,
+) -> tuple[Trainer, dict[str, Any]]:
+    """What :func:`solve` trains with, made and checked but for the training itself.
+
+    Whatever a run refuses it refuses here, where nothing has been written yet; ``pinnlab check``
+    ends with it.
+
+    Args:
+        problem: As in :func:`solve`, and so is everything that is not named here.
+        folder: Run folder, or None; it need not be there.
+
+    Returns:
+        The trainer, and every setting with the defaults filled in.
+
+    Raises:
+        DeclarationError: If the parts do not fit together.
+    """
     check_arguments(
         problem,
         points=points,
@@ -138,7 +213,6 @@ def solve(
     budgeted = points if isinstance(points, PointBudget) else PointBudget(**(points or {}))
     precision = _dtype(dtype, phases)
     where = _device(device)
-    folder = _folder(out, resume)
     if callbacks is None:
         callbacks = [Evaluate()] if problem.reference is not None else []
     callbacks = _listed(callbacks)
@@ -183,7 +257,6 @@ def solve(
         "execution": execution,
         "budget": budget,
     }
-    defaults = [name for name in settings if name in DEFAULTS and name not in given]
     trainer = Trainer(
         assembly,
         phases,
@@ -201,22 +274,7 @@ def solve(
     with torch.no_grad():
         assembly.objective.terms()
     assembly.objective.evaluations = 0
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        _write_head(folder, settings, config_text, resolved_text)
-    if resume:
-        trainer.restore()
-    trainer.run()
-    if assembly.objective.fallbacks:
-        settings["execution"] = "; ".join([execution, *assembly.objective.fallbacks])
-    solution = trainer.solution()
-    solution.settings = settings | {"defaults": defaults, "resolved": resolved_text or ""}
-    solution.metrics = _metrics(trainer, solution)
-    if folder is not None:
-        from pinnlab.training.run_report import write_run
-
-        write_run(trainer, solution, folder)
-    return solution
+    return trainer, settings
 
 
 def _sizes(surrogate: nn.Module, problem: Problem) -> dict[str, float]:

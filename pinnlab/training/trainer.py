@@ -27,6 +27,7 @@ from pinnlab.optim.base import Phase, Status, Stepper, StepReport
 from pinnlab.problems.assemble import Assembly
 from pinnlab.sampling.points import Points
 from pinnlab.training.callbacks.base import Callback
+from pinnlab.training.callbacks.resample import Resample
 from pinnlab.training.conflicts import Conflicts
 from pinnlab.training.progress import Progress
 from pinnlab.training.solution import Solution
@@ -101,7 +102,7 @@ class Trainer:
         while gcd(self.look_every, len(assembly.objective.names)) > 1:
             self.look_every += 1
         self.rng = np.random.default_rng([seed, 1])
-        check_weightings(weightings, self.phases, assembly.objective)
+        check_weightings(weightings, self.phases, self.callbacks, assembly.objective)
         self.weights = Weights(assembly.objective, weightings)
         # Building every stepper now refuses impossible combinations before the first step.
         steppers = [phase.start(assembly.objective, aggregator) for phase in self.phases]
@@ -477,7 +478,10 @@ class Trainer:
 
 
 def check_weightings(
-    weightings: Sequence[Weighting], phases: Sequence[Phase], objective: Objective
+    weightings: Sequence[Weighting],
+    phases: Sequence[Phase],
+    callbacks: Sequence[Callback],
+    objective: Objective,
 ) -> None:
     """Refuse weights of single points where the points change in every step.
 
@@ -492,12 +496,14 @@ def check_weightings(
             do="leave `execution` out, or use fixed weights",
         )
     for weighting in weightings:
-        changing = [phase for phase in phases if phase.batch or phase.resample == 1]
+        changing = [_text(phase) for phase in phases if phase.batch or phase.resample == 1]
+        changing += ["Resample(1)" for c in callbacks if isinstance(c, Resample) and c.every == 1]
         if weighting.per_point and changing:
             raise DeclarationError(
                 f"{type(weighting).__name__} weighs single points, which must stay for a while",
-                expected="phases without `batch`, and with `resample` None or larger than 1",
-                got=_text(changing[0]),
+                expected="phases without `batch`, and `resample`, or the callback Resample, with "
+                "more steps than 1",
+                got=changing[0],
                 do="use all points in every step, or another weighting",
             )
 

@@ -287,6 +287,18 @@ def test_weights_of_points_need_points_that_stay(name: str, options: dict) -> No
     assert "must stay" in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["SelfAdaptive", "RBA"])
+def test_weights_of_points_need_points_that_stay_whoever_draws_them(name: str) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        trainer([WEIGHTINGS[name]], phases=[pl.Adam(5)], callbacks=[pl.Resample(1)])
+    assert name in str(caught.value)
+    assert "must stay" in str(caught.value)
+    assert "Resample(1)" in str(caught.value)
+    run = trainer([WEIGHTINGS[name]], phases=[pl.Adam(5)], callbacks=[pl.Resample(2)])
+    run.run()
+    assert run.status == "finished"
+
+
 def test_weights_of_terms_go_with_mini_batches() -> None:
     rules = [r for r in WEIGHTINGS.values() if not r.per_point]
     run = trainer(rules, phases=[pl.Adam(8, batch=8)])

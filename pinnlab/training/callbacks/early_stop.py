@@ -49,7 +49,7 @@ class EarlyStop(Callback):
         self.patience, self.improvement = patience, improvement
         self._best, self._since = math.inf, 0
 
-    def on_start(self, trainer: "Trainer") -> None:
+    def check(self, trainer: "Trainer") -> None:
         """See :class:`Callback`."""
         self._monitor.check(trainer)
 

@@ -24,7 +24,7 @@ class Evaluate(Callback):
         check_count(self, every=every)
         self.every = every
 
-    def on_start(self, trainer: "Trainer") -> None:
+    def check(self, trainer: "Trainer") -> None:
         """See :class:`Callback`."""
         if trainer.assembly.problem.reference is None:
             raise DeclarationError(

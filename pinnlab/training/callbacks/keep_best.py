@@ -38,7 +38,7 @@ class KeepBest(Callback):
         self._value, self._step, self._stage = math.inf, 0, ""
         self._state: dict[str, Tensor] = {}
 
-    def on_start(self, trainer: "Trainer") -> None:
+    def check(self, trainer: "Trainer") -> None:
         """See :class:`Callback`."""
         self._monitor.check(trainer)
 

@@ -24,7 +24,7 @@ class PlotFields(Callback):
         check_count(self, every=every)
         self.every = every
 
-    def on_start(self, trainer: "Trainer") -> None:
+    def check(self, trainer: "Trainer") -> None:
         """See :class:`Callback`."""
         if trainer.folder is None:
             raise DeclarationError(

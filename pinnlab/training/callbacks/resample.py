@@ -16,7 +16,7 @@ class Resample(Callback):
     :class:`AAS`.
 
     Args:
-        every: Steps between redraws.
+        every: Steps between redraws. Weights of single points need more than 1.
     """
 
     resamples: ClassVar[bool] = True

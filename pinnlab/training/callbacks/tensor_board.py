@@ -35,16 +35,19 @@ class TensorBoard(Callback):
         self._make = SummaryWriter
         self._writer: Any = None
 
-    def on_start(self, trainer: "Trainer") -> None:
+    def check(self, trainer: "Trainer") -> None:
         """See :class:`Callback`."""
-        folder = self.folder or (trainer.folder and trainer.folder / "tensorboard")
-        if folder is None:
+        if not self.folder and trainer.folder is None:
             raise DeclarationError(
                 "TensorBoard has no folder to write to",
                 expected="TensorBoard(folder=...) or a run with out='runs/name'",
                 got="neither",
                 do="give one of them",
             )
+
+    def on_start(self, trainer: "Trainer") -> None:
+        """See :class:`Callback`."""
+        folder = self.folder or (trainer.folder and trainer.folder / "tensorboard")
         # Entries of steps that a resumed run repeats are purged.
         self._writer = self._make(str(folder), purge_step=trainer.step or None)
 
