@@ -222,5 +222,6 @@ ENTIRE: set[Derivatives] = {
 SMOOTHNESS: dict[Callable, int] = {
     **dict.fromkeys((F.relu, torch.relu, F.relu6, F.leaky_relu, F.prelu, F.rrelu, F.hardtanh), 0),
     **dict.fromkeys((F.hardsigmoid, F.hardswish, F.threshold, F.selu), 0),
+    **dict.fromkeys((F.hardshrink, F.softshrink), 0),
     **dict.fromkeys((F.elu, F.celu, F.softsign), 1),
 }

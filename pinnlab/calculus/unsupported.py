@@ -1,4 +1,4 @@
-"""What jets do not go through: operations without a rule, and functions with kinks."""
+"""What jets do not go through: operations without a rule, kinks, layers that join the points."""
 
 import math
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from pinnlab.errors import DeclarationError
 if TYPE_CHECKING:
     from pinnlab.calculus.taylor import TaylorTensor
 
-ORDINALS = {2: "second", 3: "third", 4: "fourth"}
+ORDINALS = {1: "first", 2: "second", 3: "third"}
 
 
 class UnsupportedOperation(TypeError):
@@ -21,7 +21,11 @@ class UnsupportedOperation(TypeError):
         super().__init__(f"no Taylor rule for {what}")
 
 
-class NotSmooth(DeclarationError):
+class UnfitModule(DeclarationError):
+    """A network that cannot serve the equations, whatever its parameters."""
+
+
+class NotSmooth(UnfitModule):
     """A function under a derivative that vanishes wherever it exists."""
 
     def __init__(self, name: str, least: int, order_: int) -> None:
@@ -31,6 +35,28 @@ class NotSmooth(DeclarationError):
             expected="a smooth activation",
             got=name,
             do="use a smooth activation such as tanh, sin, silu or gelu",
+        )
+
+
+class TrainingMode(UnfitModule):
+    """A layer in training mode, in which the output of one point depends on more than the point.
+
+    Args:
+        operation: Of torch, ``batch_norm`` or a dropout.
+        layer: Where it is in the module, if that is known.
+    """
+
+    def __init__(self, operation: str, layer: str = "") -> None:
+        self.operation, self.layer = operation, layer
+        joins = operation == "batch_norm"
+        why = "which joins the points" if joins else "which draws other numbers at every call"
+        super().__init__(
+            f"{operation} in training mode, {why}, has no derivatives by the point"
+            + (f" (layer '{layer}')" if layer else ""),
+            expected="a network that treats every point by itself, the same at every call",
+            got=f"{operation} in training mode",
+            do="call .eval() of the network before it is given, which leaves its parameters "
+            f"trainable, or {'use LayerNorm' if joins else 'leave the layer out'}",
         )
 
 

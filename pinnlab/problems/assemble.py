@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from pinnlab.calculus.directions import Directions
+from pinnlab.calculus.engine import values_of
 from pinnlab.calculus.estimators import Estimator, check_use
 from pinnlab.calculus.table import Demand, collapse, summands
 from pinnlab.conditions.data import Data, DataPoints
@@ -378,15 +379,7 @@ def _module(
     module = surrogate.to(device=device, dtype=dtype)
     probe = torch.zeros(2, problem.coordinates.dim, dtype=dtype, device=device)
     with torch.no_grad():
-        try:
-            shape = tuple(module(probe).shape)
-        except RuntimeError as reason:
-            raise DeclarationError(
-                "The module does not take the problem's points",
-                expected=f"input (n, {probe.shape[1]}) for {', '.join(problem.coordinates.names)}",
-                got=str(reason).splitlines()[0],
-                do="adapt its first layer",
-            ) from None
+        shape = tuple(values_of(module, probe).shape)
     if shape != (2, len(problem.fields)):
         raise DeclarationError(
             "The module has outputs of the wrong shape",

@@ -14,6 +14,7 @@ from pinnlab.calculus.estimators import Estimator, estimator_of
 from pinnlab.calculus.formula import Formula
 from pinnlab.calculus.layout import Layout, closure
 from pinnlab.calculus.table import Demand
+from pinnlab.calculus.unsupported import UnfitModule
 from pinnlab.conditions.dirichlet import Dirichlet
 from pinnlab.conditions.initial import Initial
 from pinnlab.conditions.periodic import Periodic
@@ -116,21 +117,20 @@ def check(
         *_plans(problem, estimator),
     ]
     if not quick and all(f.level != "error" for f in findings):
-        assembly = assemble(
-            problem,
-            surrogate or MLP(),
-            budget=_small(budget, problem),
-            weights=weights,
-            derivatives=estimator,
-            seed=seed,
-            dtype=torch.float64,
-        )
-        findings += [
-            *_hard_conditions(assembly),
-            *_derivatives(assembly),
-            *_sizes(assembly),
-            *_deviations(assembly),
-        ]
+        try:
+            assembly = assemble(
+                problem,
+                surrogate or MLP(),
+                budget=_small(budget, problem),
+                weights=weights,
+                derivatives=estimator,
+                seed=seed,
+                dtype=torch.float64,
+            )
+            for part in (_hard_conditions, _derivatives, _sizes, _deviations):
+                findings += part(assembly)
+        except UnfitModule as refused:
+            findings.append(Finding("error", refused.what, "surrogate", refused.do or ""))
     return CheckReport(tuple(findings), time.perf_counter() - began)
 
 
@@ -416,24 +416,22 @@ def _hard_conditions(assembly: Assembly) -> list[Finding]:
 def _derivatives(assembly: Assembly) -> list[Finding]:
     """First derivatives of the surrogate against central differences."""
     problem, state = assembly.problem, assembly.objective.state
-    if any(size > 1 for size in problem.coordinates.sizes):
-        return []
     x = draw(
         problem.domain,
-        16,
+        probe_count(16, problem.coordinates),
         sampler="uniform",
         generator=np.random.default_rng(5),
         dtype=torch.float64,
     ).x
-    d = x.shape[1]
-    slots = closure([(k,) for k in range(d)])
+    columns = _some_columns(problem)
+    slots = closure([(k,) for k in columns])
     with torch.no_grad():
         jet = propagate(state.surrogate, x, Layout(slots, (len(x),) * len(slots)))
-        span = torch.as_tensor(np.ptp(problem.domain.bounds(), axis=0), dtype=torch.float64)
+        bounds = problem.domain.bounds()
         worst = 0.0
-        for k in range(d):
-            h = 1e-5 * float(span[k])
-            shift = torch.zeros(d, dtype=torch.float64)
+        for k in columns:
+            h = 1e-5 * float(bounds[1][k] - bounds[0][k])
+            shift = torch.zeros(x.shape[1], dtype=torch.float64)
             shift[k] = h
             difference = (state.surrogate(x + shift) - state.surrogate(x - shift)) / (2 * h)
             exact = jet.slot((k,))
@@ -448,6 +446,15 @@ def _derivatives(assembly: Assembly) -> list[Finding]:
             "" if good else "the module must treat every point by itself",
         )
     ]
+
+
+def _some_columns(problem: Problem) -> list[int]:
+    """Every scalar coordinate, and of each vector coordinate its first and its last component."""
+    out: list[int] = []
+    for name in problem.coordinates.names:
+        part = problem.coordinates.slice(name)
+        out += sorted({part.start, part.stop - 1})
+    return out
 
 
 def _deviations(assembly: Assembly) -> list[Finding]:

@@ -262,8 +262,179 @@ def test_kinked_activation_is_refused_under_second_derivatives(activation):
 
 def test_errors_of_the_module_itself_are_not_hidden():
     module = nn.Sequential(nn.Linear(3, 4)).double()
-    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+    with pytest.raises(DeclarationError, match="does not take points of shape") as caught:
         propagate(module, points(2), layout([(0,)]))
+    assert "shapes cannot be multiplied" in str(caught.value) and "layer '0'" in str(caught.value)
+
+
+# --- modules that fail on jets, or on tensors -----------------------------------------------
+class Guarded(nn.Module):
+    """Takes tensors only, and says so."""
+
+    def __init__(self, guard):
+        super().__init__()
+        self.guard, self.layer = guard, nn.Linear(2, 1).double()
+
+    def forward(self, x):
+        self.guard(x)
+        return torch.tanh(self.layer(x))
+
+
+def asserting(x):
+    assert isinstance(x, torch.Tensor), "a tensor, please"
+
+
+def raising(x):
+    if not isinstance(x, torch.Tensor):
+        raise ValueError("a tensor, please")
+
+
+def looking_up(x):
+    {torch.Tensor: 1}[type(x)]
+
+
+@pytest.mark.parametrize("guard", [asserting, raising, looking_up])
+def test_a_module_that_takes_tensors_only_falls_back_whatever_it_raises(guard, caplog):
+    module, of = Guarded(guard), layout([(0, 0), (0, 1)])
+    assert_same_jet(propagate(module, points(2), of), reference_jet(module, points(2), of), 0.0)
+    assert "Guarded: it does not take jets" in caplog.text
+
+
+class Returns(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, *args):
+        return self.function(*args)
+
+
+@pytest.mark.parametrize(
+    "function, words",
+    [(lambda x: {"u": x}, "a tensor of shape"), (lambda x: x.prod(-1), "wrong shape"),
+     (lambda x, t: x + t, r"one tensor \(n, d\)"), (lambda x: x.nothing, "no attribute"),
+     (lambda x: x @ torch.ones(3, 1), "does not take points of shape")],
+)  # fmt: skip
+def test_what_a_module_must_take_and_return_is_said(function, words):
+    with pytest.raises(DeclarationError, match=words) as caught:
+        propagate(Returns(function), points(2), layout([(0,)]))
+    assert "number of fields" in str(caught.value)
+
+
+def test_a_compiled_layer_is_refused_with_its_name():
+    inner = torch.compile(nn.Sequential(nn.Linear(2, 4), nn.Tanh()), backend="eager")
+    module = nn.Sequential(inner, nn.Linear(4, 1)).double()
+    with pytest.raises(DeclarationError, match=r"compiled module.*layer '0'") as caught:
+        propagate(module, points(2), layout([(0, 0)]))
+    assert "give the module itself" in str(caught.value)
+
+
+class Once(torch.autograd.Function):
+    """A slope that has no derivative."""
+
+    @staticmethod
+    def forward(ctx, g, z):
+        return g * z.cos()
+
+    @staticmethod
+    def backward(ctx, *_):
+        raise NotImplementedError("derivative of Once is not implemented")
+
+
+class Opaque(torch.autograd.Function):
+    """A sine that is differentiable once; torch says so, or silently gives zero."""
+
+    telling = True
+
+    @staticmethod
+    def forward(ctx, z):
+        ctx.save_for_backward(z)
+        return z.sin()
+
+    @staticmethod
+    def backward(ctx, g):
+        (z,) = ctx.saved_tensors
+        return Once.apply(g, z) if Opaque.telling else g * z.detach().cos()
+
+
+@pytest.mark.parametrize(
+    "telling, words",
+    [(True, "cannot be differentiated 2 times"), (False, "no useful second derivative")],
+)
+def test_what_torch_cannot_differentiate_often_enough_is_told(telling, words, monkeypatch):
+    monkeypatch.setattr(Opaque, "telling", telling)
+    module = Returns(lambda x: Opaque.apply(x if torch.is_tensor(x) else x.mish()))
+    with pytest.raises(DeclarationError, match=words):
+        propagate(module, points(2), layout([(0, 0)]))
+
+
+def test_memory_that_runs_out_is_no_error_of_the_module():
+    def exhausted(x):
+        raise torch.OutOfMemoryError("no memory")
+
+    module = Returns(exhausted)
+    with pytest.raises(torch.OutOfMemoryError):
+        propagate(module, points(2), layout([(0,)]))
+    assert not hasattr(module, "_taylor_unsupported")
+
+
+class Encoder(nn.Module):
+    """A transformer over the coordinates of each point."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.last = nn.Linear(1, 8), nn.Linear(8, 1)
+        self.layer = nn.TransformerEncoderLayer(
+            8, 2, 16, dropout=0.0, batch_first=True, activation="gelu"
+        )
+
+    def forward(self, x):
+        return self.last(self.layer(self.embed(x[..., None])).mean(1))
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("transparent", [True, False])
+def test_attention_layers_are_differentiated(training, transparent):
+    torch.manual_seed(0)
+    module, x, h = Encoder().double().train(training), points(2), 1e-3
+    of = layout([(0, 0)], transparent=transparent)
+    with torch.no_grad():
+        shift = torch.tensor([h, 0.0], dtype=x.dtype)
+        second = (module(x + shift) - 2 * module(x) + module(x - shift)) / h**2
+        found = propagate(module, x, of).slot((0, 0))
+    torch.testing.assert_close(found, second, rtol=1e-4, atol=1e-5)
+
+
+class NormBehind(nn.Module):
+    """A layer norm behind an operation without a rule, torch's own or written out."""
+
+    def __init__(self, written):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.last = nn.Linear(2, 6), nn.Linear(6, 1)
+        self.norm, self.written = nn.LayerNorm(6), written
+
+    def forward(self, x):
+        z = nn.functional.mish(self.first(x))
+        if not self.written:
+            return self.last(self.norm(z))
+        z = z - z.mean(-1, keepdim=True)
+        return self.last(z / (z.square().mean(-1, keepdim=True) + self.norm.eps).sqrt())
+
+
+@pytest.mark.parametrize("transparent", [True, False])
+@pytest.mark.parametrize("index", [(0, 0), (0, 0, 1), (0, 0, 0, 1)])
+def test_a_norm_in_the_fallback_has_right_derivatives_and_gradients(index, transparent):
+    x, gradients = points(2), []
+    for written in (True, False):
+        module = NormBehind(written).double()
+        jet = propagate(module, x, layout([index], transparent=transparent and not written))
+        loss = jet.slot(index).square().sum()
+        gradients.append(
+            [jet.slot(index).detach(), *torch.autograd.grad(loss, module.first.weight)]
+        )
+    for found, expected in zip(*gradients[::-1], strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
 
 
 def test_reference_refuses_outputs_of_the_wrong_shape():

@@ -7,7 +7,7 @@ from torch import nn
 from pinnlab.calculus.engine import propagate, reference_jet
 from pinnlab.calculus.layout import Collapsed, Layout, closure
 from pinnlab.calculus.taylor import TaylorTensor, seed
-from pinnlab.calculus.unsupported import NotSmooth
+from pinnlab.calculus.unsupported import NotSmooth, TrainingMode
 
 SLOTS = closure([(0, 0, 1), (1, 1), Collapsed((((0, 0), 1.0), ((1, 1), 2.0)))])
 LAYOUT = Layout(SLOTS, (5,) * len(SLOTS))
@@ -103,8 +103,15 @@ def test_orders_above_the_smoothness_are_refused(activation, order, word):
     assert "tanh" in str(caught.value)
 
 
-def test_training_statistics_join_the_points_and_fall_back_with_the_layer_named(caplog):
-    module = body(nn.BatchNorm1d(6))
-    module.train()
-    propagate(module, points(), Layout(closure([(0,)]), (5, 5)))
-    assert "batch_norm in training mode" in caplog.text and "layer '2'" in caplog.text
+@pytest.mark.parametrize(
+    "layer, words", [(nn.BatchNorm1d(6), "joins the points"), (nn.Dropout(), "at every call")]
+)
+@pytest.mark.parametrize("behind", [nn.Tanh(), nn.Mish()], ids=["jets", "nested"])
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_training_mode_is_refused_with_the_layer_named(layer, words, behind, order):
+    module, slots = body(layer, behind).train(), closure([(0,) * order])
+    of = Layout(slots, (5,) * len(slots))
+    with pytest.raises(TrainingMode, match=words) as caught:
+        propagate(module, points(), of)
+    assert "layer '2'" in str(caught.value) and ".eval()" in str(caught.value)
+    assert propagate(module.eval(), points(), of).layout is of

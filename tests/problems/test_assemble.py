@@ -118,7 +118,7 @@ def test_a_module_of_ones_own_is_taken_in_the_precision_of_the_run():
 @pytest.mark.parametrize(
     "surrogate, words",
     [
-        (Named(d=2), "does not take the problem's points"),
+        (Named(d=2), "does not take points of shape"),
         (Named(c=2), "outputs of the wrong shape"),
         (pl.MLP, "neither a specification nor a module"),
         ("MLP", "neither a specification nor a module"),

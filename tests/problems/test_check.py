@@ -190,8 +190,44 @@ def test_a_term_that_is_not_finite_at_the_start_is_an_error():
 
 
 def test_a_kinked_activation_is_told_before_training():
-    with pytest.raises(pl.DeclarationError, match="no useful second derivative"):
-        problem().check(points=POINTS, surrogate=pl.MLP(activation="relu"))
+    report = problem().check(points=POINTS, surrogate=pl.MLP(activation="relu"))
+    (error,) = findings(report, "error", "surrogate")
+    assert "no useful second derivative" in error.what and "tanh" in error.do
+
+
+@pytest.mark.parametrize(
+    "layer, words", [(nn.BatchNorm1d(8), "joins the points"), (nn.Dropout(), "at every call")]
+)
+def test_layers_in_training_mode_are_refused_and_serve_in_evaluation(layer, words):
+    ball = problem(pl.HyperBall("x", dim=6), equations={"e": "laplacian(u) - 1"})
+    module = nn.Sequential(nn.Linear(6, 8), layer, nn.Tanh(), nn.Linear(8, 1))
+    (error,) = findings(ball.check(points=POINTS, surrogate=module), "error", "surrogate")
+    assert words in error.what and "layer '1'" in error.what and ".eval()" in error.do
+    assert ball.check(points=POINTS, surrogate=module.eval()).ok
+
+
+def test_derivatives_over_a_vector_coordinate_are_compared_too():
+    ball = problem(pl.HyperBall("x", dim=6), equations={"e": "laplacian(u) - 1"})
+    (found,) = findings(ball.check(points=POINTS), "ok", "surrogate")
+    assert "agree with finite differences" in found.what
+
+
+class Rooted(nn.Module):
+    """Kinked in every component, written by elementary operations."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(6, 8), nn.Linear(8, 1)
+
+    def forward(self, x):
+        return self.last(self.first(x).abs())
+
+
+def test_kinks_over_a_vector_coordinate_are_found():
+    ball = problem(pl.HyperBall("x", dim=6), equations={"e": "laplacian(u) - 1"})
+    report = ball.check(points=POINTS, surrogate=Rooted())
+    (error,) = findings(report, "error", "surrogate")
+    assert "'abs' has no useful second derivative" in error.what
 
 
 def test_derivatives_of_the_surrogate_are_compared_with_differences():
