@@ -32,15 +32,23 @@ from pinnlab.calculus.gated_chain import GatedLayers, evaluate_gated
 from pinnlab.calculus.host_numbers import host_numbers
 from pinnlab.calculus.layer_rules import (
     add,
+    addmm,
     batch_norm,
     chunk,
+    convert,
     dropout,
+    flatten,
     glu,
     layer_norm,
     mean,
     refuse_options,
+    reshape,
+    split,
     subtract,
     times,
+    trailing,
+    transpose,
+    unbind,
 )
 from pinnlab.calculus.layout import Layout, Slot
 from pinnlab.calculus.link import Link
@@ -69,6 +77,7 @@ class TaylorTensor:
     """
 
     __slots__ = ("__weakref__", "_data", "_link", "_slopes", "_value", "layout")
+    __array_ufunc__ = None  # a number of numpy on the left of an operator leaves it to the jet
 
     def __init__(
         self,
@@ -351,11 +360,9 @@ class TaylorTensor:
             raise UnsupportedOperation("squeeze of the points axis")
         return self._linear_map(lambda t: t.squeeze(axis))
 
-    def sum(self, dim: int, keepdim: bool = False) -> "TaylorTensor":
+    def sum(self, dim: Any = None, keepdim: bool = False) -> "TaylorTensor":
         """Sum over a trailing axis."""
-        axis = dim if dim >= 0 else self.ndim + dim
-        if axis == 0:
-            raise UnsupportedOperation("a sum over the points axis")
+        axis = trailing(self, dim, "a sum")
         if axis == 1 and self.ndim == 2 and not keepdim:
             closed = _sum_of_function(self)
             if closed is not None:
@@ -364,14 +371,25 @@ class TaylorTensor:
 
     def __getattr__(self, name: str):
         function = getattr(torch, name, None)
-        if function in RULES:
-            return lambda *args, **kwargs: RULES[function](self, *args, **kwargs)  # type: ignore[arg-type]
+        rule = RULES.get(function) or METHODS.get(name)  # type: ignore[arg-type]
+        if rule is not None:
+            refuse_kinks(function, self)  # type: ignore[arg-type]
+            return lambda *args, **kwargs: rule(self, *args, **kwargs)
         if not name.startswith("_") and hasattr(Tensor, name):
             raise UnsupportedOperation(name)
         raise AttributeError(name)
 
     def __len__(self) -> int:
         return self.shape[0]
+
+    def __abs__(self) -> "TaylorTensor":
+        return torch.abs(self)  # type: ignore[arg-type]
+
+    def _compared(self, other: Any) -> bool:
+        raise UnsupportedOperation("a comparison of values")
+
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _compared
+    __hash__ = object.__hash__
 
     def spread(self, width: int) -> "TaylorTensor":
         """One number a point as equal columns."""
@@ -382,7 +400,9 @@ class TaylorTensor:
         rule = RULES.get(func)
         refuse_kinks(func, next((a for a in args if isinstance(a, TaylorTensor)), None))
         if rule is None:
-            raise UnsupportedOperation(getattr(func, "__name__", str(func)))
+            script = isinstance(func, torch.ScriptMethod)
+            name = "a module of torch.jit" if script else getattr(func, "__name__", str(func))
+            raise UnsupportedOperation(name)
         return rule(*args, **(kwargs or {}))
 
     def __repr__(self) -> str:
@@ -516,7 +536,8 @@ def _multiply(a: TaylorTensor, b: TaylorTensor) -> TaylorTensor:
 
 def _linear(x: TaylorTensor, weight: Tensor, bias: Tensor | None = None) -> TaylorTensor:
     if x.ndim != 2:
-        raise UnsupportedOperation(f"a linear layer on a jet of shape {tuple(x.shape)}")
+        out = x._linear_map(lambda t: F.linear(t, weight))
+        return out if bias is None else out + bias
     if _chained(x):
         return _put_off(x, Layer(weight, bias), len(weight))
     if x.directions is not None or x.data is None:
@@ -527,23 +548,26 @@ def _linear(x: TaylorTensor, weight: Tensor, bias: Tensor | None = None) -> Tayl
     return x._with(out)
 
 
-def _concatenate(jets: list[TaylorTensor] | tuple[TaylorTensor, ...], dim: int = 0) -> TaylorTensor:
-    if not all(isinstance(jet, TaylorTensor) for jet in jets):
-        raise UnsupportedOperation("cat of jets and tensors")
-    axis = dim if dim >= 0 else jets[0].ndim + dim
+def _concatenate(jets: Sequence[Any], dim: int = 0) -> TaylorTensor:
+    like = next(jet for jet in jets if isinstance(jet, TaylorTensor))
+    axis = dim if dim >= 0 else like.ndim + dim
     if axis == 0:
         raise UnsupportedOperation("cat over the points axis")
+    if any(len(jet) != len(like) for jet in jets):
+        raise UnsupportedOperation("cat of jets and tensors without a row for each point")
+    jets = [j if isinstance(j, TaylorTensor) else constant(j, like.layout) for j in jets]
     if all(jet.data is None for jet in jets):
         return TaylorTensor(
-            jets[0].layout,
-            value=torch.cat([jet.value for jet in jets], axis),  # type: ignore[misc]
-            slopes=torch.cat([jet.slopes for jet in jets], axis),  # type: ignore[misc]
+            like.layout,
+            value=torch.cat([jet.value for jet in jets], axis),
+            slopes=torch.cat([jet.slopes for jet in jets], axis),
         )
-    return jets[0]._with(join([jet.stacked().data for jet in jets], axis))  # type: ignore[misc]
+    return like._with(join([jet.stacked().data for jet in jets], axis))
 
 
-def _stack(jets: list[TaylorTensor] | tuple[TaylorTensor, ...], dim: int = 0) -> TaylorTensor:
-    axis = dim if dim >= 0 else jets[0].ndim + 1 + dim
+def _stack(jets: Sequence[Any], dim: int = 0) -> TaylorTensor:
+    like = next(jet for jet in jets if isinstance(jet, TaylorTensor))
+    axis = dim if dim >= 0 else like.ndim + 1 + dim
     return _concatenate([jet.unsqueeze(axis) for jet in jets], axis)
 
 
@@ -592,6 +616,17 @@ RULES: dict[Callable, Callable] = {
     torch.sum: lambda a, dim, keepdim=False: a.sum(dim, keepdim),
     torch.mean: mean,
     torch.chunk: chunk,
+    torch.split: split,
+    torch.unbind: unbind,
+    torch.hstack: lambda jets: _concatenate(jets, 1),
+    torch.column_stack: lambda jets: _concatenate(jets, 1),
+    torch.reshape: reshape,
+    torch.flatten: flatten,
+    torch.transpose: transpose,
+    torch.clone: lambda a, **_: a,
+    torch.addmm: addmm,
+    torch.rsqrt: lambda a: a**-0.5,
+    torch.log1p: lambda a: torch.log(a + 1.0),
     F.layer_norm: layer_norm,
     F.batch_norm: batch_norm,
     F.glu: glu,
@@ -614,3 +649,12 @@ RULES: dict[Callable, Callable] = {
     Tensor.div: _divide,
 }
 RULES.update({f: _pointwise_rule(f, derivatives) for f, derivatives in POINTWISE.items()})
+# Methods of tensors that are no functions of torch.
+METHODS: dict[str, Callable] = {
+    "view": reshape,
+    "contiguous": lambda a, **_: a,
+    "to": convert,
+    "type_as": lambda a, other: convert(a, other.dtype),
+    "float": lambda a: convert(a, torch.float32),
+    "double": lambda a: convert(a, torch.float64),
+}
