@@ -6,7 +6,7 @@ each family its numbers, which the slots of a layout then use, and draws the dir
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from pinnlab.calculus.distributions import draw
 from pinnlab.calculus.factor import Factor
 from pinnlab.calculus.host_numbers import host_numbers
-from pinnlab.calculus.known import Known
+from pinnlab.calculus.known import Known, derivative_along, row_of
 from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.slopes import Part, Rows, Slopes, Units
 from pinnlab.calculus.sources import Places
@@ -79,14 +79,15 @@ class Sampled(Family):
 
 @dataclass(frozen=True)
 class Across(Family):
-    """Random directions over several scalar coordinates together, the same at all points.
+    """Random directions over several coordinates together, the same at all points.
 
     Args:
-        columns: Of these coordinates; every direction is zero in the others.
+        columns: Of these coordinates, a range where they are neighbours; every direction is zero
+            in the others.
         distribution: See :func:`~pinnlab.calculus.distributions.draw`.
     """
 
-    columns: tuple[int, ...]
+    columns: tuple[int, ...] | range
     distribution: str
 
     @property
@@ -104,6 +105,11 @@ class Across(Family):
 
     def _drawn(self, width: int, generator: torch.Generator, like: Tensor) -> Part:
         inner = draw(self.distribution, self.count, len(self.columns), generator, like)
+        if isinstance(self.columns, range):  # a million columns are no list of numbers
+            start, behind = self.columns.start, width - self.columns.stop
+            if isinstance(inner, Units):
+                return Units(inner.columns + start, inner.scale)
+            return Rows(F.pad(inner.rows, (start, behind)) if start or behind else inner.rows)
         columns = host_numbers(tuple(self.columns), torch.long, like.device)
         if isinstance(inner, Units):
             return Units(columns[inner.columns], inner.scale)
@@ -180,12 +186,62 @@ class Mapped(Family):
 
     def part(self, x: Tensor, places: Places, generator: torch.Generator) -> Part:
         """See :meth:`Family.part`."""
+        return self.factor.apply(self.drawn(x, generator), places)
+
+    def drawn(self, x: Tensor, generator: torch.Generator) -> Part:
+        """The directions v."""
         if self.base is None:
             everything = torch.arange(self.count, device=x.device)
-            inner: Part = Units(everything, x.new_ones(self.count))
+            return Units(everything, x.new_ones(self.count))
+        return draw(self.base.distribution, self.count, self.factor.rank, generator, x)
+
+
+@dataclass(frozen=True)
+class Turned(Family):
+    """The derivatives of directions that depend on the point.
+
+    Args:
+        of: The directions.
+        step: By which column of the points, or along which random direction.
+    """
+
+    of: Along | Mapped
+    step: int | Ray
+
+    @property
+    def random(self) -> bool:
+        """See :attr:`Family.random`."""
+        return self.of.random or isinstance(self.step, Ray)
+
+    def part(self, x: Tensor, places: Places, generator: torch.Generator) -> Part:
+        """Refused: it follows from directions that are drawn before."""
+        raise NotImplementedError
+
+    def following(
+        self,
+        x: Tensor,
+        places: Places,
+        families: Mapping[Family, Part],
+        bases: Mapping[Family, Part],
+    ) -> Part:
+        """The derivatives at points ``(n, d)``.
+
+        Args:
+            x: The points.
+            places: The same by name.
+            families: What is drawn already.
+            bases: The v of directions σ v.
+        """
+        if isinstance(self.step, Ray):
+            row = families[self.step.family].dense(x.shape[1])[self.step.member]
         else:
-            inner = draw(self.base.distribution, self.count, self.factor.rank, generator, x)
-        return self.factor.apply(inner, places)
+            row = row_of(self.step, x.shape[1], x)
+        if isinstance(self.of, Along):
+            value = derivative_along(self.of.direction, places, row)
+            return Rows(value.expand(len(x), _size(places[self.name]))[None])
+        factor = self.of.factor
+        value = derivative_along(factor.at, places, row)
+        return factor.applied(value, bases[self.of])
 
 
 def _size(column: Tensor) -> int:
@@ -237,6 +293,7 @@ class Directions:
         where = host_numbers(columns, torch.long, x.device)
         parts: list[Part] = [Units(where, x.new_ones(len(columns)))]
         families: dict[Family, Part] = {}
+        bases: dict[Family, Part] = {}
         for family, numbers in self._ranges.items():
             if numbers[0] not in layout.directions:
                 continue
@@ -244,7 +301,13 @@ class Directions:
             first = x[:count]
             normal = None if normals is None else partial(_rows, normals, numbers[0], count)
             places = Places(self.coordinates.columns(first), normal)
-            part = family.part(first, places, generator)
+            if isinstance(family, Turned):
+                part = family.following(first, places, families, bases)
+            elif isinstance(family, Mapped):
+                bases[family] = family.drawn(first, generator)
+                part = family.factor.apply(bases[family], places)
+            else:
+                part = family.part(first, places, generator)
             families[family] = part
             parts.append(self._embedded(family, part))
         return Drawn(Slopes(parts, self.coordinates.dim), families)

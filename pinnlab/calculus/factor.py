@@ -49,6 +49,15 @@ class Factor:
             return f"<tensor of shape {tuple(self.value.shape)}>"
         return getattr(self.value, "__name__", repr(self.value))
 
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """The coordinates on which it depends."""
+        if isinstance(self.value, Tensor):
+            return frozenset()
+        if isinstance(self.value, Known):
+            return self.value.reads
+        return frozenset(inspect.signature(self.value).parameters)
+
     def at(self, columns: Mapping[str, Tensor]) -> Tensor:
         """σ at points given by their coordinates.
 
@@ -67,7 +76,10 @@ class Factor:
 
     def apply(self, part: Part, columns: Mapping[str, Tensor]) -> Part:
         """σ v for directions v over its columns, at points given by their coordinates."""
-        value = self.at(columns)
+        return self.applied(self.at(columns), part)
+
+    def applied(self, value: Tensor, part: Part) -> Part:
+        """The same from a value of σ, or of a derivative of it."""
         if isinstance(self.value, Tensor):
             return part.times(value) if value.ndim == 1 else Rows(part.linear(value))
         if value.ndim == 3:

@@ -92,10 +92,18 @@ class Functional(ABC):
     kind: ClassVar[str]
     order: ClassVar[int] = 2
     linear: ClassVar[bool] = True
+    # Whether its value is rows (n, size), and whether its symbol takes the rows of all columns.
+    rows: ClassVar[bool] = False
+    whole: ClassVar[bool] = False
 
     def span(self, coordinates: Coordinates) -> slice:
         """The columns over which it is taken."""
-        return coordinates.slice(self.name)
+        return slice(0, coordinates.dim) if self.whole else coordinates.slice(self.name)
+
+    @property
+    def factors(self) -> "tuple[Functional, Functional] | None":
+        """The rows of which it is the scalar product, if it is not linear."""
+        return None
 
     @abstractmethod
     def symbol(self, wave: Tensor, columns: Mapping[str, Tensor]) -> Tensor:
@@ -293,6 +301,12 @@ class SquaredGradient(Functional):
     order: ClassVar[int] = 1
     linear: ClassVar[bool] = False
 
+    @property
+    def factors(self) -> tuple[Functional, Functional]:
+        """See :attr:`Functional.factors`."""
+        rows = GradientRows(self.name)
+        return rows, rows
+
     def symbol(self, wave: Tensor, columns: Mapping[str, Tensor]) -> Tensor:
         """It is not linear and has none."""
         raise NotImplementedError
@@ -416,6 +430,7 @@ class GradientRows(Functional):
 
     kind: ClassVar[str] = "gradient"
     order: ClassVar[int] = 1
+    rows: ClassVar[bool] = True
 
     def symbol(self, wave: Tensor, columns: Mapping[str, Tensor]) -> Tensor:
         """It has one for each component."""
@@ -425,7 +440,7 @@ class GradientRows(Functional):
         self, amplitude: Tensor, wave: Tensor, phase: Tensor, columns: Mapping[str, Tensor]
     ) -> Tensor:
         """See :meth:`Functional.waves`; here ``(n, size)``."""
-        return torch.cos(phase) @ (amplitude * wave).T
+        return (torch.cos(phase) * amplitude) @ wave.T
 
     def exact(self, directions: Directions) -> Reading:
         """See :meth:`Functional.exact`."""
@@ -460,7 +475,7 @@ class GradientRows(Functional):
 
 @dataclass(frozen=True)
 class AlongRay(Functional):
-    r""":math:`\partial_v \partial^\alpha u` with a random direction v over scalar coordinates.
+    r""":math:`\partial_v \partial^\alpha u` with a random direction v.
 
     Args:
         index: α.
@@ -472,15 +487,12 @@ class AlongRay(Functional):
     suffix: str = field(kw_only=True)
     ray: Ray = field(kw_only=True)
     kind: ClassVar[str] = "along_ray"
+    whole: ClassVar[bool] = True
 
     @property
     def order(self) -> int:  # type: ignore[override]
         """Order of differentiation."""
         return len(self.index) + 1
-
-    def span(self, coordinates: Coordinates) -> slice:
-        """See :meth:`Functional.span`; here all columns."""
-        return slice(0, coordinates.dim)
 
     def symbol(self, wave: Tensor, columns: Mapping[str, Tensor]) -> Tensor:
         """See :meth:`Functional.symbol`."""
@@ -503,11 +515,12 @@ class AlongRay(Functional):
 
 def size_of(functional: Functional, coordinates: Coordinates) -> int:
     """Columns of its value; 0 if it is one number a point."""
-    return coordinates.size(functional.name) if isinstance(functional, GradientRows) else 0
+    return coordinates.size(functional.name) if functional.rows else 0
 
 
-def place(functional: Functional) -> tuple[str, str]:
+def place(functional: Functional) -> tuple[str, str, str]:
     """An order that is the same in every process, so that a seed gives the same directions."""
-    known: Any = getattr(functional, "factor", None) or getattr(functional, "direction", None)
+    inner = getattr(functional, "inner", functional)
+    known: Any = getattr(inner, "factor", None) or getattr(inner, "direction", None)
     # Two tensors of one shape are written alike; their contents differ.
-    return str(functional), repr(known.key if known else getattr(functional, "ray", None))
+    return str(functional), repr(known.key if known else None), repr(functional)

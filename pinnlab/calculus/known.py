@@ -60,11 +60,13 @@ class Known:
         key: What expressions that are written alike share.
         evaluate: The value from the coordinates by name, and the normals under ``n``.
         text: How it is written.
+        reads: The coordinates on which it depends, and ``n`` if it reads the normals.
     """
 
     key: Any
     evaluate: Callable[[Mapping[str, Tensor]], Any]
     text: str
+    reads: frozenset[str]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Known) and self.key == other.key
@@ -84,3 +86,34 @@ class Known:
         like = next(iter(columns.values()))
         value = self.evaluate(columns)
         return value.to(like) if isinstance(value, Tensor) else like.new_tensor(value)
+
+
+def derivative_along(
+    function: Callable[[Mapping[str, Tensor]], Tensor], columns: Mapping[str, Tensor], row: Tensor
+) -> Tensor:
+    """The derivative of a function of the points along one direction, in forward mode.
+
+    Args:
+        function: Of the coordinates by name.
+        columns: The points by coordinate.
+        row: The direction ``(d,)``, over the columns of all coordinates in their order.
+    """
+    tangents, start = [], 0
+    for column in columns.values():
+        stop = start + (column.shape[1] if column.ndim == 2 else 1)
+        part = row[start:stop] if column.ndim == 2 else row[start]
+        tangents.append(part.expand_as(column))
+        start = stop
+    names = tuple(columns)
+
+    def of(*values: Tensor) -> Tensor:
+        return function(dict(zip(names, values, strict=True)))
+
+    return torch.func.jvp(of, tuple(columns.values()), tuple(tangents))[1]
+
+
+def row_of(column: int, width: int, like: Tensor) -> Tensor:
+    """The unit vector ``(width,)`` of a column."""
+    row = like.new_zeros(width)
+    row[column] = 1
+    return row

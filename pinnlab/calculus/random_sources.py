@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pinnlab.calculus.directions import Across
-from pinnlab.calculus.functionals import Functional, GradientRows, SquaredGradient, size_of
+from pinnlab.calculus.functionals import Functional, size_of
 from pinnlab.calculus.sources import JetSource, Places, Reader
 from pinnlab.typing import Coordinates, MultiIndex
 
@@ -130,8 +130,9 @@ class FreeSource:
 
     def functional(self, field: str, functional: Functional) -> Tensor:
         """The slot of a contraction, ``(n,)`` or ``(n, size)``; |∇u|² is that of the slot ∇u."""
-        if isinstance(functional, SquaredGradient):
-            return self.functional(field, GradientRows(functional.name)).square().sum(-1)
+        if functional.factors is not None:
+            left, right = (self.functional(field, rows) for rows in functional.factors)
+            return (left * right).sum(-1)
         size = size_of(functional, self.coordinates)
         return self._draw((field, functional), *((size,) if size else ()))
 

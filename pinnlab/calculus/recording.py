@@ -16,8 +16,8 @@ from torch import Tensor
 
 from pinnlab.calculus.directions import Across
 from pinnlab.calculus.formula import environment
-from pinnlab.calculus.functionals import Functional, GradientRows, SquaredGradient
-from pinnlab.calculus.jet import Constant, Jet
+from pinnlab.calculus.functionals import Functional
+from pinnlab.calculus.jet import Constant, Jet, PointFunction
 from pinnlab.calculus.operators import Vector
 from pinnlab.calculus.plan import Plan as Plan
 from pinnlab.calculus.random_sources import FreeSource as FreeSource
@@ -77,8 +77,9 @@ class _Slots(_Recorder):
         return where[key]
 
     def functional(self, field: str, functional: Functional) -> Tensor:
-        if isinstance(functional, SquaredGradient):  # no slot of its own
-            return self.functional(field, GradientRows(functional.name)).square().sum(-1)
+        if functional.factors is not None:  # no slot of its own
+            left, right = (self.functional(field, rows) for rows in functional.factors)
+            return (left * right).sum(-1)
         return super().functional(field, functional)
 
 
@@ -96,8 +97,9 @@ class _Combined:
         return self._sum(values, self.base.derivative(field, index))
 
     def functional(self, field: str, functional: Functional) -> Tensor:
-        if isinstance(functional, SquaredGradient):
-            return self.functional(field, GradientRows(functional.name)).square().sum(-1)
+        if functional.factors is not None:
+            left, right = (self.functional(field, rows) for rows in functional.factors)
+            return (left * right).sum(-1)
         values = [part.functional(field, functional) for part in self.parts]
         return self._sum(values, self.base.functional(field, functional))
 
@@ -263,8 +265,9 @@ def trace(
     source = RandomSource(coordinates, _SIZES[0], normals=normals)
     env = environment(source, tuple(fields), extra, normals)
     for name in extra:
-        if isinstance(env[name], Tensor) and env[name].ndim == 1:
-            env[name] = Constant(env[name], name=name)  # values of a function of the points
+        value = env[name].value if isinstance(env[name], PointFunction) else env[name]
+        if isinstance(value, Tensor) and value.ndim == 1:
+            env[name] = Constant(value, name=name)  # values of a function of the points
     result = function(env)
     parts = list(result) if isinstance(result, Vector | list | tuple) else [result]
     if not all(isinstance(part, Jet) for part in parts):

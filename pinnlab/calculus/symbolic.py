@@ -11,8 +11,22 @@ from typing import Any
 
 from pinnlab.calculus import functions
 from pinnlab.calculus import jet as jets
+from pinnlab.calculus.differentiated import (
+    Differentiated,
+    GradientOf,
+    GradientProduct,
+    Steps,
+    TurnedDerivative,
+    TurnedTrace,
+)
 from pinnlab.calculus.formula import Formula
-from pinnlab.calculus.functionals import DirectionalDerivative, PowerSum, WeightedTrace
+from pinnlab.calculus.functionals import (
+    AlongRay,
+    DirectionalDerivative,
+    Functional,
+    PowerSum,
+    WeightedTrace,
+)
 from pinnlab.calculus.jet import Jet, Operation
 from pinnlab.calculus.known import Known
 from pinnlab.calculus.recording import Equation, trace
@@ -193,7 +207,22 @@ def _latex(jet: Jet) -> tuple[str, float]:
 
 
 def _latex_contraction(jet: jets.Contraction) -> tuple[str, float]:
-    what, u = jet.what, _name(jet.field)
+    return _latex_functional(jet.what, _name(jet.field))
+
+
+def _latex_functional(what: Functional, u: str) -> tuple[str, float]:
+    if isinstance(what, Differentiated):
+        text, precedence = _latex_functional(what.inner, _latex_steps(what.steps, u))
+        for b in what.steps.along:
+            text, precedence = rf"{_known(b)} \cdot \nabla {text}", 2
+        return text, precedence
+    if isinstance(what, GradientProduct):
+        left, right = (_latex_steps(steps, u) for steps in (what.left, what.right))
+        return rf"\nabla {left} \cdot \nabla {right}", 2
+    if isinstance(what, GradientOf):
+        return rf"\nabla {_latex_functional(what.inner, u)[0]}", 3
+    if isinstance(what, AlongRay | TurnedDerivative | TurnedTrace):
+        return rf"\mathrm{{{what.text(u)}}}", 10
     if isinstance(what, DirectionalDerivative):
         return rf"{_known(what.direction)} \cdot \nabla {u}", 2
     if isinstance(what, WeightedTrace):
@@ -202,6 +231,13 @@ def _latex_contraction(jet: jets.Contraction) -> tuple[str, float]:
     if isinstance(what, PowerSum):
         return rf"\sum_i \partial_i^{{{what.power}}} {u}", 1
     return _CONTRACTIONS[what.kind].format(u), 3
+
+
+def _latex_steps(steps: Steps, u: str) -> str:
+    """The derivative of a field by columns and along random directions."""
+    for name in filter(None, [steps.suffix, *map(str, steps.rays)]):
+        u = rf"\partial_{{{_name(name)}}} {u}"
+    return u
 
 
 def _known(value: Any) -> str:

@@ -14,12 +14,17 @@ The amortised form differentiates along K random directions instead, drawn anew 
 .. math:: \mathbb E\, \frac1K \sum_{k=1}^K (v_k \cdot \nabla r)^2 = |\nabla r|^2 ,
 
 and each direction carries every derivative that the residual needs once more, along v, however many
-coordinates there are. From three coordinates on that is less than the whole gradient.
+coordinates there are. From three coordinates on that is less than the whole gradient, and over a
+vector coordinate, whose d components no gradient of a residual can list, it is the only form. What
+is estimated in the residual is differentiated term by term: for
+:math:`r = \frac{d}{K} \sum_k \partial_{i_k}^2 u + \dots` the derivatives along v are
+:math:`\frac{d}{K} \sum_k \partial_v \partial_{i_k}^2 u + \dots`, so that nothing grows with d.
 """
 
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from pinnlab.calculus.directions import Across, Ray
@@ -42,9 +47,11 @@ class GradientEnhanced(Constraint):
 
     Args:
         equation: Name of the equation.
-        by: Coordinates by which its residual is differentiated; all scalar ones by default.
+        by: Coordinates by which its residual is differentiated; by default all, of which vector
+            coordinates are left out if there are no samples.
         samples: Number K of random directions, along which the residual is differentiated instead
-            of by each coordinate; fewer than there are coordinates. None for the whole gradient.
+            of by each coordinate; fewer than there are columns of coordinates. None for every
+            scalar coordinate by itself; vector coordinates need samples.
         directions: How they are drawn: ``rademacher``, ``gaussian``, ``sphere``, ``skewed``, or
             ``sparse`` for single coordinates.
         weight: Factor of the mean of |∇r|² in the loss. A gradient counts as much as the residual
@@ -54,14 +61,14 @@ class GradientEnhanced(Constraint):
         sampler: Name of the sampler of these points.
 
     Raises:
-        DeclarationError: In a problem without that equation or coordinate; where the residual
-            holds something whose derivative is not known: a tensor of values, or a contraction
-            over a vector coordinate such as its Laplacian; with as many directions as coordinates.
+        DeclarationError: In a problem without that equation or coordinate; over a vector
+            coordinate without samples; where the residual holds something whose derivative is not
+            known, such as a tensor of values; with as many directions as coordinates.
 
     References:
         Yu, Lu, Meng and Karniadakis (2022), Comput. Methods Appl. Mech. Eng. 393, 114823. The
         amortised form: Shi, Hu, Lin and Kawaguchi (2024), arXiv 2412.00088, with single coordinates
-        as directions.
+        as directions; here that is ``directions="sparse"``.
 
     Example:
         >>> GradientEnhanced("burgers", by=["x", "t"], weight=0.1)
@@ -127,39 +134,44 @@ class GradientEnhanced(Constraint):
                 do=nearest(self.equation, declared.equations) or "use the name of an equation",
             )
         coordinates = declared.coordinates
-        scalars = _scalars(coordinates)
-        if not scalars and self.by is None:
-            raise DeclarationError(
-                f"The residual of '{self.equation}' cannot be differentiated: there is no scalar "
-                "coordinate",
-                expected="a coordinate of one column, such as those of Box(x=(0, 1), y=(0, 1))",
-                got="the vector coordinate " + ", ".join(f"'{n}'" for n in coordinates.names),
-                do="declare scalar coordinates; what is read over a vector coordinate is "
-                "contracted already, and has no further derivatives",
-            )
         for wanted in self.by or ():
-            if wanted not in scalars:
-                vector = wanted in coordinates.names
+            if wanted not in coordinates.names:
                 raise DeclarationError(
-                    f"'{name}' differentiates by '{wanted}', which is "
-                    + ("a vector coordinate" if vector else "no coordinate"),
-                    expected=", ".join(scalars) or "scalar coordinates",
+                    f"'{name}' differentiates by '{wanted}', which is no coordinate",
+                    expected=", ".join(coordinates.names),
                     got=wanted,
-                    do=nearest(wanted, scalars) or "name scalar coordinates of the domain",
+                    do=nearest(wanted, coordinates.names) or "name coordinates of the domain",
                 )
-        by = self.by or scalars
-        if self.samples is not None and self.samples >= len(by):
+        by = self._coordinates(coordinates)
+        vectors = [one for one in by or coordinates.names if coordinates.size(one) > 1]
+        columns = sum(coordinates.size(one) for one in by)
+        if self.samples is None and (vectors or not by):
+            raise DeclarationError(
+                f"'{name}' differentiates by every component of a vector coordinate",
+                expected="random directions over a vector coordinate",
+                got=", ".join(f"'{n}' of {coordinates.size(n)} components" for n in vectors),
+                do=f"draw them: GradientEnhanced('{self.equation}', samples=1)",
+            )
+        if self.samples is not None and self.samples >= columns:
             raise DeclarationError(
                 f"'{name}' samples {self.samples} directions over {', '.join(by)}",
-                expected=f"fewer than {len(by)}",
+                expected=f"fewer than {columns}",
                 got=self.samples,
-                do="leave `samples` out: the whole gradient costs no more",
+                do="draw fewer, such as samples=1"
+                if vectors
+                else "leave `samples` out: the whole gradient costs no more",
             )
+
+    def _coordinates(self, coordinates: Coordinates) -> tuple[str, ...]:
+        """The coordinates by which the residual is differentiated."""
+        if self.by is not None:
+            return self.by
+        return coordinates.names if self.samples is not None else _scalars(coordinates)
 
     def within(self, declared: Declared) -> "GradientEnhanced":
         """See :meth:`Constraint.within`."""
         found = copy(self)
-        by = self.by or _scalars(declared.coordinates)
+        by = self._coordinates(declared.coordinates)
         frozen_set(found, by=by, of=declared.equations[self.equation])
         return found
 
@@ -193,9 +205,9 @@ class GradientEnhanced(Constraint):
         self, samples: int, by: tuple[str, ...], coordinates: Coordinates
     ) -> tuple[list[Ray], float]:
         """The random directions, and the factor with which squares along them are unbiased."""
-        columns = tuple(coordinates.slice(one).start for one in by)
+        columns = _columns(by, coordinates)
         family = Across(", ".join(by), samples, columns, self.directions)
-        weight = second_moment_weight(self.directions, samples, len(by))
+        weight = second_moment_weight(self.directions, samples, len(columns))
         return [Ray(family, k) for k in range(samples)], weight**0.5
 
     def _expression(self, residual: Any) -> Jet:
@@ -233,6 +245,16 @@ def _scalars(coordinates: Coordinates) -> tuple[str, ...]:
     return tuple(
         name for name, size in zip(coordinates.names, coordinates.sizes, strict=True) if size == 1
     )
+
+
+def _columns(by: Sequence[str], coordinates: Coordinates) -> tuple[int, ...] | range:
+    """The columns of coordinates, as a range if vector coordinates among them are neighbours."""
+    parts = [coordinates.slice(one) for one in by]
+    if any(part.stop - part.start > 1 for part in parts):
+        ordered = sorted(parts, key=lambda part: part.start)
+        if all(a.stop == b.start for a, b in pairwise(ordered)):
+            return range(ordered[0].start, ordered[-1].stop)
+    return tuple(k for part in parts for k in range(part.start, part.stop))
 
 
 def _names(by: Sequence[str] | str) -> tuple[str, ...]:

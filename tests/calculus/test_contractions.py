@@ -189,10 +189,24 @@ def test_texts_are_what_equations_write(at):
     ]
 
 
-def test_derivatives_of_contractions_are_refused(at):
-    for jet in (pl.laplacian(at.u), pl.dot(pl.grad(at.u), pl.grad(at.u)), pl.power_sum(at.u, 3)):
-        for act in (pl.grad, lambda jet: pl.d(jet, "t"), lambda jet: pl.power_sum(jet, 3)):
-            with pytest.raises(DeclarationError, match="A derivative of"):
-                act(jet)
-    with pytest.raises(DeclarationError, match="A derivative of biharmonic"):
+def test_derivatives_of_contractions(at):
+    """They are those of the same function's derivatives, whose sums are written out."""
+    u, columns = at.u, range(D)
+    second = [u.along(i).along(i) for i in columns]
+    written = {
+        pl.laplacian: sum(second[1:], second[0]),
+        lambda u: pl.power_sum(u, 3): sum(second[i].along(i) for i in columns),
+        lambda u: pl.dot(pl.grad(u), pl.grad(u)): sum(u.along(i) ** 2 for i in columns),
+    }
+    for operator, expected in written.items():
+        for act in (lambda jet: pl.d(jet, "t"), lambda jet: pl.power_sum(jet, 3)):
+            torch.testing.assert_close(
+                act(operator(u)).value, act(expected).value, rtol=1e-12, atol=1e-12
+            )
+
+
+def test_what_is_not_known_of_contractions_is_refused(at):
+    with pytest.raises(DeclarationError, match="The Laplacian of biharmonic"):
         pl.laplacian(pl.biharmonic(at.u))
+    with pytest.raises(DeclarationError, match="The gradient of dot"):
+        pl.grad(pl.dot(pl.grad(at.u), pl.grad(at.u)))

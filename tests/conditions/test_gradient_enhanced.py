@@ -356,15 +356,3 @@ def test_points_alone_have_no_directions():
     source = tensor_source(coordinates, torch.zeros(3, 2))
     with pytest.raises(DeclarationError, match="Points alone have no random directions"):
         _ = coordinate_jets(source)["x"].toward(Ray(Across("x, t", 1, (0, 1), "sparse"), 0)).value
-
-
-def test_contractions_over_vector_coordinates_are_refused():
-    cube = pl.Hypercube("x", dim=5)
-    laplace = {"e": lambda u: pl.laplacian(u)}
-    with pytest.raises(DeclarationError, match="there is no scalar coordinate"):
-        pl.Problem(cube, "u", laplace, {"g": pl.GradientEnhanced("e")})
-    with pytest.raises(DeclarationError, match="'x', which is a vector coordinate"):
-        pl.Problem(cube, "u", laplace, {"g": pl.GradientEnhanced("e", by="x")})
-    heat = {"e": lambda u: u.t - pl.laplacian(u)}
-    with pytest.raises(DeclarationError, match=r"by 't': A derivative of laplacian\(u\)"):
-        pl.Problem(cube * pl.Time("t", 0, 1), "u", heat, {"g": pl.GradientEnhanced("e")})

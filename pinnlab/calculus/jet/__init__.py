@@ -46,6 +46,7 @@ from pinnlab.calculus.jet.leaves import Coordinate as Coordinate
 from pinnlab.calculus.jet.leaves import Field as Field
 from pinnlab.calculus.jet.leaves import Normal as Normal
 from pinnlab.calculus.jet.leaves import NormalRows as NormalRows
+from pinnlab.calculus.jet.leaves import PointFunction as PointFunction
 from pinnlab.calculus.jet.leaves import Symbol as Symbol
 from pinnlab.calculus.jet.leaves import coordinate_jets as coordinate_jets
 from pinnlab.calculus.jet.leaves import field_jets as field_jets

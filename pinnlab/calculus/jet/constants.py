@@ -40,7 +40,8 @@ class Constant(Jet):
                 f"The derivative of {self} is not known",
                 expected="a number, or a function or text of the coordinates",
                 got=f"a tensor of shape {tuple(self._value.shape)}",
-                do="declare the coefficient as a function or text, which can be differentiated",
+                do="declare the coefficient as a function or text, which can be differentiated, "
+                "and write it without .value",
             )
         return ZERO
 

@@ -5,6 +5,15 @@ from typing import Any
 
 from torch import Tensor
 
+from pinnlab.calculus.differentiated import (
+    Differentiated,
+    GradientOf,
+    GradientProduct,
+    Steps,
+    TurnedDerivative,
+    TurnedTrace,
+)
+from pinnlab.calculus.directions import Ray
 from pinnlab.calculus.factor import factor_of
 from pinnlab.calculus.functionals import (
     AlongRay,
@@ -21,9 +30,10 @@ from pinnlab.calculus.jet.base import Jet
 from pinnlab.calculus.jet.constants import ZERO, Constant, as_jet
 from pinnlab.calculus.jet.derivations import gradient_over, laplacian_over
 from pinnlab.calculus.jet.known import known
-from pinnlab.calculus.jet.leaves import Contraction, Coordinate, Field, fill
+from pinnlab.calculus.jet.leaves import Coordinate, Field, fill
 from pinnlab.calculus.jet.operations import plus, source_of, times
 from pinnlab.calculus.jet.rows import column_sum
+from pinnlab.calculus.known import derivative_along, row_of
 from pinnlab.calculus.sources import Reader
 from pinnlab.errors import DeclarationError
 
@@ -35,8 +45,8 @@ def power_sum_over(jet: Jet, name: str, power: int) -> Jet:
         return column_sum(times(ones, gradient_over(jet, name)))
     if power == 2:
         return laplacian_over(jet, name)
-    if isinstance(jet, Field) and not jet.index:
-        return Contraction(jet._reader, jet.field, PowerSum(name, power))  # type: ignore[arg-type]
+    if isinstance(jet, Field):
+        return jet.contracted(PowerSum(name, power))
     if jet._number is not None:
         return ZERO
     total: Jet = ZERO
@@ -74,8 +84,8 @@ def weighted_trace_over(jet: Jet, name: str, sigma: Any) -> Jet:
         sigma = found
     columns = source.places
     trace = WeightedTrace(name, factor=factor_of(sigma, columns, name))
-    if isinstance(jet, Field) and not jet.index:
-        return Contraction(jet._reader, jet.field, trace)  # type: ignore[arg-type]
+    if isinstance(jet, Field):
+        return jet.contracted(trace)
     return contracted(jet, trace, source)
 
 
@@ -83,9 +93,19 @@ def contracted(jet: Jet, functional: Functional, source: Reader) -> Jet:
     """A functional of an expression of the coordinates, by the rules of calculus."""
     name = functional.name
     if isinstance(functional, AlongRay):
-        for column in functional.index:
-            jet = jet.along(column)
-        return jet.toward(functional.ray)
+        return _stepped(jet, Steps(functional.index, rays=(functional.ray,)))
+    if isinstance(functional, Differentiated):
+        steps = functional.steps
+        jet = contracted(_stepped(jet, steps), functional.inner, source)
+        for b in steps.along:
+            jet = contracted(jet, DirectionalDerivative(name, direction=b), source)
+        return jet
+    if isinstance(functional, GradientProduct):
+        left, right = (
+            gradient_over(_stepped(jet, steps), name)
+            for steps in (functional.left, functional.right)
+        )
+        return column_sum(times(left, right))
     if isinstance(functional, GradientRows):
         return gradient_over(jet, name)
     if isinstance(functional, Laplacian):
@@ -100,27 +120,56 @@ def contracted(jet: Jet, functional: Functional, source: Reader) -> Jet:
     columns = source.places
     if isinstance(functional, DirectionalDerivative):
         return column_sum(times(as_jet(functional.direction(columns), like=gradient), gradient))
-    assert isinstance(functional, WeightedTrace)
+    if isinstance(functional, TurnedDerivative):
+        row = _row(functional.step, source)
+        direction = derivative_along(functional.direction, columns, row)
+        return column_sum(times(as_jet(direction, like=gradient), gradient))
+    if isinstance(functional, GradientOf):
+        return gradient_over(contracted(jet, functional.inner, source), name)
+    assert isinstance(functional, WeightedTrace | TurnedTrace)
     return _trace(jet, functional, columns, source)
 
 
-def _trace(jet: Jet, trace: WeightedTrace, columns: Mapping[str, Tensor], source: Reader) -> Jet:
-    """Σ_ij (σσᵀ)_ij ∂_i∂_j, diagonal or full."""
-    sigma, name = trace.factor.at(columns), trace.name
-    part = source.coordinates.slice(name)
-    diagonal = sigma.ndim == 1 or (sigma.ndim == 2 and not isinstance(trace.factor.value, Tensor))
-    if diagonal:
-        twice = [jet.along(k).along(k) for k in range(part.start, part.stop)]
-        square = sigma.square()
-        weights = [square[..., k] for k in range(len(twice))]
-        total: Jet = ZERO
-        for weight, second in zip(weights, twice, strict=True):
-            total = plus(total, times(as_jet(weight, source), second))
-        return total
-    square = sigma @ sigma.transpose(-1, -2)
-    total = ZERO
-    for i in range(trace.factor.dim):
-        for j in range(trace.factor.dim):
-            second = jet.along(part.start + i).along(part.start + j)
-            total = plus(total, times(as_jet(square[..., i, j], source), second))
+def _row(step: int | Ray, source: Reader) -> Tensor:
+    """A step as a direction ``(d,)``."""
+    if isinstance(step, Ray):
+        return source.directions(step.family)[step.member]
+    coordinates = source.coordinates
+    return row_of(step, coordinates.dim, source.coordinate(coordinates.names[0]))
+
+
+def _stepped(jet: Jet, steps: Steps) -> Jet:
+    """Derivatives of an expression by columns and along random directions."""
+    for column in steps.index:
+        jet = jet.along(column)
+    for ray in steps.rays:
+        jet = jet.toward(ray)
+    return jet
+
+
+def _trace(
+    jet: Jet, trace: WeightedTrace | TurnedTrace, columns: Mapping[str, Tensor], source: Reader
+) -> Jet:
+    """Σ_ij (σσᵀ)_ij ∂_i∂_j, diagonal or full; turned, with half of the derivative of σσᵀ."""
+    factor = trace.factor
+    part = source.coordinates.slice(trace.name)
+    sigma = factor.at(columns)
+    diagonal = sigma.ndim == 1 or (sigma.ndim == 2 and not isinstance(factor.value, Tensor))
+
+    def square(given: Mapping[str, Tensor]) -> Tensor:
+        sigma = factor.at(given)
+        return sigma.square() if diagonal else sigma @ sigma.transpose(-1, -2)
+
+    if isinstance(trace, TurnedTrace):
+        weights = derivative_along(square, columns, _row(trace.step, source)) / 2
+    else:
+        weights = square(columns)
+    pairs = [(i, i) for i in range(factor.dim)]
+    if not diagonal:
+        pairs = [(i, j) for i in range(factor.dim) for j in range(factor.dim)]
+    total: Jet = ZERO
+    for i, j in pairs:
+        second = jet.along(part.start + i).along(part.start + j)
+        weight = weights[..., i] if diagonal else weights[..., i, j]
+        total = plus(total, times(as_jet(weight, source), second))
     return total

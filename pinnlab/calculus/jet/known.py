@@ -9,7 +9,20 @@ from typing import Any
 
 from torch import Tensor
 
-from pinnlab.calculus.functionals import DirectionalDerivative, GradientRows, SquaredGradient
+from pinnlab.calculus.differentiated import (
+    Differentiated,
+    GradientOf,
+    GradientProduct,
+    Steps,
+    differentiated,
+    directed,
+)
+from pinnlab.calculus.functionals import (
+    DirectionalDerivative,
+    Functional,
+    GradientRows,
+    SquaredGradient,
+)
 from pinnlab.calculus.jet.base import Jet
 from pinnlab.calculus.jet.constants import Constant
 from pinnlab.calculus.jet.leaves import Contraction, Coordinate, Normal, NormalRows
@@ -20,7 +33,7 @@ from pinnlab.calculus.known import Known, content
 
 def known(jet: Jet) -> Known | None:
     """The jet as a known value; None if it reads a field or something trained."""
-    stack = [jet]
+    stack, reads = [jet], set()
     while stack:
         node = stack.pop()
         if isinstance(node, Operation):
@@ -31,9 +44,11 @@ def known(jet: Jet) -> Known | None:
             # Unknowns are tensors without axes; one with an axis of points is for these points.
             if isinstance(node._value, Tensor) and (node._value.ndim != 1 or not node._width):
                 return None
-        elif not isinstance(node, Coordinate | Normal):
+        elif isinstance(node, Coordinate | Normal):
+            reads.add(node.name if isinstance(node, Coordinate) else "n")
+        else:
             return None
-    return Known(_key(jet), lambda columns: evaluate(jet, columns), str(jet))
+    return Known(_key(jet), lambda columns: evaluate(jet, columns), str(jet), frozenset(reads))
 
 
 def _key(jet: Jet) -> Any:
@@ -98,13 +113,44 @@ def contracted_gradient(rows: Jet) -> Jet | None:
     else:
         return None
     for gradient, other in ((a, b), (b, a)):
-        if not (isinstance(gradient, Contraction) and isinstance(gradient.what, GradientRows)):
+        steps = _gradient_steps(gradient)
+        if steps is None:
             continue
+        assert isinstance(gradient, Contraction)
         reader, field, name = gradient._reader, gradient.field, gradient.what.name
         if isinstance(other, Contraction):
-            same = (other.field, other.what) == (field, gradient.what)
-            return Contraction(reader, field, SquaredGradient(name)) if same else None  # type: ignore[arg-type]
+            others = _gradient_steps(other)
+            same = others is not None and (other.field, other.what.name) == (field, name)
+            return Contraction(reader, field, _product(name, steps, others)) if same else None  # type: ignore[arg-type]
         direction = known(other) if other._width else None
         if direction is not None:
-            return Contraction(reader, field, DirectionalDerivative(name, direction=direction))  # type: ignore[arg-type]
-    return None
+            what = DirectionalDerivative(name, direction=direction)
+            return Contraction(reader, field, differentiated(what, steps))  # type: ignore[arg-type]
+    return _along_gradient(a, b) or _along_gradient(b, a)
+
+
+def _gradient_steps(jet: Jet) -> Steps | None:
+    """The derivatives of which a jet is the gradient; None if it is no gradient of a field's."""
+    if not isinstance(jet, Contraction):
+        return None
+    if isinstance(jet.what, GradientRows):
+        return Steps()
+    inner = jet.what.inner if isinstance(jet.what, Differentiated) else None
+    return jet.what.steps if isinstance(inner, GradientRows) else None  # type: ignore[union-attr]
+
+
+def _product(name: str, left: Steps, right: Steps) -> Functional:
+    if not len(left) and not len(right):
+        return SquaredGradient(name)
+    return GradientProduct(name, left=left, right=right)
+
+
+def _along_gradient(gradient: Jet, other: Jet) -> Jet | None:
+    """b·∇(Lu) for a contraction L: one direction behind it."""
+    if not isinstance(gradient, Contraction) or not isinstance(gradient.what, GradientOf):
+        return None
+    direction = known(other) if other._width else None
+    if direction is None:
+        return None
+    what = directed(gradient.what.inner, direction)
+    return Contraction(gradient._reader, gradient.field, what)  # type: ignore[arg-type]

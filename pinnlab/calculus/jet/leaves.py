@@ -1,15 +1,22 @@
 """Leaves: what a jet reads from its source, and bare symbols."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from pinnlab.calculus.differentiated import (
+    Step,
+    Steps,
+    derivative_of,
+    differentiated,
+    gradient_of,
+    laplacian_of,
+)
 from pinnlab.calculus.directions import Ray
 from pinnlab.calculus.functionals import (
     AlongRay,
-    Biharmonic,
     Functional,
     GradientRows,
     Laplacian,
@@ -17,7 +24,7 @@ from pinnlab.calculus.functionals import (
 )
 from pinnlab.calculus.jet.base import Jet
 from pinnlab.calculus.jet.constants import ONE, ZERO, Constant
-from pinnlab.calculus.jet.operations import NO_SLOPE, Operation, Rule
+from pinnlab.calculus.jet.operations import NO_SLOPE, Operation, Rule, plus, times
 from pinnlab.calculus.jet.refusals import unsupported
 from pinnlab.calculus.sources import JetSource, Reader, reader
 from pinnlab.errors import DeclarationError
@@ -52,19 +59,20 @@ class Field(Jet):
     def _toward(self, ray: Ray) -> Jet:
         reader: Reader = self._reader  # type: ignore[assignment]
         suffix = reader.coordinates.suffix(self.index) if self.index else ""
-        names = ", ".join(reader.coordinates.column_names[k] for k in ray.family.columns)
-        what = AlongRay(names, index=self.index, suffix=suffix, ray=ray)
+        what = AlongRay(ray.family.name, index=self.index, suffix=suffix, ray=ray)
         return Contraction(reader, self.field, what)
 
     def _gradient(self, name: str) -> Jet:
-        if self.index:
-            raise unsupported(f"The gradient of '{self}' over the vector coordinate '{name}'")
-        return Contraction(self._reader, self.field, GradientRows(name))  # type: ignore[arg-type]
+        return self.contracted(GradientRows(name))
 
     def _laplacian(self, name: str) -> Jet:
-        if self.index:
-            raise unsupported(f"The Laplacian of '{self}' over the vector coordinate '{name}'")
-        return Contraction(self._reader, self.field, Laplacian(name))  # type: ignore[arg-type]
+        return self.contracted(Laplacian(name))
+
+    def contracted(self, what: Functional) -> Jet:
+        """A linear contraction of it."""
+        reader: Reader = self._reader  # type: ignore[assignment]
+        suffix = reader.coordinates.suffix(self.index) if self.index else ""
+        return Contraction(reader, self.field, differentiated(what, Steps(self.index, suffix)))
 
     def _text(self) -> tuple[str, float]:
         if not self.index:
@@ -86,15 +94,30 @@ class Contraction(Jet):
         return self._reader.functional(self.field, self.what)  # type: ignore[union-attr]
 
     def _along(self, column: int) -> Jet:
-        raise unsupported(f"A derivative of {self}")
+        return self._further(column)
+
+    def _toward(self, ray: Ray) -> Jet:
+        return self._further(ray)
+
+    def _further(self, step: Step) -> Jet:
+        reader: Reader = self._reader  # type: ignore[assignment]
+        total: Jet = ZERO
+        for factor, what in derivative_of(self.what, step, reader.coordinates):
+            total = plus(total, times(Constant(factor), Contraction(reader, self.field, what)))
+        return total
 
     def _gradient(self, name: str) -> Jet:
-        raise unsupported(f"A derivative of {self}")
+        what = gradient_of(self.what, name)
+        if what is None:
+            raise unsupported(f"The gradient of {self}")
+        return Contraction(self._reader, self.field, what)  # type: ignore[arg-type]
 
     def _laplacian(self, name: str) -> Jet:
-        if self.what == Laplacian(name):
-            return Contraction(self._reader, self.field, Biharmonic(name))  # type: ignore[arg-type]
-        raise unsupported(f"A derivative of {self}")
+        """Of rows, the divergence."""
+        what = laplacian_of(self.what, name)
+        if what is None:
+            raise unsupported(f"The {'divergence' if self._width else 'Laplacian'} of {self}")
+        return Contraction(self._reader, self.field, what)  # type: ignore[arg-type]
 
     def _text(self) -> tuple[str, float]:
         return self.what.text(self.field), 10
@@ -128,8 +151,10 @@ class Coordinate(Jet):
         return ZERO
 
     def _toward(self, ray: Ray) -> Jet:
-        inside = not self._width and self.column in ray.family.columns
-        return RayComponent(self._reader, ray, self.column) if inside else ZERO  # type: ignore
+        if self.column not in ray.family.columns:
+            return ZERO
+        made = RayRows if self._width else RayComponent
+        return made(self._reader, ray, self.column, self._width)  # type: ignore[arg-type]
 
     def _gradient(self, name: str) -> Jet:
         if self._width:
@@ -151,8 +176,8 @@ class RayComponent(Jet):
 
     __slots__ = ("column", "ray")
 
-    def __init__(self, source: Reader, ray: Ray, column: int) -> None:
-        self._reader, self._width, self._value = source, 0, None
+    def __init__(self, source: Reader, ray: Ray, column: int, width: int = 0) -> None:
+        self._reader, self._width, self._value = source, width, None
         self.ray, self.column = ray, column
 
     def _compute(self) -> Tensor:
@@ -171,6 +196,73 @@ class RayComponent(Jet):
     def _text(self) -> tuple[str, float]:
         name = self._reader.coordinates.column_names[self.column]  # type: ignore[union-attr]
         return f"{self.ray}.{name}", 10
+
+
+class RayRows(RayComponent):
+    """A random direction over a vector coordinate, as rows ``(n, size)`` that are all alike."""
+
+    __slots__ = ()
+
+    def _compute(self) -> Tensor:
+        reader: Reader = self._reader  # type: ignore[assignment]
+        row = reader.directions(self.ray.family)[self.ray.member]
+        return row[self.column : self.column + self._width].expand(reader.n, -1)
+
+    def _text(self) -> tuple[str, float]:
+        return str(self.ray), 10
+
+
+class PointFunction(Jet):
+    """A function of one coordinate that is known in closed form, but not as an expression.
+
+    Its derivatives along columns and random directions are exact; it has no others.
+
+    Args:
+        coordinate: The coordinate.
+        function: The values ``(n,)`` from the coordinate ``(n, size)``.
+        slope: The derivative ``(n,)`` from the coordinate and a direction ``(size,)``.
+    """
+
+    __slots__ = ("coordinate", "function", "slope")
+
+    def __init__(
+        self,
+        coordinate: Coordinate,
+        function: Callable[[Tensor], Tensor],
+        slope: Callable[[Tensor, Tensor], Tensor],
+    ) -> None:
+        self._reader, self._width, self._value = coordinate._reader, 0, None
+        self.coordinate, self.function, self.slope = coordinate, function, slope
+
+    def _compute(self) -> Tensor:
+        return self.function(self.coordinate._get())
+
+    def _slope(self, direction: Jet) -> Jet:
+        """The derivative along a direction, rows; it has no derivatives of its own."""
+        if direction._number == 0:
+            return ZERO
+
+        def forward(x: Tensor, rows: Tensor) -> Tensor:
+            return self.slope(x, rows[0])
+
+        rule = Rule(f"derivative of {self}", forward)
+        return Operation(rule, (self.coordinate, direction), self._reader)
+
+    def _along(self, column: int) -> Jet:
+        return self._slope(self.coordinate._along(column))
+
+    def _toward(self, ray: Ray) -> Jet:
+        return self._slope(self.coordinate._toward(ray))
+
+    def _gradient(self, name: str) -> Jet:
+        raise unsupported(f"The gradient of {self}")
+
+    def _laplacian(self, name: str) -> Jet:
+        raise unsupported(f"The Laplacian of {self}")
+
+    def _text(self) -> tuple[str, float]:
+        function = self.function
+        return f"{getattr(function, '__name__', type(function).__name__)}({self.coordinate})", 10
 
 
 class Normal(Jet):

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from torch.func import jvp
 
 from pinnlab.problems.high_dimension._tiles import Arena, Arenas, Formula, tiles
 from pinnlab.problems.high_dimension.coefficients import Coefficients
@@ -78,4 +79,21 @@ class TiledSum(ABC):
                     kind = self.formula(arena.load(tile))
                     out[:, rows].add_(arena.view(kind, tile.shape).sums(c[terms]))
         out[3] += x[:, groups:].double().square().sum(1)
+        return Sums(*out)
+
+    @torch.inference_mode(mode=False)
+    @torch.no_grad()
+    def sums_along(self, x: Tensor, direction: Tensor) -> Sums:
+        """The derivatives of :meth:`sums` along one direction ``(d,)``, in forward mode."""
+        out = torch.zeros((4, len(x)), dtype=torch.float64, device=x.device)
+        c, groups = self.coefficients.on(x), self.dim - self.reach
+        for rows, terms in tiles(len(x), groups, cached=x.device.type == "cpu"):
+            columns, own = slice(terms.start, terms.stop + self.reach), c[terms]
+            if x.device.type == "cpu" and not direction[columns].any():
+                continue  # of a unit vector all but one tile
+            tile = x[rows, columns]
+            tangent = direction[columns].expand_as(tile)
+            out[:, rows] += jvp(lambda t, own=own: self.plain(t, own), (tile,), (tangent,))[1]
+        rest = direction[groups:].double()
+        out[3] += 2 * (x[:, groups:].double() @ rest)
         return Sums(*out)

@@ -30,3 +30,7 @@ class Interaction(Protocol):
     def sums(self, x: Tensor) -> Sums:
         """The sum and its derivatives at points ``(n, d)``, without a graph."""
         ...
+
+    def sums_along(self, x: Tensor, direction: Tensor) -> Sums:
+        """The derivatives of all of them along one direction ``(d,)``, without a graph."""
+        ...

@@ -26,8 +26,10 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from torch.func import jvp
 
 from pinnlab import equations
+from pinnlab.calculus.jet import Coordinate, PointFunction
 from pinnlab.conditions.dirichlet import Dirichlet
 from pinnlab.conditions.equation import Equation
 from pinnlab.errors import DeclarationError
@@ -59,15 +61,21 @@ class BallSolution:
 
     def value_and_laplacian(self, x: Any) -> tuple[Tensor, Tensor]:
         """u* and Δu* at points ``(n, d)``, each ``(n,)`` in float64."""
-        sums = self.interaction.sums(rows(x))
-        inside = 1 - sums.square
-        laplacian = inside * sums.laplacian - 4 * sums.radial
-        return inside * sums.value, laplacian - (2 * self.interaction.dim) * sums.value
+        return self.combined(*self.interaction.sums(rows(x)))
+
+    def combined(
+        self, value: Tensor, radial: Tensor, laplacian: Tensor, square: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """u* and Δu* from S, x·∇S, ΔS and |x|², each ``(n,)``."""
+        inside = 1 - square
+        return inside * value, inside * laplacian - 4 * radial - (2 * self.interaction.dim) * value
 
 
 @dataclass(frozen=True)
 class BallSource:
     """The right side f that makes a function solve an equation; without a graph.
+
+    In an equation it is a jet whose derivatives along directions are exact to rounding.
 
     Args:
         solution: The function u*.
@@ -77,9 +85,25 @@ class BallSource:
     solution: BallSolution
     reaction: Callable[[Tensor, Tensor], Tensor]
 
-    def __call__(self, x: Any) -> Tensor:
+    def __call__(self, x: Any) -> Any:
         """The right side at points ``(n, d)``, ``(n,)``."""
-        return self.reaction(*self.solution.value_and_laplacian(x)).to(rows(x).dtype)
+        if isinstance(x, Coordinate):
+            return PointFunction(x, self.values, self.values_along)
+        return self.values(rows(x))
+
+    def values(self, x: Tensor) -> Tensor:
+        """The right side at points ``(n, d)``, ``(n,)``."""
+        return self.reaction(*self.solution.value_and_laplacian(x)).to(x.dtype)
+
+    def values_along(self, x: Tensor, direction: Tensor) -> Tensor:
+        """Its derivative along a direction ``(d,)``, ``(n,)``; two passes over the coordinates."""
+        interaction = self.solution.interaction
+
+        def source(*sums: Tensor) -> Tensor:
+            return self.reaction(*self.solution.combined(*sums))
+
+        at, along = interaction.sums(x), interaction.sums_along(x, direction)
+        return jvp(source, tuple(at), tuple(along))[1].to(x.dtype)
 
 
 @ready_made

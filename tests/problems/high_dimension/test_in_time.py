@@ -69,6 +69,18 @@ def test_exact_solutions_leave_no_residual(name):
     assert made.objective.terms().item() ** 0.5 < 1e-12
 
 
+@pytest.mark.parametrize("options", [{"by": "t"}, {"samples": 2}], ids=str)
+@pytest.mark.parametrize("name", SOLUTIONS)
+def test_the_gradients_of_their_residuals_vanish_too(name, options):
+    make, values, function = SOLUTIONS[name]
+    problem = make(D, **values)
+    (equation,) = problem.equations
+    gradient = pl.GradientEnhanced(equation, **options)
+    made = assembly(problem.replace(conditions={"gradient": gradient}), Exact(function))
+    # Terms of order ten at most, differentiated once more.
+    assert made.objective.residuals()["gradient"].abs().max() < 1e-11
+
+
 @pytest.mark.parametrize("name", ["black_scholes_barenblatt", "hjb_lin", "ornstein_uhlenbeck"])
 def test_references_are_the_same_functions(name):
     make, options, function = SOLUTIONS[name]

@@ -52,6 +52,38 @@ def test_exact_solution_has_no_residual(kind, solution):
     assert made.objective.terms().item() ** 0.5 < 1e-13 * sizes.abs().max().item()
 
 
+@pytest.mark.parametrize("directions", ["rademacher", "sparse"])
+@pytest.mark.parametrize("solution", ["two_body", "three_body"])
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_the_gradient_of_its_residual_vanishes_too(kind, solution, directions):
+    problem = kind(6, solution, seed=3)
+    (name,) = problem.equations
+    gradient = pl.GradientEnhanced(name, samples=2, directions=directions, weight=1.0)
+    problem = problem.replace(conditions={"gradient": gradient})
+    c = exact(problem).interaction.coefficients.on(torch.zeros((), dtype=F64))
+    made = assembly(problem, WrittenOut(solution, c), budget=SMALL)
+    found = made.objective.residuals()["gradient"]
+    (points,) = made.objective.points.values()
+    sizes = problem.parameters["f"].source(points.x)
+    # Of third derivatives of the printed formula only rounding is left.
+    assert found.abs().max() < 1e-11 * sizes.abs().max()
+
+
+@pytest.mark.parametrize("solution", ["two_body", "three_body"])
+@pytest.mark.parametrize("n, d", [(1, 3), (130, 700), (3, 40_000)])
+def test_the_derivative_of_a_source_is_its_difference_quotient(n, d, solution):
+    source = pl.high_dimension.sine_gordon(d, solution, seed=1).parameters["f"].source
+    x, v = in_ball(n, d), torch.randn(d, dtype=F64) / d**0.5
+    h = 1e-4
+    quotient = (source(x + h * v) - source(x - h * v)) / (2 * h)
+    found = source.values_along(x, v)
+    # Rounding of f over h, and h² times a third derivative.
+    tolerance = 1e-5 * (source(x).abs().max() + found.abs().max()).item()
+    torch.testing.assert_close(found, quotient, rtol=0, atol=tolerance)
+    single = source.values_along(x.float(), v.float())
+    torch.testing.assert_close(single.double(), found, rtol=0, atol=tolerance)
+
+
 @pytest.mark.parametrize("solution", ["two_body", "three_body"])
 @pytest.mark.parametrize("n, d", [(1, 3), (5, 4), (130, 700), (3, 40_000)])
 def test_values_agree_with_the_formula(n, d, solution):
