@@ -12,6 +12,7 @@ An aggregator is a frozen value. What it remembers from step to step lives in th
 :class:`Combiner` that :meth:`Aggregator.start` makes.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from pinnlab.errors import DeclarationError
 
 COLUMNS = 2**20  # of a Jacobian that are held in double precision at once
 
@@ -50,6 +53,8 @@ class Combiner:
         combine: Maps ``(m, p)`` to ``(p,)``.
 
     Attributes:
+        name: What it is called in messages.
+        safe: Whether the direction is finite by construction if the gradients are.
         finished: Whether the direction is a whole step, with momentum and scaling of its own, by
             which the parameters move without any further optimiser: θ ← θ − lr·d.
         turns: Steps after which the gradient of every term was wanted once.
@@ -60,12 +65,14 @@ class Combiner:
             it was no combination of them.
     """
 
+    safe = False
     finished = False
     turns = 1
     groups: Sequence[Sequence[int]] | None = None
 
     def __init__(self, combine: Callable[[Tensor], Tensor]) -> None:
         self._combine = combine
+        self.name: str = getattr(combine, "__name__", type(combine).__name__)
         self.coefficients: Tensor | None = None
 
     def wanted(self) -> Sequence[int] | None:
@@ -80,6 +87,12 @@ class Combiner:
             gramian: Their inner products ``(k, k)``, in float64.
         """
         return self._combine(jacobian)
+
+    def found_finite(self, direction: Tensor) -> bool:
+        """Whether the last direction ``(p,)`` is finite, by as little as tells it."""
+        if self.coefficients is not None:
+            return math.isfinite(sum(self.coefficients.tolist()))
+        return self.safe or math.isfinite(direction.sum().item())
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next direction depends on, as tensors and plain values."""
@@ -142,7 +155,8 @@ class GramianCombiner(Combiner):
 
     def __call__(self, jacobian: Tensor, gramian: Tensor) -> Tensor:
         """See :class:`Combiner`."""
-        self.coefficients = self._aggregator.weights(gramian)
+        weights = self._aggregator.weights(gramian)
+        self.coefficients = checked(weights, gramian, f"The coefficients of {self.name}")
         return combined(self.coefficients, jacobian)
 
 
@@ -156,6 +170,33 @@ def gramian_of(jacobian: Tensor) -> Tensor:
         rows = part.double()
         gramian.addmm_(rows, rows.T)
     return gramian
+
+
+def checked(vector: Any, matrix: Tensor, what: str) -> Tensor:
+    """A vector with one number for each column of a matrix, in its precision.
+
+    Args:
+        vector: What an aggregator has made of the matrix.
+        matrix: ``(k, n)``.
+        what: The vector in words, for the message.
+
+    Raises:
+        DeclarationError: If it is none.
+    """
+    if isinstance(vector, Tensor) and vector.shape == matrix.shape[1:]:
+        if vector.dtype == matrix.dtype:
+            return vector
+        if vector.dtype.is_floating_point:
+            return vector.to(matrix)
+    found = type(vector).__name__
+    if isinstance(vector, Tensor):
+        found = f"{tuple(vector.shape)} in {str(vector.dtype).removeprefix('torch.')}"
+    raise DeclarationError(
+        f"{what} cannot be used",
+        expected=f"a tensor of real numbers, ({matrix.shape[1]},)",
+        got=found,
+        do="correct what was given as `gradients`",
+    )
 
 
 def combined(weights: Tensor, jacobian: Tensor) -> Tensor:

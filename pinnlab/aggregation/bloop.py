@@ -75,6 +75,8 @@ class Bloop(Aggregator):
 class _BloopCombiner(Combiner):
     """Remembers the mean of the main gradient."""
 
+    safe = True
+
     def __init__(self, aggregator: Bloop, main: Sequence[bool]) -> None:
         super().__init__(aggregator)
         self._rho = aggregator.rho

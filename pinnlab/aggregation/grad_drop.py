@@ -61,6 +61,8 @@ class GradDrop(Aggregator):
 class _GradDropCombiner(Combiner):
     """Draws signs for every step."""
 
+    safe = True
+
     def __init__(self, aggregator: GradDrop, leaks: Sequence[float], seed: int) -> None:
         super().__init__(aggregator)
         self._leaks, self._dice = list(leaks), Dice(seed)

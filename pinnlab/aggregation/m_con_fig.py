@@ -81,6 +81,7 @@ class MConFIG(Aggregator):
 class _MConFIGCombiner(Combiner):
     """Moments of the terms, and of the direction or of the terms again."""
 
+    safe = True
     finished = True
 
     def __init__(self, aggregator: MConFIG, setup: Setup) -> None:

@@ -57,6 +57,7 @@ class MultiAdam(Aggregator):
 class _MultiAdamCombiner(Combiner):
     """Moments of every group."""
 
+    safe = True
     finished = True
 
     def __init__(

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnlab.aggregation.base import Aggregator, Combiner, Setup, gramian_of
+from pinnlab.aggregation.base import Aggregator, Combiner, Setup, checked, gramian_of
 from pinnlab.aggregation.sum import Sum
 from pinnlab.checks import check_share
 from pinnlab.errors import DeclarationError
@@ -70,6 +70,7 @@ class _SparseCombiner(Combiner):
     def __init__(self, aggregator: SparseTraining, inner: Combiner, seed: int) -> None:
         super().__init__(aggregator)
         self._share, self._inner, self._seed = aggregator.share, inner, seed
+        self.name = inner.name
         self.finished, self.turns, self.groups = inner.finished, inner.turns, inner.groups
         self._selected: Tensor | None = None
 
@@ -84,7 +85,12 @@ class _SparseCombiner(Combiner):
             self._selected = drawn(self._share, p, self._seed)
         selected = self._selected = self._selected.to(jacobian.device)
         rows = jacobian.index_select(1, selected)
-        return spread(self._inner(rows, gramian_of(rows)), selected, p)
+        part = self._inner(rows, gramian_of(rows))
+        return spread(checked(part, rows, f"The direction of {self._inner.name}"), selected, p)
+
+    def found_finite(self, direction: Tensor) -> bool:
+        """See :class:`Combiner`."""
+        return self._inner.found_finite(direction)
 
     def state_dict(self) -> dict[str, Any]:
         """See :class:`Combiner`."""

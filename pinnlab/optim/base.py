@@ -25,7 +25,10 @@ class Status(Enum):
     OK = "ok"
     CONVERGED = "converged"
     STALLED = "no further decrease was found; resample the points, or go on with another optimiser"
-    NON_FINITE = "the loss or its gradient is not finite; lower the learning rate or use float64"
+    NON_FINITE = (
+        "the loss, its gradient or the direction is not finite;"
+        " lower the learning rate or use float64"
+    )
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnlab.aggregation.base import Combiner, gramian_of, grouped, spread
+from pinnlab.aggregation.base import Combiner, checked, gramian_of, grouped, spread
 from pinnlab.objective.objective import Objective
 from pinnlab.optim.base import Phase, Status, Stepper, StepReport, all_finite
 from pinnlab.optim.schedules import Constant, Schedule
@@ -92,7 +92,12 @@ class FirstOrderStepper(Stepper):
         if not math.isfinite(sum(row[k] for k, row in enumerate(gramian.tolist()))):
             message = non_finite_message(objective, squares, terms, jacobian, groups)
             return StepReport(Status.NON_FINITE, loss, squares, 1, message=message)
-        direction = combiner(jacobian, gramian)
+        direction = checked(
+            combiner(jacobian, gramian), jacobian, f"The direction of {combiner.name}"
+        )
+        if not combiner.found_finite(direction):
+            message = non_finite_direction(combiner)
+            return StepReport(Status.NON_FINITE, loss, squares, 1, message=message)
         told, coefficients, slopes = None, None, None
         if single and wanted is None:  # how the gradients of all terms lie
             told, coefficients = gramian, combiner.coefficients
@@ -161,6 +166,11 @@ class FirstOrderStepper(Stepper):
             for name, value in saved.items():
                 if isinstance(value, Tensor) and value.dtype != own[name].dtype:
                     own[name] = value.to(own[name].device)
+
+
+def non_finite_direction(combiner: Combiner) -> str:
+    """Names what made a direction that is not finite."""
+    return f"all gradients are finite, but what {combiner.name} makes of them is not"
 
 
 def non_finite_message(

@@ -28,11 +28,15 @@ from pinnlab.aggregation.base import Combiner, gramian_of
 from pinnlab.objective.objective import Objective
 from pinnlab.optim.base import Status, Stepper, StepReport
 from pinnlab.optim.common_descent import steepest_common_descent, with_common_descent
-from pinnlab.optim.first_order_stepper import non_finite_message
+from pinnlab.optim.first_order_stepper import non_finite_direction, non_finite_message
 from pinnlab.optim.line_search import Trial, strong_wolfe
 
 # Parameters (p,), Jacobian (m, p), mean squares (m,), weighted terms (m,).
 Payload = tuple[Tensor, Tensor, Tensor, Tensor]
+
+
+class NonFiniteDirection(Exception):
+    """What an aggregator makes of finite inner products is not finite."""
 
 
 class TermLBFGSStepper(Stepper):
@@ -95,7 +99,10 @@ class TermLBFGSStepper(Stepper):
                 f"largest gradient entry of any term {float(largest.max()):.1e} "
                 f"<= {self.tolerance_gradient:.0e}",
             )
-        return self._move(objective, largest > self.tolerance_gradient, used)
+        try:
+            return self._move(objective, largest > self.tolerance_gradient, used)
+        except NonFiniteDirection:
+            return self._report(Status.NON_FINITE, used, non_finite_direction(self.combiner))
 
     def _move(self, objective: Objective, active: Tensor, used: int) -> StepReport:
         """One line search; if it fails, once more without memory, which may be stale."""
@@ -168,6 +175,9 @@ class TermLBFGSStepper(Stepper):
 
         Returns:
             Both or None, and what to say if nothing comes of it.
+
+        Raises:
+            NonFiniteDirection: If what the combiner says is not finite.
         """
         assert self.jacobian is not None
         shares = self._shares()
@@ -180,7 +190,8 @@ class TermLBFGSStepper(Stepper):
         opponents = steepest.opponents(objective.names)
         if steepest.rate <= 4 * torch.finfo(rows.dtype).eps ** 0.5:
             return None, f"no direction lowers every term: {opponents}"
-        self.combiner(columns, gramian)
+        if not self.combiner.found_finite(self.combiner(columns, gramian)):
+            raise NonFiniteDirection
         weights = self.combiner.coefficients
         assert weights is not None
         weights = torch.where(active, with_common_descent(weights, gramian, steepest), 0.0)

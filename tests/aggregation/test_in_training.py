@@ -11,8 +11,9 @@ from cases import AGGREGATORS, assembly, inverse, poisson_line
 from training.runs import Kill, final, run, run_to_death
 
 import pinnlab as pl
-from pinnlab.aggregation import GramianAggregator
+from pinnlab.aggregation import Aggregator, GramianAggregator
 from pinnlab.config import parse_config
+from pinnlab.errors import DeclarationError
 from pinnlab.optim.base import Status
 
 every = pytest.mark.parametrize("name", AGGREGATORS)
@@ -122,6 +123,100 @@ def test_a_bad_step_changes_nothing(name):
     objective.set_flat_parameters(good)
     same(stepper.state_dict()["combiner"], state["combiner"])
     assert stepper.step(objective).status is Status.OK
+
+
+class Own(Aggregator):
+    """The sum, until another function of the gradients takes its place."""
+
+    make = staticmethod(lambda rows: rows.sum(0))
+
+    def __call__(self, jacobian):
+        return self.make(jacobian)
+
+
+class OwnCoefficients(GramianAggregator):
+    """Ones, until another function of the inner products takes their place."""
+
+    make = staticmethod(lambda gramian: torch.ones_like(gramian[0]))
+
+    def weights(self, gramian):
+        return self.make(gramian)
+
+
+def turned(aggregator, phase, make):
+    """Six good steps, and what is kept; then a function that makes something else of a matrix."""
+    objective = assembly(poisson_line()).objective
+    own = Own() if aggregator != "coefficients" else OwnCoefficients()
+    given = {"function": lambda rows: own(rows), "sparse": pl.SparseTraining(0.5, own)}
+    stepper = phase(9).start(objective, given.get(aggregator, own))
+    for _ in range(6):
+        assert stepper.step(objective).status is Status.OK
+    object.__setattr__(own, "make", make)
+    return stepper, objective, objective.flat_parameters(), copy.deepcopy(stepper.state_dict())
+
+
+WAYS = [
+    ("function", pl.Adam),
+    ("aggregator", pl.Adam),
+    ("sparse", pl.Adam),
+    ("aggregator", pl.SOAP),
+    ("coefficients", pl.Adam),
+    ("coefficients", pl.LBFGS),
+]
+NUMBERS = {
+    "nan": lambda rows: rows.sum(0) * float("nan"),
+    "inf": lambda rows: rows.sum(0) / 0,
+    "one": lambda rows: rows.sum(0).index_fill(0, torch.tensor([1]), float("inf")),
+}
+
+
+@pytest.mark.parametrize("numbers", NUMBERS)
+@pytest.mark.parametrize(("aggregator", "phase"), WAYS)
+def test_a_direction_that_is_not_finite_is_not_taken(aggregator, phase, numbers):
+    stepper, objective, good, state = turned(aggregator, phase, NUMBERS[numbers])
+    for _ in range(2):
+        report = stepper.step(objective)
+        assert report.status is Status.NON_FINITE
+        name = {"function": "<lambda>", "coefficients": "OwnCoefficients"}.get(aggregator, "Own")
+        assert f"all gradients are finite, but what {name} makes of them is not" in report.message
+    assert torch.equal(objective.flat_parameters(), good)
+    after = stepper.state_dict()
+    state.pop("seen", None), after.pop("seen", None)  # the terms, as they are looked at
+    same(after, state)
+
+
+WRONG = {
+    "short": (lambda rows: rows.sum(0)[:-1], "in float64"),
+    "matrix": (lambda rows: rows, "in float64"),
+    "nothing": (lambda rows: None, "NoneType"),
+    "list": (lambda rows: rows.sum(0).tolist(), "list"),
+    "array": (lambda rows: rows.sum(0).numpy(), "ndarray"),
+    "whole": (lambda rows: rows.sum(0).long(), "in int64"),
+    "complex": (lambda rows: rows.sum(0) * 1j, "in complex128"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize(("aggregator", "phase"), WAYS)
+def test_what_is_no_direction_is_refused(aggregator, phase, wrong):
+    make, got = WRONG[wrong]
+    stepper, objective, good, state = turned(aggregator, phase, make)
+    with pytest.raises(DeclarationError, match="cannot be used") as caught:
+        stepper.step(objective)
+    assert got in str(caught.value) and "a tensor of real numbers" in str(caught.value)
+    assert torch.equal(objective.flat_parameters(), good)
+    after = stepper.state_dict()
+    state.pop("seen", None), after.pop("seen", None)
+    same(after, state)
+
+
+@pytest.mark.parametrize(("aggregator", "phase"), WAYS)
+def test_directions_in_another_precision_are_converted(aggregator, phase):
+    make = lambda rows: (0 * rows.sum(0) + 1).float()  # noqa: E731
+    stepper, objective, good, _ = turned(aggregator, phase, make)
+    assert stepper.step(objective).status is Status.OK
+    assert objective.flat_parameters().dtype == good.dtype
+    assert not torch.equal(objective.flat_parameters(), good)
 
 
 @pytest.mark.parametrize("name", GRAMIAN)
