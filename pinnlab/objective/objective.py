@@ -573,6 +573,13 @@ class Objective:
                 squares[rows, k] = found.double().square().sum(1)
         return squares
 
+    def without_gradient(self, names: Sequence[str]) -> list[str]:
+        """Those of some terms whose gradient, each by itself, is not finite.
+
+        In the one way back that terms share, what is not finite in one reaches the others.
+        """
+        return [n for n in names if not bool(self.only([n]).gradients()[0].isfinite().all())]
+
     def scaled(self, blocks: Mapping[str, Tensor]) -> Tensor:
         """The stacked residual ρ ``(r,)`` whose half squared norm is the loss."""
         rows = []

@@ -90,7 +90,7 @@ class FirstOrderStepper(Stepper):
         loss = losses.sum()
         # The squared lengths of the gradients are finite if everything is, unless they overflow.
         if not math.isfinite(sum(row[k] for k, row in enumerate(gramian.tolist()))):
-            message = non_finite_message(objective, squares, terms, jacobian, groups)
+            message = non_finite_message(objective, squares, terms)
             return StepReport(Status.NON_FINITE, loss, squares, 1, message=message)
         direction = checked(
             combiner(jacobian, gramian), jacobian, f"The direction of {combiner.name}"
@@ -177,17 +177,13 @@ def non_finite_message(
     objective: Objective,
     squares: Tensor,
     terms: Sequence[int] | None = None,
-    jacobian: Tensor | None = None,
-    groups: Sequence[Sequence[int]] | None = None,
 ) -> str:
-    """Names the term that is not finite, and its worst point.
+    """Names the term that is not finite and its worst point, or those without a finite gradient.
 
     Args:
         objective: What was evaluated.
         squares: Mean squares of all terms.
         terms: The numbers of those that were evaluated; all of them by default.
-        jacobian: Gradients of these terms, or of the groups, where they are known.
-        groups: Numbers of the terms behind every gradient; one each by default.
     """
     numbers = range(len(objective.names)) if terms is None else terms
     values = squares.tolist()
@@ -195,10 +191,9 @@ def non_finite_message(
         if not math.isfinite(values[k]):
             name = objective.names[k]
             return f"term '{name}' is {values[k]}{objective.worst_point(name)}"
-    if jacobian is not None:
-        finite = jacobian.isfinite().all(1).tolist()
-        for group, fine in zip(groups or [[k] for k in numbers], finite, strict=True):
-            if not fine:
-                names = " + ".join(f"'{objective.names[k]}'" for k in group)
-                return f"term {names} is finite but its gradient is not"
+    names = [f"'{n}'" for n in objective.without_gradient([objective.names[k] for k in numbers])]
+    if len(names) == 1:
+        return f"term {names[0]} is finite but its gradient is not"
+    if names:
+        return f"terms {', '.join(names)} are finite but their gradients are not"
     return "the loss is finite but its gradient is not"

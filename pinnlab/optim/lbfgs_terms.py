@@ -89,7 +89,7 @@ class TermLBFGSStepper(Stepper):
             self.batch, used = objective.batch_number, 1
         assert self.squares is not None
         if not (self.jacobian.isfinite().all() and self.loss < float("inf")):
-            message = non_finite_message(objective, self.squares, jacobian=self.jacobian)
+            message = non_finite_message(objective, self.squares)
             return self._report(Status.NON_FINITE, used, message)
         largest = self.jacobian.abs().amax(1)
         if float(largest.max()) <= self.tolerance_gradient:

@@ -106,23 +106,6 @@ def test_one_group_a_step():
     assert len(objective.together()) < len(objective.names)
 
 
-def test_a_gradient_that_is_not_finite_names_its_group():
-    objective = objective_of("cavity")
-    stepper, before = pl.Adam(1).start(objective, pl.ConflictFree()), objective.flat_parameters()
-    rows, found = objective.gradients, objective.together()
-
-    def broken(terms=None, groups=None):
-        jacobian, squares = rows(terms, groups)
-        jacobian[0] = torch.nan
-        return jacobian, squares
-
-    objective.gradients = broken
-    report = stepper.step(objective)
-    assert report.status is Status.NON_FINITE
-    assert " + ".join(f"'{name}'" for name in found[0]) in report.message
-    assert torch.equal(objective.flat_parameters(), before)
-
-
 def test_what_does_not_fit_is_refused():
     with pytest.raises(DeclarationError, match=r"needs an aggregator[\s\S]*ConflictFree\(ConFIG"):
         pl.ConflictFree("ConFIG")

@@ -51,6 +51,9 @@ class Function:
         theta = self.theta.detach()
         return self.residual(theta), torch.autograd.functional.jacobian(self.residual, theta)
 
+    def without_gradient(self, names):
+        return []
+
     def worst_point(self, name):
         return " at nowhere"
 

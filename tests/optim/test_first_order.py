@@ -160,6 +160,44 @@ def test_a_non_finite_step_moves_nothing_and_names_the_term_and_point(phase, agg
     assert torch.equal(objective.flat_parameters(), before)
 
 
+@pytest.mark.parametrize(
+    "aggregator",
+    [None, pl.Sum(), pl.ConFIG(), pl.MConFIG(), pl.ConflictFree(), pl.ConflictFree(pl.MConFIG())],
+    ids=repr,
+)
+@pytest.mark.parametrize("phase", [pl.Adam(5), pl.SOAP(5), pl.LBFGS(5)], ids=lambda p: p.label)
+def test_the_term_without_a_gradient_is_named_and_no_other(phase, aggregator):
+    finished = isinstance(aggregator, pl.MConFIG) or "MConFIG" in repr(aggregator)
+    if finished and not isinstance(phase, pl.Adam):
+        pytest.skip("refused")
+    root = "(u - u)**0.5 + u - 1"  # 0 · ∞ in its way back, which reaches what lies before it
+    problem = pl.Problem(
+        pl.Interval("x", 0, 1),
+        "u",
+        {"poisson": "u.xx + 1", "root": root},
+        {"ends": pl.Dirichlet(u=0)},
+    )
+    objective = assembly(problem).objective
+    before = objective.flat_parameters()
+    report = phase.start(objective, aggregator).step(objective)
+    assert report.status is Status.NON_FINITE
+    assert report.message == "term 'root' is finite but its gradient is not"
+    assert torch.equal(objective.flat_parameters(), before)
+
+
+def test_all_terms_without_a_gradient_are_named():
+    root = "(u - u)**0.5 + u - 1"
+    problem = pl.Problem(
+        pl.Interval("x", 0, 1),
+        "u",
+        {"poisson": "u.xx + 1", "root": root},
+        {"other": pl.Condition(root, on="left"), "ends": pl.Dirichlet(u=0)},
+    )
+    objective = assembly(problem).objective
+    report = pl.Adam(5).start(objective, None).step(objective)
+    assert report.message == "terms 'root', 'other' are finite but their gradients are not"
+
+
 def test_a_non_finite_gradient_of_a_finite_loss_moves_nothing():
     objective = Function(lambda t: torch.sqrt(t), [0.0])
     report = pl.Adam(5).start(objective, None).step(objective)

@@ -42,6 +42,10 @@ class Terms(Function):
         self.losses = torch.stack(halves).detach()
         return torch.stack(rows), 2 * self.losses
 
+    def without_gradient(self, names):
+        rows = dict(zip(self.names, self.gradients()[0], strict=True))
+        return [name for name in names if not rows[name].isfinite().all()]
+
 
 def well(centre, stiffness, name="r"):
     """½ ‖S(θ − c)‖²."""
