@@ -1,5 +1,6 @@
 """Limited-memory BFGS with a strong Wolfe line search."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,6 +127,7 @@ class LBFGSStepper(Stepper):
         self.squares: Tensor | None = None
         self.small_steps = 0
         self.batch: int | None = None
+        self._outside = False  # whether the last search met numbers that are not finite
 
     def _evaluate(self, objective: Objective) -> tuple[float, Tensor, Tensor]:
         loss, squares = objective.loss_and_gradient()
@@ -150,6 +152,10 @@ class LBFGSStepper(Stepper):
             )
         accepted, evaluations = self._search(objective, self._direction())
         used += evaluations
+        if accepted is None and self._outside:
+            used += 1
+            if (report := self._lost(objective, used)) is not None:
+                return report
         if accepted is None and self.moves:
             # A stale memory is the usual reason; steepest descent gets one chance.
             self.moves, self.changes = [], []
@@ -173,6 +179,15 @@ class LBFGSStepper(Stepper):
                 accepted.step,
             )
         return self._report(Status.OK, used, "", accepted.step)
+
+    def _lost(self, objective: Objective, used: int) -> StepReport | None:
+        """What has become of the loss where the last step ended, if it is not finite now."""
+        loss, gradient, squares = self._evaluate(objective)
+        if math.isfinite(loss) and bool(gradient.isfinite().all()):
+            return None
+        message = non_finite_message(objective, squares)
+        found = torch.tensor(loss, dtype=torch.float64)
+        return StepReport(Status.NON_FINITE, found, squares, used, message=message)
 
     def _report(
         self, status: Status, used: int, message: str, rate: float | None = None
@@ -205,7 +220,7 @@ class LBFGSStepper(Stepper):
     ) -> tuple[Trial[tuple[Tensor, Tensor, Tensor]] | None, int]:
         """Move along the direction; on failure the parameters are as before."""
         assert self.gradient is not None and self.squares is not None
-        origin = objective.flat_parameters()
+        self._outside, origin = False, objective.flat_parameters()
         slope = float(torch.dot(self.gradient, direction))
         if not slope < 0:
             return None, 0
@@ -214,7 +229,8 @@ class LBFGSStepper(Stepper):
             position = origin + step * direction
             objective.set_flat_parameters(position)
             loss, gradient, squares = self._evaluate(objective)
-            finite = loss == loss and bool(gradient.isfinite().all())
+            finite = math.isfinite(loss) and bool(gradient.isfinite().all())
+            self._outside |= not finite
             slope_ = float(torch.dot(gradient, direction)) if finite else float("nan")
             return Trial(
                 step, loss if finite else float("inf"), slope_, (position, gradient, squares)

@@ -19,6 +19,7 @@ along the line, :math:`\alpha = v \cdot Gw / w \cdot Gw`, which is 1 for w = v.
 Terms whose gradient vanishes take no part, nor is their value watched.
 """
 
+import math
 from typing import Any
 
 import torch
@@ -79,6 +80,7 @@ class TermLBFGSStepper(Stepper):
         self.loss = 0.0
         self.small_steps = 0
         self.batch: int | None = None
+        self._outside = False  # whether the last search met numbers that are not finite
 
     def step(self, objective: Objective) -> StepReport:
         """See :meth:`Stepper.step`."""
@@ -113,6 +115,10 @@ class TermLBFGSStepper(Stepper):
             if found is not None:
                 accepted, evaluations = self._search(objective, *found, active)
                 used += evaluations
+                if accepted is None and self._outside:
+                    used += 1
+                    if (report := self._lost(objective, used)) is not None:
+                        return report
             if accepted is None and not self.moves:
                 message = f"{reason} ({used} evaluations)"
                 return self._report(Status.STALLED, used, message, gramian=gramian)
@@ -127,6 +133,14 @@ class TermLBFGSStepper(Stepper):
             status = Status.CONVERGED
             message = f"ten steps lowered the loss by less than {self.tolerance_change:.0e} of it"
         return self._report(status, used, message, accepted.step, gramian)
+
+    def _lost(self, objective: Objective, used: int) -> StepReport | None:
+        """What has become of the terms where the last step ended, if they are not finite now."""
+        jacobian, squares, losses = _evaluate(objective)
+        if bool(jacobian.isfinite().all() and losses.isfinite().all()):
+            return None
+        message = non_finite_message(objective, squares)
+        return StepReport(Status.NON_FINITE, losses.sum(), squares, used, message=message)
 
     def _report(
         self,
@@ -212,13 +226,14 @@ class TermLBFGSStepper(Stepper):
         """Move along the direction; on failure the parameters are as before."""
         assert self.jacobian is not None
         assert self.squares is not None and self.losses is not None
-        origin = objective.flat_parameters()
+        self._outside, origin = False, objective.flat_parameters()
         members = active.nonzero().reshape(-1).tolist()
 
         def trial(step: float, payload: Payload) -> Trial[Payload]:
             _, jacobian, _, losses = payload
             loss, slopes = float(losses.sum()), jacobian @ direction  # (m,)
-            finite = loss == loss and bool(slopes.isfinite().all())
+            finite = math.isfinite(loss) and bool(slopes.isfinite().all())
+            self._outside |= not finite
             pairs = list(zip(losses.tolist(), slopes.tolist(), strict=True))
             return Trial(
                 step,

@@ -89,6 +89,28 @@ def test_a_non_finite_start_leaves_the_parameters_and_names_the_term():
     assert torch.equal(objective.flat_parameters(), before)
 
 
+@pytest.mark.parametrize("bad", ["value", "gradient"])
+def test_a_loss_that_is_lost_between_two_steps_is_told_and_the_memory_stays(bad):
+    objective, lost = rosenbrock(), []
+    bend = {"value": lambda r: r * float("nan"), "gradient": lambda r: r + torch.sqrt(r - r)}[bad]
+    good = objective.residual
+    objective.residual = lambda t: bend(good(t)) if lost else good(t)
+    stepper = pl.LBFGS(9).start(objective, None)
+    for _ in range(4):
+        assert stepper.step(objective).status is Status.OK
+    before, moves = objective.flat_parameters(), list(stepper.moves)
+    lost.append(True)
+    for _ in range(2):
+        report = stepper.step(objective)
+        assert report.status is Status.NON_FINITE
+        words = {"value": "term 'only' is nan at nowhere", "gradient": "its gradient is not"}[bad]
+        assert words in report.message
+        assert torch.equal(objective.flat_parameters(), before)
+    assert len(moves) > 1 and stepper.moves == moves
+    lost.clear()
+    assert stepper.step(objective).status is Status.OK
+
+
 def test_a_region_without_values_is_stepped_around():
     # log is nan below zero: the first unit step would land there.
     objective = Function(lambda t: torch.log(t) + 1, [2.0])

@@ -268,6 +268,28 @@ def test_a_term_that_is_not_finite_is_named_and_nothing_moves(bad, words):
     assert torch.equal(objective.flat_parameters(), before)
 
 
+@pytest.mark.parametrize("bad", ["value", "gradient"])
+def test_a_term_that_is_lost_between_two_steps_is_named_and_the_memory_stays(bad):
+    objective, lost = compatible(), []
+    bend = {"value": lambda t: t * float("nan"), "gradient": lambda t: t + torch.sqrt(t - t)}[bad]
+    good = objective.residuals["t1"]
+    objective.residuals["t1"] = lambda t: bend(good(t)) if lost else good(t)
+    stepper = pl.LBFGS(9).start(objective, pl.ConFIG())
+    for _ in range(4):
+        assert stepper.step(objective).status is Status.OK
+    before, moves = objective.flat_parameters(), list(stepper.moves)
+    lost.append(True)
+    for _ in range(2):
+        report = stepper.step(objective)
+        assert report.status is Status.NON_FINITE
+        words = "is nan at nowhere" if bad == "value" else "is finite but its gradient is not"
+        assert f"term 't1' {words}" in report.message
+        assert torch.equal(objective.flat_parameters(), before)
+    assert len(moves) > 1 and stepper.moves == moves
+    lost.clear()
+    assert stepper.step(objective).status is Status.OK
+
+
 def test_a_region_without_values_is_stepped_around():
     objective = Terms(
         {"log": lambda t: torch.log(t) + 1, "line": lambda t: 0.1 * (t - torch.e**-1)}, [2.0]
