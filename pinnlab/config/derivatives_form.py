@@ -81,12 +81,16 @@ def fitting(
     """What is wrong with estimators for a problem, and where in the section it is said."""
     from pinnlab.problems.assemble import check_estimator
 
-    entries = given.items() if isinstance(given, Mapping) else [(None, given)]
-    for name, one in entries:
+    whole: dict[tuple, Estimator]
+    if isinstance(given, Mapping):
+        whole = {(name,): Choice({name: one}) for name, one in given.items()}
+    else:
+        whole = {(): estimator_of(given)}
+    for place, one in whole.items():
         try:
-            check_estimator(problem, estimator_of(one) if name is None else Choice({name: one}))
+            check_estimator(problem, one)
         except PinnlabError as mistake:
-            yield () if name is None else (name,), mistake
+            yield place, mistake
 
 
 def derivatives(schema: Schema) -> Form:

@@ -14,8 +14,8 @@ class InverseDirichlet(RatioWeighting):
         \frac{\max_j \operatorname{std}(\nabla_\theta L_j)}{\operatorname{std}(\nabla_\theta L_k)}
 
     with :math:`L_k = \tfrac12 \operatorname{mean}_i \lambda_{ki} \|r_k(x_i)\|^2`, λ being the
-    factors of single points, and the standard deviation over the components of the gradient. The largest
-    keeps its size. A term whose gradient vanishes keeps its weight.
+    factors of single points, and the standard deviation over the components of the gradient. The
+    largest keeps its size. A term whose gradient vanishes keeps its weight.
 
     Args:
         every: Steps between updates, each as expensive as the gradients of all terms.
