@@ -73,9 +73,10 @@ def _examine(module: nn.Module, x: Tensor, order: int) -> None:
 
 def _settle_for_nesting(module: nn.Module, x: Tensor, layout: Layout, reason: Exception) -> None:
     """Have a module that does not take jets differentiated by nesting from now on, and say so."""
-    values_of(module, x)
     branching: list[str] = []
     if not layout.transparent:
+        with torch.enable_grad():
+            values_of(module, x.detach().clone().requires_grad_())
         refuse_joined(module, x)
         branching = refuse_kinked(module, x, layout.order)
         refuse_jumps(module, x, layout.order, branching)
@@ -254,7 +255,11 @@ def _parts(module: nn.Module) -> list[tuple[str, nn.Module]]:
 
 def _refuse_compiled(module: nn.Module) -> None:
     """Refuse what torch.compile made: it takes no jets, and torch differentiates it only once."""
-    found = [(name, part) for name, part in _parts(module) if hasattr(part, "_orig_mod")]
+    found = [
+        (name, part)
+        for name, part in _parts(module)
+        if hasattr(part, "_orig_mod") or getattr(part, "_compiled_call_impl", None) is not None
+    ]
     if found:
         raise UnfitModule(
             f"A compiled module has no second derivatives{_layers([name for name, _ in found])}",

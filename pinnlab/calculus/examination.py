@@ -42,7 +42,8 @@ def refuse_kinked(module: Any, x: Tensor, order: int) -> list[str]:
         TrainingMode: If a layer is in training mode.
     """
     try:
-        seen = operations(module, x[:2].detach())
+        with torch.enable_grad():
+            seen = operations(module, _points(x[:2]))
     except TrainingMode:
         raise
     except Exception:  # whatever a module raises is told where it is evaluated
@@ -87,6 +88,11 @@ def refuse_jumps(module: Any, x: Tensor, order: int, seen: list[str]) -> None:
         raise NotSmooth(name, 2, order)
 
 
+def _points(x: Tensor) -> Tensor:
+    """The same points, such that a module may differentiate by them and write to them."""
+    return x.detach().requires_grad_().clone()
+
+
 class Balance(NamedTuple):
     """A derivative on a line: its change and the integral of the next, both over its range."""
 
@@ -104,10 +110,13 @@ def _balances(module: Any, start: Tensor, end: Tensor, order: int, cells: int) -
         s = torch.as_tensor(np.concatenate([[0.0], inner, [1.0]])).to(start).requires_grad_()
         with Differentiable():
             u = module(start.detach() + s[:, None] * (end - start).detach())
-        u = u.flatten(1)
-        scale = (u.amax(0) - u.amin(0)).detach() + torch.finfo(u.dtype).tiny
-        lower = (u / scale).sum(1)
-        out = []
+        digits = torch.finfo(u.dtype).eps ** 0.5
+        values = u.detach()
+        scale = values.amax(0) - values.amin(0)
+        # Of a constant only rounding errors change.
+        moving = scale > digits * values.abs().amax(0)
+        lower = (u[:, moving] / scale[moving]).sum(1)
+        out, largest = [], 0.0
         for _ in range(order):
             upper = torch.zeros_like(s)
             if lower.requires_grad:
@@ -115,8 +124,11 @@ def _balances(module: Any, start: Tensor, end: Tensor, order: int, cells: int) -
                     lower.sum(), s, create_graph=True, materialize_grads=True
                 )
             below, above = lower.detach(), upper.detach()
-            size = float(below.amax() - below.amin()) or 1.0
+            size = float(below.amax() - below.amin())
+            largest = max(largest, float(below.abs().amax()))
             change, integral = float(below[-1] - below[0]), float((above[1:-1] * weight).sum())
+            if size <= digits * largest:
+                change, integral, size = 0.0, 0.0, 1.0
             out.append(Balance(change / size, integral / size, not bool(above.any())))
             lower = upper
     return out
@@ -131,8 +143,8 @@ def refuse_joined(module: Any, x: Tensor) -> None:
     n = len(x)
     if n < 2:
         return
-    with torch.no_grad(), Differentiable():
-        values, again, part = (module(p).detach() for p in (x, x, x[: n // 2]))
+    with torch.enable_grad(), Differentiable():
+        values, again, part = (module(_points(p)).detach() for p in (x, x, x[: max(2, n // 2)]))
     size = float((values.amax(0) - values.amin(0)).abs().max()) + float(values.abs().max())
     tolerance = torch.finfo(values.dtype).eps ** 0.5 * size
     for other, what in ((again, "at every call"), (part, "with the points beside it")):

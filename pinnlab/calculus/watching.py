@@ -30,18 +30,30 @@ BRANCHING = frozenset(
         *("adaptive_max_pool2d", "adaptive_max_pool3d", "grid_sample", "interpolate"),
         *("gt", "lt", "ge", "le", "eq", "ne", "greater", "less", "greater_equal", "less_equal"),
         *("not_equal", "where", "masked_fill", "masked_select", "masked_scatter", "nonzero"),
-        *("bucketize", "searchsorted", "one_hot", "item", "tolist", "numpy", "bool"),
+        *(
+            "rnn_relu",
+            "rnn_relu_cell",
+            "bucketize",
+            "searchsorted",
+            "one_hot",
+            "item",
+            "tolist",
+            "numpy",
+            "bool",
+        ),
     )
 )
 KINKED = {function.__name__.strip("_"): least for function, least in SMOOTHNESS.items()}
+RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 DROPOUTS = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_dropout")
 
 
 class Differentiable(TorchFunctionMode):
     """Evaluates operations in a form that torch differentiates as often as asked for.
 
-    The third derivative of torch's ``layer_norm`` is wrong, and its fused attention has no second
-    one; both are written out. Operations that join the points are refused.
+    The third derivative of torch's ``layer_norm`` is wrong; it is written out. Fused attention and
+    the recurrent layers of cuDNN have no second one; others are taken. Operations that join the
+    points are refused.
     """
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
@@ -54,6 +66,9 @@ class Differentiable(TorchFunctionMode):
             _refuse_training(name, args, kwargs)
         if name in ("scaled_dot_product_attention", "multi_head_attention_forward"):
             with sdpa_kernel(SDPBackend.MATH):
+                return func(*args, **kwargs)
+        if name in RECURRENT:
+            with torch.backends.cudnn.flags(enabled=False):
                 return func(*args, **kwargs)
         return func(*args, **kwargs)
 
@@ -87,7 +102,7 @@ class Watch(Differentiable):
 
 def operations(module: Any, x: Tensor) -> list[str]:
     """The names of all operations that a module applies to points and to what becomes of them."""
-    with torch.no_grad(), Watch(x) as watch:
+    with Watch(x) as watch:
         module(x)
     seen = dict(watch.seen)
     for part in module.modules() if isinstance(module, nn.Module) else ():

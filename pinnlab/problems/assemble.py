@@ -378,8 +378,8 @@ def _module(
         )
     module = surrogate.to(device=device, dtype=dtype)
     probe = torch.zeros(2, problem.coordinates.dim, dtype=dtype, device=device)
-    with torch.no_grad():
-        shape = tuple(values_of(module, probe).shape)
+    with torch.enable_grad():  # a module may differentiate by the points itself
+        shape = tuple(values_of(module, probe.requires_grad_()).shape)
     if shape != (2, len(problem.fields)):
         raise DeclarationError(
             "The module has outputs of the wrong shape",

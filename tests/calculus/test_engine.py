@@ -321,8 +321,13 @@ def test_what_a_module_must_take_and_return_is_said(function, words):
     assert "number of fields" in str(caught.value)
 
 
-def test_a_compiled_layer_is_refused_with_its_name():
-    inner = torch.compile(nn.Sequential(nn.Linear(2, 4), nn.Tanh()), backend="eager")
+@pytest.mark.parametrize("in_place", [True, False])
+def test_a_compiled_layer_is_refused_with_its_name(in_place):
+    inner = nn.Sequential(nn.Linear(2, 4), nn.Tanh())
+    if in_place:
+        inner.compile(backend="eager")
+    else:
+        inner = torch.compile(inner, backend="eager")
     module = nn.Sequential(inner, nn.Linear(4, 1)).double()
     with pytest.raises(DeclarationError, match=r"compiled module.*layer '0'") as caught:
         propagate(module, points(2), layout([(0, 0)]))

@@ -44,6 +44,18 @@ def changed(z):
     return out.relu_()
 
 
+class Recurrent(nn.Module):
+    """A recurrent layer over the features of each point."""
+
+    def __init__(self, nonlinearity):
+        super().__init__()
+        torch.manual_seed(1)
+        self.layer = nn.RNN(1, WIDTH, nonlinearity=nonlinearity, batch_first=True).double()
+
+    def forward(self, z):
+        return self.layer(z[..., None])[0][:, -1]
+
+
 KINKS = {
     "F.relu": F.relu,
     "torch.relu": torch.relu,
@@ -80,6 +92,7 @@ KINKS = {
     "times comparison": lambda z: z * (z > 0),
     "comparison as number": lambda z: z * z.gt(0).to(z.dtype),
     "written to where negative": lambda z: z.masked_fill(z < 0, 0.0),
+    "recurrent": Recurrent("relu"),
     "scripted": torch.jit.script(nn.Sequential(nn.ReLU())),
 }
 
@@ -121,6 +134,7 @@ SMOOTH = {
     "steep softplus": lambda z: F.softplus(z, beta=30),
     "celu": F.celu,
     "softsign": F.softsign,
+    "recurrent": Recurrent("tanh"),
     "softsign written": lambda z: z / (1 + z.abs()),
     "fast wave": lambda z: torch.sin(12 * F.mish(z)),
     "wrapped into a period": lambda z: torch.sin(2 * torch.pi * (z - torch.floor(z))),
@@ -177,3 +191,59 @@ class Noisy(nn.Module):
 def test_a_point_must_not_know_of_the_others_or_of_chance(module, words):
     with pytest.raises(UnfitModule, match=words):
         jet(module, 1)
+
+
+# --- what looks like a jump and is none ------------------------------------------------------
+class Formula(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x, torch.where(x[:, :1] > -9, x[:, :1], x[:, :1] ** 2))
+
+
+FORMULAS = {
+    "constant beside another": lambda x, y: torch.cat([y.sin(), 1 + 0 * y], 1),
+    "constant to rounding": lambda x, y: torch.cat([y.sin(), y.sin() ** 2 + y.cos() ** 2], 1),
+    "parabola": lambda x, y: 0.3 * y**2 + 0.7 * x[:, 1:] * y,
+    "straight to rounding": lambda x, y: y * (y.sin() ** 2 + y.cos() ** 2),
+    "steep front": lambda x, y: torch.tanh(20 * y),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("order", [2, 3, 4])
+@pytest.mark.parametrize("name", FORMULAS, ids=lambda n: n.replace(" ", "_"))
+def test_rounding_errors_are_no_jumps(name, order, dtype):
+    assert jet(Formula(FORMULAS[name]), order, points().to(dtype)).layout.order == order
+
+
+class Velocity(nn.Module):
+    """The velocity of a stream function, by differentiation inside the module."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.stream = Between(function)
+
+    def forward(self, x):
+        psi = self.stream(x)
+        (g,) = torch.autograd.grad(psi.sum(), x, create_graph=True)
+        return torch.stack([g[:, 1], -g[:, 0]], 1)
+
+
+def test_a_module_may_differentiate_by_the_points_itself():
+    with torch.no_grad():
+        found = jet(Velocity(torch.tanh))
+    expected = reference_jet(Velocity(torch.tanh), points(), found.layout)
+    torch.testing.assert_close(found.data, expected.data.detach())
+    with pytest.raises(NotSmooth, match="relu"):
+        jet(Velocity(F.relu))
+
+
+def test_a_column_that_is_constant_hides_no_kink():
+    def beside(x, y):
+        return torch.cat([(y - 0.1).clamp_min(0), 1 + 0 * y], 1)
+
+    with pytest.raises(NotSmooth, match="clamp_min"):
+        jet(Formula(beside))

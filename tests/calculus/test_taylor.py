@@ -175,6 +175,8 @@ UNSUPPORTED = {
     "flatten over points": (lambda x: x.flatten(), "points axis"),
     "transpose over points": (lambda x: x.transpose(0, 1), "points axis"),
     "integers": (lambda x: x.to(torch.int64), "conversion to torch.int64"),
+    "scripted": (torch.jit.script(torch.nn.Tanh()), "a module of torch.jit"),
+    "traced": (torch.jit.trace(torch.nn.Tanh(), COLUMNS), "a module of torch.jit"),
     "greater": (lambda x: x > 0, "a comparison of values"),
     "equal": (lambda x: x == 0, "a comparison of values"),
     "product of two": (lambda x: torch.addmm(x, x, x.mT), "mT"),
