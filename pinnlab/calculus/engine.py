@@ -45,7 +45,7 @@ def propagate(
     """
     start = seed(x, layout) if start is None else start
     try:
-        if layout.order > getattr(module, "_examined", -1) and not layout.transparent:
+        if not layout.transparent and layout.order > getattr(module, "_examined", -1):
             _examine(module, x, layout.order)
         if not getattr(module, "_taylor_unsupported", False):
             try:
@@ -65,8 +65,11 @@ def _examine(module: nn.Module, x: Tensor, order: int) -> None:
     """Refuse what has no derivatives of an order, the first time that they are asked for."""
     _refuse_compiled(module)
     branching = refuse_kinked(module, x, order) if order > 1 else []
-    if getattr(module, "_taylor_unsupported", False) or KINKED_RULES.intersection(branching):
+    nested = getattr(module, "_taylor_unsupported", False)
+    if nested or KINKED_RULES.intersection(branching):
         refuse_jumps(module, x, order, branching)
+    # What is missing is found by nn.Module ten times as slowly, and every step asks for it.
+    module._taylor_unsupported = nested  # type: ignore[assignment]
     if len(x) > 1:  # one point tells of kinks by their names only
         module._examined = order  # type: ignore[assignment]
 
