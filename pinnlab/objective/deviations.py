@@ -1,12 +1,14 @@
 """How far estimates of derivatives may be off."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
+from pinnlab.calculus.directions import Across
+from pinnlab.calculus.distributions import SPARSE
 from pinnlab.calculus.engine import propagate
-from pinnlab.calculus.functionals import Functional, Reading
+from pinnlab.calculus.functionals import AlongRay, Functional, Reading
 from pinnlab.calculus.plan import written
 from pinnlab.calculus.table import Batches, FieldTable
 from pinnlab.conditions.term import Term
@@ -66,8 +68,46 @@ def estimate_deviations(
     return dict(sorted(out.items()))
 
 
+def sampled_gradients(terms: Sequence[Term]) -> dict[str, Across]:
+    """The terms that hold derivatives of a residual along random directions, and these."""
+    found = {}
+    for term in terms:
+        read = (what for plan in term.plans for _, what in plan.functionals)
+        families = {what.ray.family for what in read if isinstance(what, AlongRay)}
+        if len(families) == 1:
+            found[term.name] = families.pop()
+    return found
+
+
+def gradient_deviations(
+    families: Mapping[str, Across], blocks: Mapping[str, Tensor]
+) -> dict[str, float]:
+    """Relative standard deviation of the mean squares of gradients along random directions.
+
+    Args:
+        families: Per term its directions, as above.
+        blocks: Per term its residual ``(n, c K)``, K columns along the directions for each of c
+            components.
+    """
+    out = {}
+    for name, family in families.items():
+        if len(family) > 1:
+            along = blocks[name].unflatten(1, (-1, len(family))).square().mean((0, 1))
+            sparse = family.distribution == SPARSE
+            share = len(family) / len(family.columns) if sparse else 0.0
+            out[mean_square(name)] = float(
+                (along.var() * (1 - share) / len(along)).sqrt() / along.mean()
+            )
+    return out
+
+
+def mean_square(name: str) -> str:
+    """What is estimated of a term along random directions."""
+    return f"mean square of {name}"
+
+
 def single_samples(terms: Sequence[Term], frozen: FrozenPoints) -> list[str]:
-    """The operators, as above, that are estimated from one sample, which has no deviation."""
+    """What is estimated, as above, from one sample, which has no deviation."""
     names = written(term.plans for term in terms)
     found = {
         names[pair]
@@ -76,7 +116,8 @@ def single_samples(terms: Sequence[Term], frozen: FrozenPoints) -> list[str]:
         for pair in plan.functionals
         if len(frozen.demands[placement].readings[pair[1]].samples) == 1
     }
-    return sorted(found)
+    gradients = sampled_gradients(terms).items()
+    return sorted([*found, *(mean_square(name) for name, family in gradients if len(family) == 1)])
 
 
 def _rows(reading: Reading, functional: Functional, batches: Batches) -> Tensor | None:

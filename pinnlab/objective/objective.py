@@ -35,7 +35,11 @@ from pinnlab.errors import DeclarationError, nearest
 from pinnlab.linalg.jacobian import jacobian_matrix, jacobian_operator
 from pinnlab.linalg.operators import LinearOperator
 from pinnlab.objective.compiled import CompiledLoss
-from pinnlab.objective.deviations import estimate_deviations
+from pinnlab.objective.deviations import (
+    estimate_deviations,
+    gradient_deviations,
+    sampled_gradients,
+)
 from pinnlab.objective.execution import check_execution, is_compiled, is_recorded
 from pinnlab.objective.frozen_points import FrozenPoints
 from pinnlab.objective.inputs import Inputs, Reads
@@ -638,11 +642,18 @@ class Objective:
         return " at " + ", ".join(f"{k} = {float(v):.6g}" for k, v in columns.items())
 
     def estimate_deviations(self) -> dict[str, float]:
-        """Relative standard deviation of every estimated operator, at the present directions.
+        """Relative standard deviation of every estimate, at the present directions.
 
-        See :func:`~pinnlab.objective.deviations.estimate_deviations`.
+        See :func:`~pinnlab.objective.deviations.estimate_deviations`; of gradients of residuals
+        along random directions, that of their mean squares.
         """
-        return estimate_deviations(self.terms_, self.state, self.frozen)
+        found = estimate_deviations(self.terms_, self.state, self.frozen)
+        families = sampled_gradients(self.terms_)
+        if families:
+            with torch.no_grad():
+                blocks = self.only(list(families)).residuals()
+            found |= gradient_deviations(families, blocks)
+        return found
 
     def gradients_aside(self) -> Tensor:
         """Gradients of all weighted terms ``(m, p)``, to look at: no trace of it stays here."""
