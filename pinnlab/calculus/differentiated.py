@@ -536,6 +536,21 @@ def laplacian_of(functional: Functional, name: str) -> Functional | None:
     return None if found is None else differentiated(found, steps)
 
 
+def rays_of(functional: Functional) -> tuple[Ray, ...]:
+    """The random directions along which it differentiates what an equation reads."""
+    if isinstance(functional, AlongRay):
+        return (functional.ray,)
+    if isinstance(functional, Differentiated):
+        return (*functional.steps.rays, *rays_of(functional.inner))
+    if isinstance(functional, GradientProduct):
+        return (*functional.left.rays, *functional.right.rays)
+    if isinstance(functional, GradientOf):
+        return rays_of(functional.inner)
+    if isinstance(functional, TurnedDerivative | TurnedTrace):
+        return (functional.step,) if isinstance(functional.step, Ray) else ()
+    return ()
+
+
 def _steps_of(functional: AlongRay) -> Steps:
     return Steps(functional.index, functional.suffix, (functional.ray,))
 

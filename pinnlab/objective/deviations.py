@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from pinnlab.calculus.differentiated import rays_of
 from pinnlab.calculus.directions import Across
 from pinnlab.calculus.distributions import SPARSE
 from pinnlab.calculus.engine import propagate
-from pinnlab.calculus.functionals import AlongRay, Functional, Reading
+from pinnlab.calculus.functionals import Functional, Reading
 from pinnlab.calculus.plan import written
 from pinnlab.calculus.table import Batches, FieldTable
 from pinnlab.conditions.term import Term
@@ -73,7 +74,7 @@ def sampled_gradients(terms: Sequence[Term]) -> dict[str, Across]:
     found = {}
     for term in terms:
         read = (what for plan in term.plans for _, what in plan.functionals)
-        families = {what.ray.family for what in read if isinstance(what, AlongRay)}
+        families = {ray.family for what in read for ray in rays_of(what)}
         if len(families) == 1:
             found[term.name] = families.pop()
     return found

@@ -336,6 +336,19 @@ def test_gradients_along_random_directions_have_the_deviation_of_their_mean_squa
     assert size == pytest.approx(float(squares.std() / squares.mean()), rel=0.3)
 
 
+@pytest.mark.parametrize("equation", ["laplacian(u) - 1", "dot(grad(u), grad(u)) - 1"])
+@pytest.mark.parametrize("derivatives", [None, pl.STDE(2)], ids=str)
+def test_over_a_vector_coordinate_as_well(equation, derivatives):
+    problem = pl.Problem(
+        pl.HyperBall("x", dim=D),
+        "u",
+        {"e": equation},
+        {"more": pl.GradientEnhanced("e", samples=3), "b": pl.Dirichlet(u=0, hard=True)},
+    )
+    told = assembled(problem, derivatives=derivatives).objective.estimate_deviations()
+    assert 0 < told["mean square of more"] < 1
+
+
 def test_one_direction_of_a_gradient_has_no_deviation():
     problem, objective = gradient_enhanced(1, "sparse")
     assert objective.estimate_deviations() == {}
