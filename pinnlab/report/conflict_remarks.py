@@ -148,7 +148,7 @@ def _little(conflicts: ConflictHistory, name: str, stretch: np.ndarray) -> str |
         return None
     against = conflicts.mean(conflicts.against[name], stretch, conflicts.judged)
     if against >= FREQUENT:
-        return f"{percent(against)} of the directions taken went against it"
+        return f"the directions taken went against it in {percent(against)} of the steps looked at"
     return "the directions taken hardly lowered it"
 
 

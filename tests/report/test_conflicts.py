@@ -235,8 +235,8 @@ def test_where_directions_are_no_combinations_terms_starve_as_well_and_the_reaso
     found = remarks(**starving)
     (text,) = warned(found, "starved")
     assert text == (
-        "Term 'ends' is starved: since step 63 90 % of the directions taken went against it, and "
-        "its mean square does not fall (0.30). Use gradients=ConFIG()."
+        "Term 'ends' is starved: since step 63 the directions taken went against it in 90 % of the "
+        "steps looked at, and its mean square does not fall (0.30). Use gradients=ConFIG()."
     )
     assert found[-1].text == (
         "The directions of MultiAdam are no combinations of the gradients of the terms: no term "

@@ -52,6 +52,22 @@ def test_picture_report_and_shell(gradients, tmp_path, capsys):
         assert entry["against"]["wall"] == 0
 
 
+@pytest.mark.parametrize("gradients", [pl.MConFIG(), pl.MultiAdam()])
+def test_whole_steps_are_judged_and_why_they_have_no_shares_is_told(gradients, tmp_path, capsys):
+    folder = tmp_path / "run"
+    solve(folder, gradients=gradients, phases=[pl.Adam(150, lr=5e-2)])
+    assert main(["show", str(folder)]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    name = type(gradients).__name__
+    assert f"The directions of {name} are no combinations of the gradients" in shown
+    assert "steps against" in shown
+    assert "share of step" not in shown
+    assert "went against '" in shown
+    assert "whose direction is known" not in shown  # all that were looked at were judged
+    report = (folder / "report.html").read_text(encoding="utf-8")
+    assert f"The directions of {name} are no combinations" in report
+
+
 def test_a_log_of_an_earlier_version_is_still_shown(tmp_path, capsys):
     folder = tmp_path / "run"
     solve(folder)
