@@ -132,8 +132,9 @@ class FirstOrderStepper(Stepper):
         now = [objective.losses, squares]
         if wanted is not None:
             unseen = [squares.new_full((len(objective.names),), math.nan)] * 2
+            numbers = torch.tensor(wanted, device=squares.device)
             now = [
-                old.index_copy(0, torch.tensor(wanted, device=old.device), new)
+                old.to(squares.device).index_copy(0, numbers, new)  # restored ones are elsewhere
                 for old, new in zip(self.seen or unseen, now, strict=True)
             ]
         self.seen = now

@@ -138,13 +138,14 @@ def test_points_stay_until_every_term_had_its_turn(name: str) -> None:
 
 
 @pytest.mark.gpu
+@pytest.mark.parametrize("aggregator", [None, pl.MConFIG()], ids=repr)
 @pytest.mark.parametrize("name", WEIGHTINGS)
-def test_a_run_goes_on_on_a_device(name: str, tmp_path: Path) -> None:
-    whole = trainer([WEIGHTINGS[name], pl.RBA()], device="cuda")
+def test_a_run_goes_on_on_a_device(name: str, aggregator, tmp_path: Path) -> None:
+    pair, options = [WEIGHTINGS[name], pl.RBA()], {"device": "cuda", "aggregator": aggregator}
+    whole = trainer(pair, **options)
     whole.run()
-    pair = [WEIGHTINGS[name], pl.RBA()]
-    trainer(pair, tmp_path, device="cuda", callbacks=[StopAt(4)]).run()
-    second = trainer(pair, tmp_path, device="cuda", callbacks=[StopAt(100)])
+    trainer(pair, tmp_path, callbacks=[StopAt(4)], **options).run()
+    second = trainer(pair, tmp_path, callbacks=[StopAt(100)], **options)
     second.restore()
     second.run()
     expected, found = state(whole), state(second)
