@@ -109,7 +109,7 @@ class TermLBFGSStepper(Stepper):
     def _move(self, objective: Objective, active: Tensor, used: int) -> StepReport:
         """One line search; if it fails, once more without memory, which may be stale."""
         assert self.jacobian is not None
-        gramian, accepted = gramian_of(self.jacobian), None
+        gramian, accepted, weights = gramian_of(self.jacobian), None, self.weights
         while accepted is None:
             found, reason = self._direction(objective, active)
             if found is not None:
@@ -118,6 +118,7 @@ class TermLBFGSStepper(Stepper):
                 if accepted is None and self._outside:
                     used += 1
                     if (report := self._lost(objective, used)) is not None:
+                        self.weights = weights
                         return report
             if accepted is None and not self.moves:
                 message = f"{reason} ({used} evaluations)"

@@ -277,7 +277,7 @@ def test_a_term_that_is_lost_between_two_steps_is_named_and_the_memory_stays(bad
     stepper = pl.LBFGS(9).start(objective, pl.ConFIG())
     for _ in range(4):
         assert stepper.step(objective).status is Status.OK
-    before, moves = objective.flat_parameters(), list(stepper.moves)
+    before, moves, weights = objective.flat_parameters(), list(stepper.moves), stepper.weights
     lost.append(True)
     for _ in range(2):
         report = stepper.step(objective)
@@ -285,7 +285,7 @@ def test_a_term_that_is_lost_between_two_steps_is_named_and_the_memory_stays(bad
         words = "is nan at nowhere" if bad == "value" else "is finite but its gradient is not"
         assert f"term 't1' {words}" in report.message
         assert torch.equal(objective.flat_parameters(), before)
-    assert len(moves) > 1 and stepper.moves == moves
+    assert len(moves) > 1 and stepper.moves == moves and stepper.weights is weights
     lost.clear()
     assert stepper.step(objective).status is Status.OK
 
