@@ -338,3 +338,12 @@ class Drawn:
 
     slopes: Slopes
     families: dict[Family, Part]
+
+    def rays(self) -> dict[Ray, Tensor]:
+        """The random directions over several coordinates, one by one, each ``(d,)``."""
+        return {
+            Ray(family, k): row
+            for family, part in self.families.items()
+            if isinstance(family, Across)
+            for k, row in enumerate(part.dense(self.slopes.width))
+        }

@@ -15,10 +15,10 @@ The amortised form differentiates along K random directions instead, drawn anew 
 
 and each direction carries every derivative that the residual needs once more, along v, however many
 coordinates there are. From three coordinates on that is less than the whole gradient, and over a
-vector coordinate, whose d components no gradient of a residual can list, it is the only form. What
-is estimated in the residual is differentiated term by term: for
-:math:`r = \frac{d}{K} \sum_k \partial_{i_k}^2 u + \dots` the derivatives along v are
-:math:`\frac{d}{K} \sum_k \partial_v \partial_{i_k}^2 u + \dots`, so that nothing grows with d.
+vector coordinate it is the only form. What is estimated in the residual is differentiated term by
+term: for :math:`r = \frac{d}{M} \sum_m \partial_{i_m}^2 u + \dots` the derivative along v is
+:math:`\frac{d}{M} \sum_m \partial_v \partial_{i_m}^2 u + \dots`, so that nothing grows with d. Of
+such a Laplacian a network then carries 3 M + 4 numbers for each neuron and point instead of M + 2.
 """
 
 from collections.abc import Callable, Sequence

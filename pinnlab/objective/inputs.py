@@ -18,6 +18,7 @@ from pinnlab.conditions.placement import Placement
 from pinnlab.sampling.points import Points
 
 Change = Callable[[Tensor], Tensor]
+TABLE = "'"  # ends the name of a parameter whose values stand in a table with its derivatives
 
 
 @dataclass(eq=False)
@@ -38,7 +39,9 @@ class Reads:
 
     def keep(self, inputs: "Inputs") -> None:
         """Forget parameters other than those that turned out to be values of the points."""
-        self.parameters = {p: set(values) for p, values in inputs.known.items()}
+        self.parameters = {
+            p: {name.removesuffix(TABLE) for name in values} for p, values in inputs.known.items()
+        }
 
 
 class _Watched(dict[str, Any]):
@@ -59,7 +62,9 @@ class Inputs:
         points: Per placement its points.
         drawn: The directions of differentiation, or None if there are none beside the columns.
         weights: Of the terms in the loss, ``(m,)``.
-        known: Per placement the values ``(n,)`` of parameters that are functions of the points.
+        known: Per placement the values ``(n,)`` of parameters that are functions of the points; of
+            those that can be differentiated, under a name that ends with an apostrophe, the values
+            and the derivatives along all random directions ``(1 + k, n)``.
     """
 
     points: Mapping[Placement, Points]

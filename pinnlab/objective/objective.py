@@ -20,9 +20,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from pinnlab.calculus.directions import Directions
+from pinnlab.calculus.directions import Directions, Drawn
 from pinnlab.calculus.engine import propagate
 from pinnlab.calculus.formula import Formula
+from pinnlab.calculus.jet import PointFunction, TabulatedFunction
 from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.row_split import Span
 from pinnlab.calculus.sources import tensor_source
@@ -42,7 +43,7 @@ from pinnlab.objective.deviations import (
 )
 from pinnlab.objective.execution import check_execution, is_compiled, is_recorded
 from pinnlab.objective.frozen_points import FrozenPoints
-from pinnlab.objective.inputs import Inputs, Reads
+from pinnlab.objective.inputs import TABLE, Inputs, Reads
 from pinnlab.objective.squares import mean_squares
 from pinnlab.objective.state import State
 from pinnlab.objective.term_gradients import TermGradients
@@ -280,11 +281,14 @@ class Objective:
             points,
             self.frozen.joined(transparent).drawn if directions else None,
             self._weight_vector(like),
-            {p: self._known(p, reads) for p in self.frozen.demands} if known else {},
+            {p: self._known(p, reads, transparent) for p in self.frozen.demands} if known else {},
         )
 
-    def _known(self, placement: Placement, reads: Reads) -> dict[str, Tensor]:
-        """The values of parameters that are functions without known derivatives."""
+    def _known(self, placement: Placement, reads: Reads, transparent: bool) -> dict[str, Tensor]:
+        """The values of parameters that are functions of the points, but no expressions.
+
+        Of a function with derivatives along random directions a table of these as well.
+        """
         points = self.points[placement]
         normals = points.normals if placement in reads.normals else None
         source = tensor_source(points.coordinates, points.x, normals)
@@ -294,7 +298,31 @@ class Objective:
             for name in sorted(reads.parameters.get(placement, ()))
             if isinstance(self.state.constants.get(name), Formula)
         }
-        return {k: v for k, v in values.items() if isinstance(v, Tensor) and v.ndim}
+        drawn = self.frozen.joined(transparent).drawn
+        rays = {} if drawn is None else drawn.rays()
+        tables = {
+            k + TABLE: v.tabulated(list(rays.values()))
+            for k, v in values.items()
+            if isinstance(v, PointFunction)
+        }
+        return tables | {k: v for k, v in values.items() if isinstance(v, Tensor) and v.ndim}
+
+    def _given(self, known: Mapping[str, Tensor], drawn: Drawn | None) -> dict[str, Any]:
+        """What stands for parameters whose values, and maybe derivatives, are known."""
+        rays = () if drawn is None else tuple(drawn.rays())
+
+        def read(name: str, table: Tensor) -> Formula:
+            whole = self.state.constants[name]
+            return Formula(
+                lambda context: TabulatedFunction(whole(context).coordinate, table, rays)
+            )
+
+        return {
+            name.removesuffix(TABLE): read(name.removesuffix(TABLE), value)
+            if name.endswith(TABLE)
+            else value
+            for name, value in known.items()
+        }
 
     def at(self, inputs: Inputs, source: torch.Generator | None = None) -> "Objective":
         """The same terms and parameters at other points, directions and weights.
@@ -369,7 +397,8 @@ class Objective:
             key = placement, twin
             if key not in contexts:
                 window = batches.window(frozen.numbers[placement], table, twin=twin)
-                parameters: Mapping[str, Any] = {**values, **known.get(placement, {})}
+                given = self._given(known.get(placement, {}), batches.drawn)
+                parameters: Mapping[str, Any] = {**values, **given}
                 if reads is not None:
                     parameters = reads.watched(placement, parameters)
                 contexts[key] = Context(window, self.state.fields, parameters, window.points)

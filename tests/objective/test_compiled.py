@@ -192,6 +192,26 @@ def test_flat_lists_hold_no_points():
     assert all(v.numel() <= 8 for v in constants)
 
 
+def test_sources_and_their_derivatives_are_arguments():
+    problem = pl.high_dimension.sine_gordon(6)
+    gradient = pl.GradientEnhanced("sine_gordon", samples=2)
+    problem = problem.replace(conditions={**problem.conditions, "gradient": gradient})
+    objective = assembly(problem, derivatives=pl.STDE(3)).objective
+    expected, reads = objective.residuals(transparent=True), objective.reads()
+    for _ in range(2):  # the second time only what turned out to be known is asked for
+        inputs = objective.inputs(reads, transparent=True, known=True)
+        ((name, table),) = next(iter(inputs.known.values())).items()
+        assert (name, len(table)) == ("f'", 3)  # the values, and along two directions
+        found = objective.at(inputs).residuals(transparent=True)
+        assert found.keys() == expected.keys()
+        for term, block in found.items():
+            torch.testing.assert_close(block, expected[term], rtol=1e-12, atol=1e-12)
+        reads.keep(inputs)
+    module = flattened(objective, inputs)
+    constants = [v for v in vars(module).values() if isinstance(v, torch.Tensor)]
+    assert all(v.numel() <= 8 for v in constants)
+
+
 def test_directions_meet_no_array_of_all_coordinates():
     """Neither directions times points times coordinates, nor weights that are mostly zero."""
     dim, points, samples = 300, 12, 4

@@ -48,6 +48,7 @@ from pinnlab.calculus.jet.leaves import Normal as Normal
 from pinnlab.calculus.jet.leaves import NormalRows as NormalRows
 from pinnlab.calculus.jet.leaves import PointFunction as PointFunction
 from pinnlab.calculus.jet.leaves import Symbol as Symbol
+from pinnlab.calculus.jet.leaves import TabulatedFunction as TabulatedFunction
 from pinnlab.calculus.jet.leaves import coordinate_jets as coordinate_jets
 from pinnlab.calculus.jet.leaves import field_jets as field_jets
 from pinnlab.calculus.jet.leaves import is_bare as is_bare

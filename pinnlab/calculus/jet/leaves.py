@@ -1,6 +1,6 @@
 """Leaves: what a jet reads from its source, and bare symbols."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -263,6 +263,38 @@ class PointFunction(Jet):
     def _text(self) -> tuple[str, float]:
         function = self.function
         return f"{getattr(function, '__name__', type(function).__name__)}({self.coordinate})", 10
+
+    def tabulated(self, directions: Sequence[Tensor]) -> Tensor:
+        """Its values, and its derivatives along directions ``(d,)``, as ``(1 + k, n)``."""
+        x = self.coordinate._get()
+        columns = slice(self.coordinate.column, self.coordinate.column + x.shape[1])
+        return torch.stack([self.function(x), *(self.slope(x, v[columns]) for v in directions)])
+
+
+class TabulatedFunction(PointFunction):
+    """The same with its values at the present points, for those who evaluate it beforehand.
+
+    Args:
+        coordinate: The coordinate.
+        table: See :meth:`PointFunction.tabulated`.
+        rays: The directions of the derivatives in it.
+    """
+
+    __slots__ = ("rays", "table")
+
+    def __init__(self, coordinate: Coordinate, table: Tensor, rays: Sequence[Ray]) -> None:
+        super().__init__(coordinate, lambda x: table[0], lambda x, row: table[0])
+        self.table, self.rays = table, tuple(rays)
+
+    def _slope(self, direction: Jet) -> Jet:
+        if direction._number == 0:
+            return ZERO
+        raise unsupported(f"The derivative of {self} by a column")
+
+    def _toward(self, ray: Ray) -> Jet:
+        if self.coordinate.column not in ray.family.columns:
+            return ZERO
+        return Constant(self.table[1 + self.rays.index(ray)], source=self._reader)
 
 
 class Normal(Jet):
