@@ -298,31 +298,27 @@ class Objective:
             for name in sorted(reads.parameters.get(placement, ()))
             if isinstance(self.state.constants.get(name), Formula)
         }
+        sources = {k: v for k, v in values.items() if isinstance(v, PointFunction)}
         drawn = self.frozen.joined(transparent).drawn
-        rays = {} if drawn is None else drawn.rays()
-        tables = {
-            k + TABLE: v.tabulated(list(rays.values()))
-            for k, v in values.items()
-            if isinstance(v, PointFunction)
-        }
+        rays = drawn.rays() if sources and drawn is not None else {}
+        tables = {k + TABLE: v.tabulated(list(rays.values())) for k, v in sources.items()}
         return tables | {k: v for k, v in values.items() if isinstance(v, Tensor) and v.ndim}
 
     def _given(self, known: Mapping[str, Tensor], drawn: Drawn | None) -> dict[str, Any]:
         """What stands for parameters whose values, and maybe derivatives, are known."""
+        if not any(name.endswith(TABLE) for name in known):
+            return dict(known)
         rays = () if drawn is None else tuple(drawn.rays())
 
-        def read(name: str, table: Tensor) -> Formula:
+        def given(name: str, table: Tensor) -> Formula:
             whole = self.state.constants[name]
             return Formula(
                 lambda context: TabulatedFunction(whole(context).coordinate, table, rays)
             )
 
-        return {
-            name.removesuffix(TABLE): read(name.removesuffix(TABLE), value)
-            if name.endswith(TABLE)
-            else value
-            for name, value in known.items()
-        }
+        tables = {k.removesuffix(TABLE): v for k, v in known.items() if k.endswith(TABLE)}
+        others = {k: v for k, v in known.items() if not k.endswith(TABLE)}
+        return others | {name: given(name, table) for name, table in tables.items()}
 
     def at(self, inputs: Inputs, source: torch.Generator | None = None) -> "Objective":
         """The same terms and parameters at other points, directions and weights.
