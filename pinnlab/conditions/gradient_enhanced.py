@@ -53,7 +53,8 @@ class GradientEnhanced(Constraint):
             of by each coordinate; fewer than there are columns of coordinates. None for every
             scalar coordinate by itself; vector coordinates need samples.
         directions: How they are drawn: ``rademacher``, ``gaussian``, ``sphere``, ``skewed``, or
-            ``sparse`` for single coordinates.
+            ``sparse`` for single coordinates, which cost least where a right side is a sum over
+            very many coordinates: the derivative along one reads few of them.
         weight: Factor of the mean of |∇r|² in the loss. A gradient counts as much as the residual
             where it varies over a length of √weight.
         points: Number of points of its own; those of the equation by default, on which everything
