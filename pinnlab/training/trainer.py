@@ -106,7 +106,7 @@ class Trainer:
         self.weights = Weights(assembly.objective, weightings)
         # Building every stepper now refuses impossible combinations before the first step.
         steppers = [phase.start(assembly.objective, aggregator) for phase in self.phases]
-        check_turns(weightings, self.phases, steppers)
+        check_turns(weightings, self.phases, self.callbacks, steppers)
         seldom = all(stepper.summed for stepper in steppers)
         self.conflicts = Conflicts(assembly.objective.names, 1 if seldom else self.look_every // 2)
         self.step = 0
@@ -509,28 +509,35 @@ def check_weightings(
 
 
 def check_turns(
-    weightings: Sequence[Weighting], phases: Sequence[Phase], steppers: Sequence[Stepper]
+    weightings: Sequence[Weighting],
+    phases: Sequence[Phase],
+    callbacks: Sequence[Callback],
+    steppers: Sequence[Stepper],
 ) -> None:
     """Refuse weights of single points that go before every term had its turn.
 
     Args:
         weightings: The rules.
         phases: That draw the points.
+        callbacks: That draw them as well.
         steppers: Of these phases.
 
     Raises:
         DeclarationError: With what to do instead.
     """
+    always = [(c.every, f"Resample({c.every})") for c in callbacks if isinstance(c, Resample)]
     for phase, stepper in zip(phases, steppers, strict=True):
-        if phase.resample is None or phase.resample > stepper.turns:
+        drawn = [*always, *([(phase.resample, _text(phase))] if phase.resample else [])]
+        soon = [text for every, text in drawn if every <= stepper.turns]
+        if not soon:
             continue
         for weighting in weightings:
             if weighting.per_point:
                 raise DeclarationError(
                     f"{type(weighting).__name__} learns of a point when its term is differentiated,"
                     f" every {stepper.turns} steps here; the points go before that",
-                    expected=f"`resample` None or larger than {stepper.turns}",
-                    got=_text(phase),
+                    expected=f"points that stay for more than {stepper.turns} steps",
+                    got=soon[0],
                     do="draw points less often, or use an aggregator that differentiates all terms"
                     " in every step",
                 )
