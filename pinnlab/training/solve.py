@@ -95,8 +95,8 @@ def solve(
         execution: ``"eager"``, operation by operation; ``"compiled"``, loss and gradient as one
             function made by the compiler of torch; ``"graph"``, whole steps of Adam recorded and
             replayed on a GPU; or ``"compiled_graph"``. Results agree to rounding. On a processor
-            compiling pays for small networks; wide ones, exact Laplacians of a hundred
-            coordinates and anything in ten thousand are faster without.
+            compiling pays for small networks and estimated derivatives; wide networks and exact
+            Laplacians of a hundred coordinates are faster without.
         budget: Most seconds of training.
         out: Run folder for log, checkpoints, pictures, solution and report.
         checkpoint_every: Steps between checkpoints.
