@@ -243,8 +243,8 @@ def _case(data: Any, widths: Sequence[int], equations: int, conditions: dict[str
 class Runner:
     """One model: its points and weights, its loss, and its steps."""
 
-    def __init__(self, name: str, rows: str, seed: int = 0) -> None:
-        torch.set_num_threads(1)
+    def __init__(self, name: str, rows: str, seed: int = 0, threads: int = 1) -> None:
+        torch.set_num_threads(threads)
         dde.config.set_random_seed(seed)
         self.case = CASES[name](rows)
         model = self.case.model

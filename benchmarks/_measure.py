@@ -19,11 +19,12 @@ RESULTS = Path(__file__).resolve().parent / "results"
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "GOMP_SPINCOUNT": "0"}
 
 
-def machine(*further: str) -> dict[str, Any]:
+def machine(*further: str, threads: int = 1) -> dict[str, Any]:
     """Everything about the machine and its software that a time depends on.
 
     Args:
         further: Packages beside those of every benchmark.
+        threads: Of every measured process.
     """
     packages = {}
     for name in ("torch", "numpy", "deepxde", *further):
@@ -34,7 +35,7 @@ def machine(*further: str) -> dict[str, Any]:
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "threads": 1,
+        "threads": threads,
         "load_at_start": round(os.getloadavg()[0], 2),
         "system": platform.system(),
         "python": platform.python_version(),
@@ -51,9 +52,12 @@ def _processor() -> str:
     return next((line.split(":")[1].strip() for line in lines if "model name" in line), "unknown")
 
 
-def environment() -> dict[str, str]:
-    """The environment of a measured process: one thread, no spinning."""
-    return os.environ | ENVIRONMENT
+def environment(threads: int = 1) -> dict[str, str]:
+    """The environment of a measured process: one thread, no spinning; or several, as torch does."""
+    if threads == 1:
+        return os.environ | ENVIRONMENT
+    others = {name: value for name, value in os.environ.items() if name not in ENVIRONMENT}
+    return others | {"OMP_NUM_THREADS": str(threads)}
 
 
 class Worker:
@@ -62,9 +66,10 @@ class Worker:
     Args:
         arguments: Of ``python``, script first.
         python: Another interpreter than this one.
+        threads: That its libraries may use.
     """
 
-    def __init__(self, *arguments: str, python: str = sys.executable) -> None:
+    def __init__(self, *arguments: str, python: str = sys.executable, threads: int = 1) -> None:
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - lives as long as the worker
         self._process = subprocess.Popen(
             [python, *arguments],
@@ -72,7 +77,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
-            env=environment(),
+            env=environment(threads),
         )
 
     def ask(self, **request: Any) -> dict[str, Any]:

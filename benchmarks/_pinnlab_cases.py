@@ -113,10 +113,13 @@ class Runner:
         name: Of the case.
         path: File with points by term and weights by layer.
         dtype: Precision.
+        threads: Of torch.
     """
 
-    def __init__(self, name: str, path: str, dtype: torch.dtype = torch.float32) -> None:
-        torch.set_num_threads(1)
+    def __init__(
+        self, name: str, path: str, dtype: torch.dtype = torch.float32, threads: int = 1
+    ) -> None:
+        torch.set_num_threads(threads)
         given = np.load(path)
         problem, network = CASES[name]()
         weights = {term.name: WEIGHT for term in problem.terms}

@@ -1,7 +1,8 @@
 """How long does one training step take in pinnlab, and how long in DeepXDE?
 
 Six problems with the same points, weights, precision (float32) and optimiser (Adam, 1e-3), each
-library in a process of its own with one thread, in alternated rounds. Two forms of each problem:
+library in a process of its own with one thread, or several, in alternated rounds. Two forms of each
+problem:
 
 - ``declared``: as DeepXDE's examples are written. It appends the rows of the conditions to all
   points and evaluates the equations everywhere; the loss reads the equations on interior,
@@ -13,6 +14,7 @@ Before any time is taken, both libraries must agree on every term of the loss to
 
     python benchmarks/step_against_deepxde.py                 # all, about 6 minutes
     python benchmarks/step_against_deepxde.py --cases cavity --rounds 3 --no-write
+    python benchmarks/step_against_deepxde.py --threads 2 --forms declared
 """
 
 import argparse
@@ -30,11 +32,11 @@ TOLERANCE = 2e-5  # relative; sums of squares of float32 second derivatives
 COMPARED_STEPS = 10
 
 
-def deepxde_worker(case: str, rows: str) -> None:
+def deepxde_worker(threads: str, case: str, rows: str) -> None:
     """Serve a DeepXDE model."""
     from _deepxde_cases import Runner
 
-    runner = Runner(case, rows)
+    runner = Runner(case, rows, threads=int(threads))
 
     def answer(do: str, path: str = "", steps: int = 0) -> dict[str, Any]:
         if do == "export":
@@ -46,11 +48,11 @@ def deepxde_worker(case: str, rows: str) -> None:
     serve(answer)
 
 
-def pinnlab_worker(case: str, path: str) -> None:
+def pinnlab_worker(threads: str, case: str, path: str) -> None:
     """Serve a pinnlab objective."""
     from _pinnlab_cases import Runner
 
-    runner = Runner(case, path)
+    runner = Runner(case, path, threads=int(threads))
 
     def answer(do: str, steps: int = 0) -> dict[str, Any]:
         if do == "rows":
@@ -62,14 +64,18 @@ def pinnlab_worker(case: str, path: str) -> None:
     serve(answer)
 
 
-def compare(case: str, rows: str, rounds: int) -> dict[str, Any]:
+def compare(case: str, rows: str, rounds: int, threads: int) -> dict[str, Any]:
     """Both libraries on one problem: losses, and times in alternated rounds."""
+
+    def worker(kind: str, given: str) -> Worker:
+        return Worker(script, "--worker", kind, str(threads), case, given, threads=threads)
+
     script = str(Path(__file__).resolve())
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "points.npz")
-        theirs = Worker(script, "--worker", "deepxde", case, rows)
+        theirs = worker("deepxde", rows)
         their_rows = theirs.ask(do="export", path=path)["rows"]
-        ours = Worker(script, "--worker", "pinnlab", case, path)
+        ours = worker("pinnlab", path)
         our_rows = ours.ask(do="rows")["rows"]
     losses = {"deepxde": theirs.ask(do="losses"), "pinnlab": ours.ask(do="losses")}
     difference = _check(case, losses)
@@ -124,18 +130,19 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", default=list(STEPS), choices=list(STEPS))
     parser.add_argument("--forms", nargs="+", default=["declared", "equal"])
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--threads", type=int, default=1, help="of each library")
     parser.add_argument("--no-write", action="store_true", help="only print")
     options = parser.parse_args()
     payload: dict[str, Any] = {
         "question": __doc__.splitlines()[0],
         "command": "python benchmarks/" + " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "machine": machine(),
+        "machine": machine(threads=options.threads),
         "comparisons": [],
     }
     lines = []
     for case in options.cases:
         for form in options.forms:
-            result = compare(case, form, options.rounds)
+            result = compare(case, form, options.rounds, options.threads)
             payload["comparisons"].append(result)
             rows = result["network_rows"]
             lines.append(
@@ -156,7 +163,8 @@ def main() -> None:
                 f"  losses differ by {result['largest_relative_difference']:.1e}"
             )
     if not options.no_write:
-        write("step_against_deepxde", payload, lines)
+        several = f"_{options.threads}_threads" if options.threads > 1 else ""
+        write(f"step_against_deepxde{several}", payload, lines)
 
 
 if __name__ == "__main__":

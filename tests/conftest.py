@@ -1,6 +1,7 @@
 """What every test shares: one thread, fixed seeds, hypothesis without chance, the references."""
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,13 @@ def seed() -> int:
     """The global generators start every test alike; the library itself never uses them."""
     torch.manual_seed(0)
     return 0
+
+
+@pytest.fixture
+def torch_threads() -> Iterator[Callable[[int], None]]:
+    """Sets the number of threads until the test ends."""
+    yield torch.set_num_threads
+    torch.set_num_threads(1)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Points cut into blocks, which go through a chain of layers while they are in the cache."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -48,7 +48,7 @@ class Block:
         )
 
 
-def cut(layout: Layout, points: int, spare: int = 0) -> tuple[Block, ...]:
+def cut(layout: Layout, points: int, spare: int = 0, shares: int = 1) -> tuple[Block, ...]:
     """All points in blocks of about ``points``.
 
     A few points more or less cost less than a block of their own. So points with values only join
@@ -59,15 +59,28 @@ def cut(layout: Layout, points: int, spare: int = 0) -> tuple[Block, ...]:
         layout: Slots and points.
         points: Most points of a block with derivatives.
         spare: Numbers that may be computed though nobody reads them; 0 where they may be singular.
+        shares: How many of equal size it shall be possible to make of the blocks.
     """
     sections = list(_sections(layout, spare))
     tail = 0
     if len(sections) > 1 and sections[-1][2] == 1 and _length(sections[-1]) <= points:
         tail = _length(sections.pop())
-    blocks = [block for section in sections for block in _pieces(layout, section, points)]
+    blocks = []
+    for section in sections:
+        # Of the few points of a small section more blocks would be too small.
+        large = _length(section) * section[2] * 2 * shares >= layout.rows
+        blocks += _pieces(layout, section, points, shares if large else 1)
     if tail:
         blocks.append(_lengthened(layout, blocks.pop(), tail))
     return tuple(blocks)
+
+
+def shared_out(blocks: Sequence[Block], shares: int) -> list[list[Block]]:
+    """The blocks in at most so many parts of about equal size, each in the order of its points."""
+    parts: list[list[Block]] = [[] for _ in range(max(min(shares, len(blocks)), 1))]
+    for block in sorted(blocks, key=lambda block: -block.size):
+        min(parts, key=lambda part: sum(own.size for own in part)).append(block)
+    return [sorted(part, key=lambda block: block.start) for part in parts]
 
 
 # First point, one after the last, number of slots.
@@ -99,10 +112,11 @@ def _numbers(layout: Layout, start: int) -> tuple[int, ...]:
     return tuple(k for k, count in enumerate(layout.counts) if count > start)
 
 
-def _pieces(layout: Layout, section: Section, points: int) -> Iterator[Block]:
+def _pieces(layout: Layout, section: Section, points: int, shares: int) -> Iterator[Block]:
+    """A section in blocks of at most ``points``, a multiple of ``shares``."""
     begin, end, _ = section
     numbers = _numbers(layout, begin)
-    pieces = -(-(end - begin) // points)
+    pieces = -(-(end - begin) // (points * shares)) * shares
     length = -(-(end - begin) // pieces)
     for start in range(begin, end, length):
         yield _block(layout, numbers, start, min(start + length, end))

@@ -6,19 +6,24 @@ and several arrays for each. Here the jets of some points, a block, go through a
 they are in the cache; on the way back the same blocks go through in reverse and leave the gradients
 of all weights. One matrix product a layer serves all slots of a block; the bias moves only the
 values.
+
+Blocks are independent of each other. Several threads take some of them each, with memory and sums
+of gradients of their own.
 """
 
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from pinnlab.calculus.affine import AffineKernel, slope_products, slope_products_backward
-from pinnlab.calculus.blocks import Block, cut
+from pinnlab.calculus.blocks import Block, cut, shared_out
 from pinnlab.calculus.direction_chain import DirectionChain, Structure, fits
 from pinnlab.calculus.kernels import Arrays, Kernel, kernel_of
 from pinnlab.calculus.layout import Layout
@@ -27,9 +32,12 @@ from pinnlab.calculus.pointwise import ENTIRE, Derivatives
 from pinnlab.calculus.row_split import RowSplit, Shares, Span, Target
 from pinnlab.calculus.slopes import Slopes, Units
 from pinnlab.calculus.workspace import Scratch, Slots
+from pinnlab.parallel import run_at_once, threads
 
 # Numbers in one slot of a block: enough to amortise the calls, few enough to stay in the cache.
 BLOCK_NUMBERS = 100_000
+# Numbers in one slot that keep a thread busy: of shorter operations threads wait for each other.
+SHARE_NUMBERS = 60_000
 # Numbers that are rather computed for nothing than cut off into a block of their own.
 SPARE_NUMBERS = 10_000
 
@@ -116,11 +124,10 @@ class _Chain(torch.autograd.Function):
         inputs = Inputs(layout, start, units, slopes, tensors)
         linear = tuple(weight is not None for weight in inputs.weights)
         shape = Shape(functions, linear, inputs.widths, inputs.affine, keep)
-        key = (kind, shape, start.dtype, start.device, BLOCK_NUMBERS)
+        key = (kind, shape, start.dtype, start.device, BLOCK_NUMBERS, SHARE_NUMBERS, threads())
         ctx.lease = layout.workspace.lease(key, lambda: _passes(kind, layout, shape, start))
         out = start.new_empty((inputs.widths[-1], layout.rows))
-        for one in ctx.lease.item:
-            one.forward(inputs, out)
+        run_at_once([partial(_forward, share, inputs, out) for share in ctx.lease.item])
         ctx.inputs = inputs
         ctx.save_for_backward(start, slopes, *tensors)
         return out.T
@@ -129,14 +136,30 @@ class _Chain(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, *grad_outputs: Tensor):
         _ = ctx.saved_tensors  # which refuses tensors that were written over meanwhile
-        split = ctx.inputs.layout.workspace.split
+        inputs, shares, needed = ctx.inputs, ctx.lease.item, ctx.needs_input_grad[5:]
+        split, grad = inputs.layout.workspace.split, grad_outputs[0].T
         if split is None:
-            gradients = Gradients(ctx.inputs, ctx.needs_input_grad[5:])
+            gradients = Gradients(inputs, needed)
         else:
-            gradients = _SplitGradients(ctx.inputs, ctx.needs_input_grad[5:], split)
-        for one in ctx.lease.item:
-            one.backward(ctx.inputs, grad_outputs[0].T, gradients)
+            gradients = _SplitGradients(inputs, needed, split)
+        sums = [gradients, *(gradients.apart() for _ in shares[1:])]
+        pairs = zip(shares, sums, strict=True)
+        run_at_once([partial(_backward, share, inputs, grad, own) for share, own in pairs])
+        for other in sums[1:]:
+            gradients.join(other)
         return None, None, None, None, None, *gradients.finish()
+
+
+def _forward(share: list["Pass"], inputs: "Inputs", out: Tensor) -> None:
+    """What one thread does on the way forward."""
+    for one in share:
+        one.forward(inputs, out)
+
+
+def _backward(share: list["Pass"], inputs: "Inputs", grad: Tensor, gradients: "Gradients") -> None:
+    """What one thread does on the way back."""
+    for one in share:
+        one.backward(inputs, grad, gradients)
 
 
 class Inputs:
@@ -195,16 +218,22 @@ class Shape:
     keep: bool
 
 
-def _passes(kind: "type[Pass]", layout: Layout, shape: Shape, like: Tensor) -> list["Pass"]:
-    """The blocks of points that go through the chain one after the other."""
+def _passes(kind: "type[Pass]", layout: Layout, shape: Shape, like: Tensor) -> list[list["Pass"]]:
+    """The blocks of points that go through the chain, those of each thread."""
     width = kind.width(shape)
     entire = all(f is None or f in ENTIRE for f in shape.functions)
     spare = SPARE_NUMBERS // width if entire else 0
-    # A GPU wants few large operations instead.
-    points = BLOCK_NUMBERS // width if like.device.type == "cpu" else layout.n
-    scratch = Scratch(like)
-    blocks = cut(layout, max(points, 1), spare)
-    return [kind(block, layout, shape, scratch, like) for block in blocks]
+    if like.device.type == "cpu":
+        shares = min(threads(), layout.n * width // SHARE_NUMBERS)
+        blocks = cut(layout, max(BLOCK_NUMBERS // width, 1), spare, max(shares, 1))
+    else:
+        blocks = cut(layout, layout.n, spare)  # a GPU wants few large operations instead
+        shares = 1
+    made = []
+    for share in shared_out(blocks, shares):
+        scratch = Scratch(like)
+        made.append([kind(block, layout, shape, scratch, like) for block in share])
+    return made
 
 
 class Pass(ABC):
@@ -214,7 +243,7 @@ class Pass(ABC):
         block: Points and slots.
         layout: Of all points.
         shape: Of the chain.
-        scratch: Memory that all blocks share.
+        scratch: Memory that all blocks of a thread share.
         like: A tensor of the right type.
     """
 
@@ -442,6 +471,22 @@ class Gradients:
         if inputs.affine:
             self._products = inputs.slopes.new_zeros((len(inputs.slopes), len(inputs.products)))
 
+    def apart(self) -> "Gradients":
+        """Sums of their own for another thread; that of the start, block by block, is the same."""
+        other = copy(self)
+        other._weights, other._biases = [None] * len(self._needed), [None] * len(self._needed)
+        if self._products is not None:
+            other._products = torch.zeros_like(self._products)
+        return other
+
+    def join(self, other: "Gradients") -> None:
+        """Add the sums of another thread."""
+        for own, more in ((self._weights, other._weights), (self._biases, other._biases)):
+            for k, (a, b) in enumerate(zip(own, more, strict=True)):
+                own[k] = b if a is None else a if b is None else a.add_(b)
+        if self._products is not None and other._products is not None:
+            self._products.add_(other._products)
+
     def enter(self, one: Pass) -> bool:
         """Begin with a block; whether anybody needs it."""
         return True
@@ -530,6 +575,31 @@ class _SplitGradients(Gradients):
             for weight, bias, needs in zip(inputs.weights, inputs.biases, self._needed, strict=True)
         ]
         self._products_of: dict[int, Tensor] = {}
+
+    def apart(self) -> "_SplitGradients":
+        """See :class:`Gradients`."""
+        other = copy(self)
+        other._into = [
+            (None if weight is None else weight.apart(), None if bias is None else bias.apart())
+            for weight, bias in self._into
+        ]
+        if self._products is not None:
+            other._products = torch.zeros_like(self._products)
+        other._products_of = {}
+        return other
+
+    def join(self, other: Gradients) -> None:
+        """See :class:`Gradients`."""
+        assert isinstance(other, _SplitGradients)
+        for own, more in zip(self._into, other._into, strict=True):
+            for target, found in zip(own, more, strict=True):
+                if target is not None and found is not None:
+                    target.whole.add_(found.whole)
+        for number, products in other._products_of.items():
+            if number in self._products_of:
+                self._products_of[number].add_(products)
+            else:
+                self._products_of[number] = products
 
     def enter(self, one: Pass) -> bool:
         """See :class:`Gradients`."""

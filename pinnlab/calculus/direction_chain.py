@@ -9,11 +9,12 @@ treated alike,
 so that one operation serves all of them, where :mod:`~pinnlab.calculus.chain` would call one for
 each. The arrays are ``(slots, points, width)``: what is common to all directions, such as f'(z), is
 then broadcast along the slowest axis, and a block of few points keeps hundreds of directions in the
-cache.
+cache. Several threads take some of the blocks each.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -26,9 +27,11 @@ from pinnlab.calculus.outer_products import outer_products
 from pinnlab.calculus.pointwise import POINTWISE, Derivatives, tanh_derivatives
 from pinnlab.calculus.slopes import Units
 from pinnlab.calculus.workspace import Lease, Pool
+from pinnlab.parallel import run_at_once, threads
 
 FEWEST = 4  # directions; of fewer each is treated for itself as fast
 BLOCK_NUMBERS = 1 << 18  # in an array: 1 MiB in float32
+SHARE_NUMBERS = 200_000  # in an array of all points: what keeps a thread busy, as in the chain
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,18 @@ class Structure:
     Args:
         firsts: Number of first-order slots.
         sums: The slots of second order, which stand behind them.
-        arrays: Memory that its passes reuse.
+        pools: Memory that its passes reuse, for each thread.
     """
 
     firsts: int
     sums: tuple[Sum, ...]
-    arrays: Pool
+    pools: list[Pool]
+
+    def pool(self, share: int) -> Pool:
+        """The memory of one thread."""
+        while len(self.pools) <= share:
+            self.pools.append(Pool())
+        return self.pools[share]
 
     @property
     def slots(self) -> int:
@@ -102,7 +111,7 @@ class Structure:
         if layout.transparent or firsts < FEWEST or sums is None:
             return None
         found = [Sum(s.slot, *s.common) for s in sums if s.common is not None]
-        return cls(firsts, tuple(found), Pool()) if len(found) == len(sums) else None
+        return cls(firsts, tuple(found), []) if len(found) == len(sums) else None
 
 
 def fits(weights: Sequence[Tensor | None], functions: Sequence[Derivatives | None]) -> bool:
@@ -137,19 +146,19 @@ class DirectionChain(torch.autograd.Function):
     ) -> Tensor:
         """All slots, block by block."""
         structure = lease.item
-        structure.arrays.reclaim()  # nobody who used it before is left
         weights, biases = tensors[0::2], tensors[1::2]
         slopes = rows @ weights[0].T if units is None else units.linear(weights[0])  # type: ignore
-        z = torch.mm(start, weights[0].T)
-        if biases[0] is not None:
-            z.add_(biases[0])
         out = start.new_empty((structure.slots, len(start), len(weights[-1])))
-        passes = []
-        for points in _blocks(len(start), structure, weights):
-            one = _Pass(structure, functions, weights, biases, points, keep=keep)
-            one.forward(z[points], slopes, out)
-            passes.append(one)
-        ctx.lease, ctx.units, ctx.passes = lease, units, passes
+        shares = []
+        for number, blocks in enumerate(_blocks(len(start), structure, weights)):
+            arrays = structure.pool(number)
+            arrays.reclaim()  # nobody who used it before is left
+            layers = functions, weights, biases
+            shares.append(
+                [_Pass(structure, arrays, *layers, points, keep=keep) for points in blocks]
+            )
+        run_at_once([partial(_forward, passes, start, slopes, out) for passes in shares])
+        ctx.lease, ctx.units, ctx.shares = lease, units, shares
         ctx.save_for_backward(start, rows, slopes, *tensors)
         return out.view(-1, out.shape[-1])
 
@@ -161,12 +170,14 @@ class DirectionChain(torch.autograd.Function):
         structure, units = ctx.lease.item, ctx.units
         weights, biases = tensors[0::2], tensors[1::2]
         g = grad_outputs[0].reshape(structure.slots, len(start), -1)
-        gradients = _Gradients(weights, biases)
         grad_z = start.new_empty((len(start), len(weights[0])))
-        grad_products = slopes.new_zeros((structure.slots - 1, slopes.shape[1]))
-        for one in ctx.passes:
-            one.backward(g, slopes, gradients, grad_z, grad_products)
-        grad_slopes = structure.pull(grad_products, slopes)
+        sums = [_Gradients(weights, biases, slopes, structure.slots) for _ in ctx.shares]
+        pairs = zip(ctx.shares, sums, strict=True)
+        run_at_once([partial(_backward, own, g, slopes, into, grad_z) for own, into in pairs])
+        gradients, *others = sums
+        for other in others:
+            gradients.join(other)
+        grad_slopes = structure.pull(gradients.products, slopes)
         first = outer_products(grad_z.T, start)
         if units is None:
             first.addmm_(grad_slopes.T, rows)
@@ -180,22 +191,62 @@ class DirectionChain(torch.autograd.Function):
         return None, None, None, None, grad_start, grad_rows, *[t for pair in pairs for t in pair]
 
 
-def _blocks(n: int, structure: Structure, weights: Sequence[Tensor]) -> list[slice]:
-    """All points in blocks of nearly equal size, small enough for the cache of a processor."""
-    widest = max(len(weight) for weight in weights)
-    most = max(BLOCK_NUMBERS // (structure.slots * widest), 8)
-    count = -(-n // most) if weights[0].device.type == "cpu" else 1
-    cuts = [n * k // count for k in range(count + 1)]
-    return [slice(a, b) for a, b in pairwise(cuts)]
+def _blocks(n: int, structure: Structure, weights: Sequence[Tensor]) -> list[list[slice]]:
+    """All points in blocks of nearly equal size, those of each thread.
+
+    On a processor they are small enough for its cache.
+    """
+    if weights[0].device.type != "cpu":
+        return [[slice(0, n)]]
+    numbers = structure.slots * max(len(weight) for weight in weights)  # of a point
+    shares = min(threads(), max(n * numbers // SHARE_NUMBERS, 1))
+    most = max(BLOCK_NUMBERS // numbers, 8)
+    each = -(-n // (most * shares))
+    cuts = [n * k // (each * shares) for k in range(each * shares + 1)]
+    blocks = [slice(a, b) for a, b in pairwise(cuts)]
+    return [blocks[k : k + each] for k in range(0, len(blocks), each)]
+
+
+def _forward(passes: Sequence["_Pass"], start: Tensor, slopes: Tensor, out: Tensor) -> None:
+    """What one thread does on the way forward."""
+    for one in passes:
+        one.forward(start, slopes, out)
+
+
+def _backward(
+    passes: Sequence["_Pass"], g: Tensor, slopes: Tensor, gradients: "_Gradients", grad_z: Tensor
+) -> None:
+    """What one thread does on the way back."""
+    for one in passes:
+        one.backward(g, slopes, gradients, grad_z)
 
 
 class _Gradients:
-    """Those of the weights and biases behind the first, summed over blocks."""
+    """Those of the weights and biases behind the first, summed over blocks.
 
-    def __init__(self, weights: Sequence[Tensor], biases: Sequence[Tensor | None]) -> None:
+    Attributes:
+        products: That of the products of slopes, ``(slots - 1, width)``.
+    """
+
+    def __init__(
+        self,
+        weights: Sequence[Tensor],
+        biases: Sequence[Tensor | None],
+        slopes: Tensor,
+        slots: int,
+    ) -> None:
         self.weights: list[Tensor | None] = [None] * len(weights)
         self.biases: list[Tensor | None] = [None] * len(weights)
+        self.products = slopes.new_zeros((slots - 1, slopes.shape[1]))
         self._with_bias = [bias is not None for bias in biases]
+
+    def join(self, other: "_Gradients") -> None:
+        """Add the sums of another thread."""
+        for own, more in ((self.weights, other.weights), (self.biases, other.biases)):
+            for a, b in zip(own, more, strict=True):
+                if a is not None and b is not None:
+                    a.add_(b)
+        self.products.add_(other.products)
 
     def add(self, layer: int, g: Tensor, a: Tensor) -> None:
         """A linear layer's, from the cotangent of its result and its input, both stacked."""
@@ -213,6 +264,7 @@ class _Pass:
     def __init__(
         self,
         structure: Structure,
+        arrays: Pool,
         functions: Sequence[Derivatives | None],
         weights: Sequence[Tensor],
         biases: Sequence[Tensor | None],
@@ -220,18 +272,22 @@ class _Pass:
         *,
         keep: bool,
     ) -> None:
-        self._structure, self._functions, self._points = structure, functions, points
+        self._structure, self._arrays = structure, arrays
+        self._functions, self._points = functions, points
         self._weights, self._biases, self._keep = weights, biases, keep
         self._first: list[Tensor] = []
         self._inner: list[_Composition | _Tanh] = []
         self._outputs: list[Tensor] = []
 
     def _take(self, like: Tensor, width: int) -> Tensor:
-        return self._structure.arrays.take(like, self._structure.slots, len(like), width)
+        return self._arrays.take(like, self._structure.slots, len(like), width)
 
-    def forward(self, z: Tensor, slopes: Tensor, out: Tensor) -> None:
-        """Write the jets of the block's points into ``out (slots, n, c)``."""
+    def forward(self, start: Tensor, slopes: Tensor, out: Tensor) -> None:
+        """Write the jets of the block's points, of all ``(n, d)``, into ``out (slots, n, c)``."""
         structure = self._structure
+        z = torch.mm(start[self._points], self._weights[0].T)
+        if self._biases[0] is not None:
+            z.add_(self._biases[0])
         f = self._first = _derivatives(self._functions[0], z, 2 + self._keep)
         a = self._take(z, z.shape[1])
         a[0] = f[0]
@@ -242,9 +298,9 @@ class _Pass:
         inner = zip(self._functions[1:-1], self._weights[1:-1], self._biases[1:-1], strict=True)
         for function, weight, bias in inner:
             z = self._linear(a, weight, bias)
-            layer = _composition(function, structure, keep=self._keep)
+            layer = _composition(function, structure, self._arrays, keep=self._keep)
             if not self._keep:
-                structure.arrays.give(a)
+                self._arrays.give(a)
             a = layer.forward(z)
             self._inner.append(layer)
             self._outputs.append(a)
@@ -253,7 +309,7 @@ class _Pass:
         if self._biases[-1] is not None:
             out[0, self._points].add_(self._biases[-1])
         if not self._keep:
-            structure.arrays.give(a)
+            self._arrays.give(a)
 
     def _linear(self, a: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         z = self._take(a[0], len(weight))
@@ -268,18 +324,16 @@ class _Pass:
         slopes: Tensor,
         gradients: _Gradients,
         grad_z: Tensor,
-        grad_products: Tensor,
     ) -> None:
         """Add what the block's points contribute to the gradients.
 
         Args:
             grad: Cotangent of the result, ``(slots, n, c)``.
             slopes: First derivatives of the first layer's argument, ``(k, width)``.
-            gradients: Of the layers behind the first.
+            gradients: What is added to.
             grad_z: Cotangent of the first layer's argument, of which the block's rows are written.
-            grad_products: That of the products of slopes, which is added to.
         """
-        arrays = self._structure.arrays
+        arrays = self._arrays
         g = grad[:, self._points].contiguous()
         for layer in reversed(range(1, len(self._weights))):
             weight, a = self._weights[layer], self._outputs[layer - 1]
@@ -292,7 +346,7 @@ class _Pass:
             if not last:
                 arrays.give(g)
             g = lower
-        self._leave(g, slopes, grad_z[self._points], grad_products)
+        self._leave(g, slopes, grad_z[self._points], gradients.products)
         arrays.give(g)
 
     def _leave(self, g: Tensor, slopes: Tensor, grad_z: Tensor, grad_products: Tensor) -> None:
@@ -308,7 +362,7 @@ class _Pass:
             g[s.slot].mul_(f[2])
         g[directions].mul_(f[1])
         grad_products.add_(g[1:].sum(1))
-        structure.arrays.give(room)
+        self._arrays.give(room)
 
 
 class _Composition:
@@ -321,8 +375,11 @@ class _Composition:
         f′ g_S                                         for a sum of second ones.
     """
 
-    def __init__(self, function: Derivatives, structure: Structure, *, keep: bool) -> None:
-        self._function, self._structure, self._keep = function, structure, keep
+    def __init__(
+        self, function: Derivatives, structure: Structure, arrays: Pool, *, keep: bool
+    ) -> None:
+        self._function, self._keep = function, keep
+        self._structure, self._arrays = structure, arrays
         self._argument: Tensor | None = None
         self._f: list[Tensor] = []
         self._quadratics: list[Tensor] = []
@@ -330,7 +387,7 @@ class _Composition:
     def forward(self, z: Tensor) -> Tensor:
         """f(z); z belongs to it."""
         structure = self._structure
-        out = structure.arrays.take(z, *z.shape)
+        out = self._arrays.take(z, *z.shape)
         f = self._function(z[0], 2 + self._keep)
         quadratics = structure.quadratics(z, out)
         torch.mul(z[1:], f[1], out=out[1:])
@@ -340,14 +397,14 @@ class _Composition:
         if self._keep:
             self._argument, self._f, self._quadratics = z, f, quadratics
         else:
-            structure.arrays.give(z)
+            self._arrays.give(z)
         return out
 
     def backward(self, g: Tensor) -> None:
         """Turn the cotangent of f(z) into that of z."""
         structure, z, f = self._structure, self._argument, self._f
         assert z is not None
-        room = structure.arrays.take(g, *g.shape)
+        room = self._arrays.take(g, *g.shape)
         torch.mul(g[1:], z[1:], out=room[1:])
         value = torch.sum(room[1:], 0, out=room[0]).mul_(f[2])
         for s, q in zip(structure.sums, self._quadratics, strict=True):
@@ -357,7 +414,7 @@ class _Composition:
         g[0].add_(value)
         for s in structure.sums:
             g[s.directions].addcmul_(room[s.slot], z[s.directions], value=2 * s.coefficient)
-        structure.arrays.give(room)
+        self._arrays.give(room)
 
 
 class _Tanh:
@@ -367,8 +424,8 @@ class _Tanh:
     and with w_S = s q_S the cotangent of the value is s (g_0 − 2 Σ_S g_S w_S) − 2t Σ_k g_k a_k.
     """
 
-    def __init__(self, structure: Structure, *, keep: bool) -> None:
-        self._structure, self._keep = structure, keep
+    def __init__(self, structure: Structure, arrays: Pool, *, keep: bool) -> None:
+        self._structure, self._arrays, self._keep = structure, arrays, keep
         self._known: tuple[Tensor, Tensor] | None = None
         self._quadratics: list[Tensor] = []
 
@@ -377,9 +434,9 @@ class _Tanh:
         structure = self._structure
         t = tanh(z[0], out=z[0])
         slope = torch.addcmul(t.new_ones(()), t, t, value=-1)
-        room = structure.arrays.take(z, *z.shape)
+        room = self._arrays.take(z, *z.shape)
         quadratics = [q.mul_(slope) for q in structure.quadratics(z, room)]
-        structure.arrays.give(room)
+        self._arrays.give(room)
         z[1:].mul_(slope)
         for s, w in zip(structure.sums, quadratics, strict=True):
             z[s.slot].addcmul_(t, w, value=-2)
@@ -391,7 +448,7 @@ class _Tanh:
         """Turn the cotangent of f(z) into that of z."""
         assert self._known is not None
         structure, (a, slope) = self._structure, self._known
-        room = structure.arrays.take(g, *g.shape)
+        room = self._arrays.take(g, *g.shape)
         torch.mul(g[1:], a[1:], out=room[1:])
         along = torch.sum(room[1:], 0, out=room[0])
         for s, w in zip(structure.sums, self._quadratics, strict=True):
@@ -401,16 +458,16 @@ class _Tanh:
         g[0].addcmul_(a[0], along, value=-2)
         for s in structure.sums:
             g[s.directions].addcmul_(room[s.slot], a[s.directions], value=-4 * s.coefficient)
-        structure.arrays.give(room)
+        self._arrays.give(room)
 
 
 def _composition(
-    function: Derivatives | None, structure: Structure, *, keep: bool
+    function: Derivatives | None, structure: Structure, arrays: Pool, *, keep: bool
 ) -> _Composition | _Tanh:
     assert function is not None
     if function is POINTWISE[torch.tanh]:
-        return _Tanh(structure, keep=keep)
-    return _Composition(function, structure, keep=keep)
+        return _Tanh(structure, arrays, keep=keep)
+    return _Composition(function, structure, arrays, keep=keep)
 
 
 def _derivatives(function: Derivatives | None, z: Tensor, order: int) -> list[Tensor]:

@@ -32,6 +32,10 @@ class Target:
     def __init__(self, whole: Tensor) -> None:
         self.whole, self.parts = whole, whole.unbind()
 
+    def apart(self) -> "Target":
+        """One like it, for sums that are added later."""
+        return Target(self.whole.new_zeros(self.whole.shape))
+
 
 @dataclass(eq=False)
 class RowSplit:

@@ -16,12 +16,13 @@ one of 65 536 intervals of equal probability, so that the distribution function 
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from pinnlab.parallel import run_at_once
 
 _BLOCK = 2**20  # numbers of one stream: a millisecond of work or more
 _CACHED = 2**18  # numbers made at once of raw bits, which stay in the cache meanwhile
@@ -85,13 +86,7 @@ class Noise:
             on_device(x, torch.Generator(x.device).manual_seed(seed))
             return x
         blocks = x.view(-1).split(_BLOCK)
-        threads = min(torch.get_num_threads(), len(blocks))
-        if threads == 1:
-            for k, block in enumerate(blocks):
-                fill(block, seed + k)
-        else:
-            with ThreadPoolExecutor(threads) as pool:
-                list(pool.map(fill, blocks, range(seed, seed + len(blocks))))
+        run_at_once([partial(fill, block, seed + k) for k, block in enumerate(blocks)])
         return x
 
     def _array(self, n: int, d: int) -> Tensor:

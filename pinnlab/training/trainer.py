@@ -24,6 +24,7 @@ from pinnlab.io.run_log import RunLog, read_log
 from pinnlab.io.state import CheckpointFolder
 from pinnlab.objective.objective import Objective
 from pinnlab.optim.base import Phase, Status, Stepper, StepReport
+from pinnlab.parallel import threads_for_tasks
 from pinnlab.problems.assemble import Assembly
 from pinnlab.sampling.points import Points
 from pinnlab.training.callbacks.base import Callback
@@ -171,7 +172,7 @@ class Trainer:
             self._log = RunLog(self.folder / "log.jsonl", resume_after=self.step or None)
         for callback in self.callbacks:
             callback.on_start(self)
-        with self._orderly_interrupt():
+        with self._orderly_interrupt(), threads_for_tasks():
             while self.phase_index < len(self.phases) and not self._stop:
                 self._run_phase(began)
         if self.status == "running":

@@ -21,3 +21,11 @@ def block_numbers(request, monkeypatch):
     numbers, spare = request.param
     monkeypatch.setattr(chain, "BLOCK_NUMBERS", numbers)
     monkeypatch.setattr(chain, "SPARE_NUMBERS", spare)
+
+
+@pytest.fixture(params=[2, 3])
+def shares(request, monkeypatch, torch_threads):
+    """Threads that share even the smallest blocks."""
+    monkeypatch.setattr(chain, "SHARE_NUMBERS", 1)
+    torch_threads(request.param)
+    return request.param

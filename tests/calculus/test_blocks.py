@@ -1,6 +1,6 @@
 import pytest
 
-from pinnlab.calculus.blocks import cut
+from pinnlab.calculus.blocks import cut, shared_out
 from pinnlab.calculus.layout import Collapsed, Layout, closure, order
 
 LAPLACE = Collapsed((((0, 0), 1.0), ((1, 1), 1.0)))
@@ -13,11 +13,12 @@ def layout(counts):
 
 @pytest.mark.parametrize("points", [1, 2, 3, 100])
 @pytest.mark.parametrize("spare", [0, 3, 100])
+@pytest.mark.parametrize("shares", [1, 2, 5])
 @pytest.mark.parametrize("counts", COUNTS)
-def test_blocks_cover_every_row_once(counts, points, spare):
+def test_blocks_cover_every_row_once(counts, points, spare, shares):
     of = layout(counts)
     rows, at = [], 0
-    for block in cut(of, points, spare):
+    for block in cut(of, points, spare, shares):
         assert block.start == at
         assert 0 < block.inner <= block.points
         assert block.layout.counts == (block.inner,) * len(block.numbers)
@@ -37,6 +38,26 @@ def test_without_spare_numbers_every_point_has_its_own_slots(counts):
         for point in range(inside.start, inside.stop):
             assert block.numbers == tuple(k for k, c in enumerate(of.counts) if c > point)
         assert all(c <= inside.stop for c in of.counts[1:] if block.points > block.inner)
+
+
+@pytest.mark.parametrize("shares", [2, 3, 8])
+@pytest.mark.parametrize("counts", [(1000,) * 4, (1000, 900, 900, 900), (1000, 600, 600, 600)])
+def test_blocks_are_shared_out_evenly(counts, shares):
+    of = layout(counts)
+    blocks = cut(of, 300, 0, shares)
+    parts = shared_out(blocks, shares)
+    assert sorted((b for part in parts for b in part), key=lambda b: b.start) == list(blocks)
+    assert all(part == sorted(part, key=lambda b: b.start) for part in parts)
+    sizes = [sum(block.size for block in part) for part in parts]
+    assert len(sizes) == shares
+    assert max(sizes) < 1.35 * of.rows / shares
+    assert all(block.inner <= 300 for block in blocks)
+
+
+def test_no_more_parts_than_blocks():
+    blocks = cut(layout((2, 2, 2, 2)), 100, 0, 5)
+    assert [len(part) for part in shared_out(blocks, 5)] == [1, 1]
+    assert shared_out([], 2) == [[]]
 
 
 def test_values_at_the_end_join_the_block_before_them():

@@ -69,6 +69,39 @@ def test_chain_from_a_stacked_jet_agrees_with_plain_operations(of, generator):
     agree(found, expected, [data, *network.parameters()], random(generator, *expected.shape))
 
 
+@pytest.mark.usefixtures("shares")
+@pytest.mark.parametrize("numbers", [1, 20, 10**6])
+@pytest.mark.parametrize("function", [torch.tanh, torch.sin], ids=["tanh", "sin"])
+def test_threads_give_the_same(function, numbers, of, generator, monkeypatch):
+    monkeypatch.setattr(chain, "BLOCK_NUMBERS", numbers)
+    network = Network(function, generator)
+    x = random(generator, N, 2).requires_grad_()
+    expected = network(seed(x, replace(of, transparent=True))).data
+    start, weights = seed(x, of), random(generator, *expected.shape)
+    found = evaluate_affine(start.value, start.slopes, network.layers(), of)
+    agree(found, expected, [x, *network.parameters()], weights)
+    data = random(generator, of.rows, 2).requires_grad_()
+    expected = network(TaylorTensor(replace(of, transparent=True), data)).data
+    found = evaluate(data, network.layers(), of)
+    agree(found, expected, [data, *network.parameters()], weights)
+
+
+@pytest.mark.usefixtures("shares")
+def test_threads_add_in_a_fixed_order(generator, monkeypatch):
+    monkeypatch.setattr(chain, "BLOCK_NUMBERS", 20)
+    of, network = layout([LAPLACE, (0, 1)]), Network(torch.tanh, generator)
+    data = random(generator, of.rows, 2)
+
+    def gradients():
+        out = evaluate(data, network.layers(), of)
+        inputs = list(network.parameters())
+        return torch.autograd.grad(out.square().sum(), inputs, materialize_grads=True)
+
+    first = gradients()
+    for _ in range(5):
+        assert all(torch.equal(a, b) for a, b in zip(gradients(), first, strict=True))
+
+
 def test_slopes_of_an_affine_start_have_gradients(generator):
     of = layout([LAPLACE, (0, 1)])
     value, slopes = random(generator, N, 3).requires_grad_(), random(generator, 2, 3)

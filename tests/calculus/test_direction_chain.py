@@ -83,6 +83,21 @@ def test_small_blocks_give_the_same(monkeypatch):
         torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("activation", [nn.Tanh, nn.GELU])
+def test_threads_give_the_same(count, activation, monkeypatch, torch_threads):
+    net, x = network(activation), torch.randn(N, D, dtype=torch.float64)
+    weights = torch.randn(one_sum().rows, 3, dtype=torch.float64)
+    expected = jet_and_gradients(net, x, one_sum(), None, weights)
+    monkeypatch.setattr("pinnlab.calculus.direction_chain.SHARE_NUMBERS", 1)
+    monkeypatch.setattr("pinnlab.calculus.direction_chain.BLOCK_NUMBERS", 1)
+    torch_threads(count)
+    found, again = (jet_and_gradients(net, x, one_sum(), None, weights) for _ in range(2))
+    for a, b, c in zip(found, expected, again, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
+        assert torch.equal(a, c)  # the threads' sums are added in a fixed order
+
+
 def test_a_graph_that_is_kept_can_be_pulled_back_again():
     net, x, carried = network(), torch.randn(N, D, dtype=torch.float64), one_sum()
     out = propagate(net, x, carried).data.square().sum()
@@ -99,7 +114,7 @@ def test_memory_is_reused():
     def step():
         propagate(net, x, carried).data.sum().backward()
         lease = carried.workspace.lease(Structure, lambda: None)
-        arrays = lease.item.arrays
+        (arrays,) = lease.item.pools
         arrays.reclaim()
         return {id(array) for kept in arrays._free.values() for array in kept}
 

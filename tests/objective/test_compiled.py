@@ -163,14 +163,11 @@ def test_what_reads_numbers_back_is_not_compiled(caplog):
     assert bool(loss.isfinite())
 
 
-def test_several_threads_are_refused():
+def test_several_threads_are_refused(torch_threads):
     objective = assembly(PROBLEMS["poisson_line"]()).objective
-    torch.set_num_threads(2)
-    try:
-        with pytest.raises(DeclarationError, match=r"(?s)not safe.*one thread.*2 threads"):
-            objective.execute("compiled")
-    finally:
-        torch.set_num_threads(1)
+    torch_threads(2)
+    with pytest.raises(DeclarationError, match=r"(?s)not safe.*one thread.*2 threads"):
+        objective.execute("compiled")
 
 
 def test_gradients_of_terms_are_refused():

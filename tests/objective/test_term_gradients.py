@@ -63,6 +63,18 @@ def test_every_problem(name, numbers, monkeypatch):
     check(objective_of(PROBLEMS[name]()))
 
 
+@pytest.mark.parametrize("name", ["heat_flux", "cavity", "inverse"])
+@pytest.mark.parametrize("surrogate", [pl.MLP(6, 2), pl.ModifiedMLP(6, 2)], ids=["mlp", "gated"])
+def test_threads(name, surrogate, monkeypatch, torch_threads):
+    monkeypatch.setattr(chain, "BLOCK_NUMBERS", 40)
+    monkeypatch.setattr(chain, "SHARE_NUMBERS", 1)
+    torch_threads(2)
+    counts, run = [], chain.run_at_once
+    monkeypatch.setattr(chain, "run_at_once", lambda tasks: (counts.append(len(tasks)), run(tasks)))
+    check(objective_of(PROBLEMS[name](), surrogate=surrogate))
+    assert 2 in counts
+
+
 def test_a_module_whose_layers_take_part_twice():
     class Tied(nn.Module):
         """A weight in two layers and in a factor outside of them."""

@@ -94,14 +94,11 @@ def test_the_state_of_the_numpy_generator_decides():
 
 @pytest.mark.parametrize("kind", ["normal", "uniform"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_threads_change_nothing(kind, dtype):
+def test_threads_change_nothing(kind, dtype, torch_threads):
     shape = (3, BLOCK + 7)  # a block that ends within a row, and a last one of 21 numbers
     one = getattr(Noise(np.random.default_rng(1), dtype), kind)(*shape)
-    torch.set_num_threads(2)
-    try:
-        two = getattr(Noise(np.random.default_rng(1), dtype), kind)(*shape)
-    finally:
-        torch.set_num_threads(1)
+    torch_threads(2)
+    two = getattr(Noise(np.random.default_rng(1), dtype), kind)(*shape)
     assert torch.equal(one, two)
     flat = one.view(-1)
     assert not torch.equal(flat[: BLOCK // 2], flat[BLOCK : BLOCK + BLOCK // 2])

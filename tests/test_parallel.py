@@ -1,0 +1,129 @@
+"""Independent pieces of work on several threads."""
+
+import os
+import threading
+import time
+from functools import partial
+
+import pytest
+import torch
+
+from pinnlab import parallel
+from pinnlab.parallel import run_at_once, threads, threads_for_tasks
+
+
+@pytest.fixture
+def two_threads(torch_threads):
+    """Two threads of torch, as a user sets them; they are given back whatever happens."""
+    torch_threads(2)
+    yield
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_tasks_run_at_the_same_time_and_keep_to_one_thread():
+    met = threading.Barrier(2, timeout=20)
+    seen = []
+
+    def task():
+        met.wait()  # only if both run at once
+        seen.append((threading.get_ident(), torch.get_num_threads(), threads()))
+
+    run_at_once([task, task])
+    assert len({ident for ident, *_ in seen}) == 2
+    assert [one[1:] for one in seen] == [(1, 1), (1, 1)]
+    assert threads() == 2
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_every_task_runs_once_however_many_there_are():
+    for count in (0, 1, 2, 3, 7):
+        done: list[int] = []
+        run_at_once([partial(done.append, k) for k in range(count)])
+        assert sorted(done) == list(range(count))
+
+
+def test_one_thread_runs_them_in_turn():
+    done = []
+    run_at_once([lambda k=k: done.append((k, threading.get_ident())) for k in range(3)])
+    assert done == [(k, threading.get_ident()) for k in range(3)]
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("failing", [0, 1])
+def test_what_a_task_raises_arrives_after_all_have_ended(failing):
+    done = []
+
+    def fail():
+        raise ValueError("this one")
+
+    def work():
+        time.sleep(0.05)
+        done.append(True)
+
+    with pytest.raises(ValueError, match="this one"):
+        run_at_once([fail, work] if failing == 0 else [work, fail])
+    assert done == [True]
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("mode", [torch.enable_grad, torch.no_grad, torch.inference_mode])
+def test_tasks_record_gradients_as_their_caller_does(mode):
+    x = torch.ones(3, requires_grad=True)
+    found = []
+    with mode():
+        run_at_once([lambda: found.append(2 * x), lambda: found.append(2 * x)])
+        expected = 2 * x
+    for out in found:
+        assert out.requires_grad == expected.requires_grad
+        assert out.is_inference() == expected.is_inference()
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_work_within_a_task_stays_there():
+    idents = []
+
+    def task():
+        run_at_once([lambda: idents.append(threading.get_ident())] * 3)
+
+    run_at_once([task, task])
+    assert len(idents) == 6
+    assert len(set(idents)) == 2
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_threads_are_left_to_tasks_from_the_first_of_them_on():
+    with threads_for_tasks():
+        assert torch.get_num_threads() == 2
+        run_at_once([list, list])
+        assert (torch.get_num_threads(), threads()) == (1, 2)
+        with threads_for_tasks():
+            run_at_once([list, list])
+        assert (torch.get_num_threads(), threads()) == (1, 2)
+    assert torch.get_num_threads() == 2
+    with pytest.raises(KeyError), threads_for_tasks():
+        run_at_once([list, lambda: {}["missing"]])
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a child process is made by forking")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_has_threads_of_its_own():
+    run_at_once([list, list])
+    assert parallel._pools
+    child = os.fork()
+    if child == 0:
+        done = []
+        run_at_once([lambda: done.append(1), lambda: done.append(2)])
+        os._exit(0 if sorted(done) == [1, 2] else 1)
+    for _ in range(200):
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            break
+        time.sleep(0.05)
+    else:
+        os.kill(child, 9)
+        os.waitpid(child, 0)
+        pytest.fail("the child process waits for ever")
+    assert os.waitstatus_to_exitcode(status) == 0
