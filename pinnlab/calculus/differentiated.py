@@ -13,6 +13,7 @@ estimate of the derivative. The square of the gradient is no linear operator, an
 product rule, :math:`\partial_r |\nabla u|^2 = 2\, \nabla u \cdot \nabla \partial_r u`.
 """
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
@@ -321,21 +322,58 @@ class GradientOf(Functional):
 
 
 @dataclass(frozen=True)
-class TurnedDerivative(Functional):
-    r""":math:`(\partial_r b) \cdot \nabla u`: how a direction b(x) turns along r.
+class TurnedCoefficients(Functional):
+    r""":math:`(\partial_r L)\, u`: how coefficients that depend on the point turn along r.
 
     Args:
-        direction: b.
         step: r.
         suffix: How equations write a column r.
     """
 
-    direction: Known = field(kw_only=True)
     step: Step = field(kw_only=True)
     suffix: str = field(kw_only=True)
+    whole: ClassVar[bool] = True
+
+    @property
+    @abstractmethod
+    def coefficients(self) -> Known | Factor:
+        """What turns."""
+
+    def _row(self, wave: Tensor) -> Tensor:
+        """The step as a row ``(d,)``, to try an equation on."""
+        if isinstance(self.step, Ray):
+            return self.step.family.example(len(wave), wave)[self.step.member]
+        return row_of(self.step, len(wave), wave)
+
+    def _numbers(self, family: Along | Mapped, directions: Directions) -> range:
+        """Numbers of the derivatives of directions; what they follow from is numbered before."""
+        directions.numbers(family)
+        if isinstance(self.step, Ray):
+            directions.numbers(self.step.family)
+        return directions.numbers(Turned(family.name, len(family), family, self.step))
+
+    def _written(self) -> str:
+        """The turned coefficients as an equation writes them."""
+        what, step = self.coefficients, self.step
+        return f"{what} along {step}" if isinstance(step, Ray) else f"d({what}, {self.suffix})"
+
+
+@dataclass(frozen=True)
+class TurnedDerivative(TurnedCoefficients):
+    r""":math:`(\partial_r b) \cdot \nabla u`: how a direction b(x) turns along r.
+
+    Args:
+        direction: b.
+    """
+
+    direction: Known = field(kw_only=True)
     kind: ClassVar[str] = "directional_derivative"
     order: ClassVar[int] = 1
-    whole: ClassVar[bool] = True
+
+    @property
+    def coefficients(self) -> Known:
+        """What turns, b."""
+        return self.direction
 
     def at(self, columns: Mapping[str, Tensor], row: Tensor) -> Tensor:
         """∂_r b at points, for r as a row ``(d,)``."""
@@ -344,12 +382,12 @@ class TurnedDerivative(Functional):
     def symbol(self, wave: Tensor, columns: Mapping[str, Tensor]) -> Tensor:
         """See :meth:`Functional.symbol`; ``wave`` has the rows of all columns."""
         over, n = wave[_span(columns, self.name)], len(next(iter(columns.values())))
-        return self.at(columns, _example(self.step, wave)).expand(n, len(over)) @ over
+        return self.at(columns, self._row(wave)).expand(n, len(over)) @ over
 
     def exact(self, directions: Directions) -> Reading:
         """See :meth:`Functional.exact`."""
         family = Along(self.name, 1, self.direction)
-        return Reading(((_turned(family, self.step, directions)[0],),))
+        return Reading(((self._numbers(family, directions)[0],),))
 
     def sampled(self, estimator: "Stochastic", directions: Directions, replica: int) -> Reading:
         """Its exact value, which costs one direction."""
@@ -357,30 +395,30 @@ class TurnedDerivative(Functional):
 
     def text(self, field: str) -> str:
         """See :meth:`Functional.text`."""
-        return f"dot({_turned_text(self.direction, self.step, self.suffix)}, grad({field}))"
+        return f"dot({self._written()}, grad({field}))"
 
 
 @dataclass(frozen=True)
-class TurnedTrace(Functional):
+class TurnedTrace(TurnedCoefficients):
     r""":math:`\operatorname{tr}(\sigma\, (\partial_r \sigma)^\top \nabla^2 u)`.
 
     Args:
         factor: σ.
-        step: r.
-        suffix: How equations write a column r.
     """
 
     factor: Factor = field(kw_only=True)
-    step: Step = field(kw_only=True)
-    suffix: str = field(kw_only=True)
     kind: ClassVar[str] = "weighted_trace"
-    whole: ClassVar[bool] = True
+
+    @property
+    def coefficients(self) -> Factor:
+        """What turns, σ."""
+        return self.factor
 
     def symbol(self, wave: Tensor, columns: Mapping[str, Tensor]) -> Tensor:
         """See :meth:`Functional.symbol`; ``wave`` has the rows of all columns."""
         over = wave[_span(columns, self.name)]
         square = derivative_along(
-            lambda given: self.factor.wave_square(over, given), columns, _example(self.step, wave)
+            lambda given: self.factor.wave_square(over, given), columns, self._row(wave)
         )
         return square / 2
 
@@ -399,9 +437,8 @@ class TurnedTrace(Functional):
 
     def _turned(self, reading: Reading, family: Mapped, directions: Directions) -> Reading:
         """One of the two derivatives of every term along the turned direction."""
-        of = dict(
-            zip(directions.numbers(family), _turned(family, self.step, directions), strict=True)
-        )
+        turned = self._numbers(family, directions)
+        of = dict(zip(directions.numbers(family), turned, strict=True))
 
         def turn(slot: Slot) -> Collapsed:
             return Collapsed(
@@ -413,27 +450,7 @@ class TurnedTrace(Functional):
 
     def text(self, field: str) -> str:
         """See :meth:`Functional.text`."""
-        turned = _turned_text(self.factor, self.step, self.suffix)
-        return f"weighted_trace({field}, {self.factor}, {turned})"
-
-
-def _turned(family: Along | Mapped, step: Step, directions: Directions) -> range:
-    """Numbers of the derivatives of directions; what they follow from is numbered before."""
-    directions.numbers(family)
-    if isinstance(step, Ray):
-        directions.numbers(step.family)
-    return directions.numbers(Turned(family.name, len(family), family, step))
-
-
-def _turned_text(what: Known | Factor, step: Step, suffix: str) -> str:
-    return f"{what} along {step}" if isinstance(step, Ray) else f"d({what}, {suffix})"
-
-
-def _example(step: Step, wave: Tensor) -> Tensor:
-    """A step as a row ``(d,)``, to try an equation on."""
-    if isinstance(step, Ray):
-        return step.family.example(len(wave), wave)[step.member]
-    return row_of(step, len(wave), wave)
+        return f"weighted_trace({field}, {self.factor}, {self._written()})"
 
 
 # ---------------------------------------------------------------------------------------------
@@ -495,19 +512,17 @@ def _turned_coefficients(
 ) -> list[tuple[float, Functional]]:
     """(∂_r L) u for coefficients that depend on the point."""
     name, suffix = inner.name, "" if isinstance(step, Ray) else coordinates.suffix((step,))
-    if isinstance(inner, DirectionalDerivative | TurnedDerivative):
-        if not _varies(inner.direction.reads, step, coordinates):
-            return []
-        if isinstance(inner, TurnedDerivative):
+    if isinstance(inner, TurnedCoefficients):
+        if _varies(inner.coefficients.reads, step, coordinates):
             raise _twice(inner)
-        found = TurnedDerivative(name, direction=inner.direction, step=step, suffix=suffix)
-        return [(1.0, found)]
-    if isinstance(inner, WeightedTrace | TurnedTrace):
-        if not _varies(inner.factor.reads, step, coordinates):
-            return []
-        if isinstance(inner, TurnedTrace):
-            raise _twice(inner)
-        return [(2.0, TurnedTrace(name, factor=inner.factor, step=step, suffix=suffix))]
+    elif isinstance(inner, DirectionalDerivative):
+        direction = inner.direction
+        if _varies(direction.reads, step, coordinates):
+            return [(1.0, TurnedDerivative(name, direction=direction, step=step, suffix=suffix))]
+    elif isinstance(inner, WeightedTrace):
+        factor = inner.factor
+        if _varies(factor.reads, step, coordinates):
+            return [(2.0, TurnedTrace(name, factor=factor, step=step, suffix=suffix))]
     return []
 
 
@@ -546,7 +561,7 @@ def rays_of(functional: Functional) -> tuple[Ray, ...]:
         return (*functional.left.rays, *functional.right.rays)
     if isinstance(functional, GradientOf):
         return rays_of(functional.inner)
-    if isinstance(functional, TurnedDerivative | TurnedTrace):
+    if isinstance(functional, TurnedCoefficients):
         return (functional.step,) if isinstance(functional.step, Ray) else ()
     return ()
 
@@ -563,7 +578,7 @@ def _constant_coefficients(functional: Functional) -> bool:
         return not functional.factor.reads
     if isinstance(functional, Differentiated):
         return _constant_coefficients(functional.inner) and not functional.steps.along
-    return functional.linear and not isinstance(functional, TurnedDerivative | TurnedTrace)
+    return functional.linear and not isinstance(functional, TurnedCoefficients)
 
 
 def _varies(reads: frozenset[str], step: Step, coordinates: Coordinates) -> bool:

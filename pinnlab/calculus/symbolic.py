@@ -16,8 +16,7 @@ from pinnlab.calculus.differentiated import (
     GradientOf,
     GradientProduct,
     Steps,
-    TurnedDerivative,
-    TurnedTrace,
+    TurnedCoefficients,
 )
 from pinnlab.calculus.formula import Formula
 from pinnlab.calculus.functionals import (
@@ -221,7 +220,7 @@ def _latex_functional(what: Functional, u: str) -> tuple[str, float]:
         return rf"\nabla {left} \cdot \nabla {right}", 2
     if isinstance(what, GradientOf):
         return rf"\nabla {_latex_functional(what.inner, u)[0]}", 3
-    if isinstance(what, AlongRay | TurnedDerivative | TurnedTrace):
+    if isinstance(what, AlongRay | TurnedCoefficients):
         return rf"\mathrm{{{what.text(u)}}}", 10
     if isinstance(what, DirectionalDerivative):
         return rf"{_known(what.direction)} \cdot \nabla {u}", 2
