@@ -463,11 +463,16 @@ def differentiated(inner: Functional, steps: Steps) -> Functional:
     return Differentiated(inner.name, inner=inner, steps=steps)
 
 
+def _taken_apart(functional: Functional) -> tuple[Functional, Steps]:
+    """The contraction without the derivatives behind it, and these, which may be none."""
+    if isinstance(functional, Differentiated):
+        return functional.inner, functional.steps
+    return functional, Steps()
+
+
 def directed(inner: Functional, direction: Known) -> Functional:
     """b·∇ of a contraction with constant coefficients."""
-    steps = Steps()
-    if isinstance(inner, Differentiated):
-        inner, steps = inner.inner, inner.steps
+    inner, steps = _taken_apart(inner)
     return differentiated(inner, replace(steps, along=(*steps.along, direction)))
 
 
@@ -494,9 +499,7 @@ def derivative_of(
             (1.0, replace(functional, left=left.then(step, coordinates))),
             (1.0, replace(functional, right=right.then(step, coordinates))),
         ]
-    inner, steps = functional, Steps()
-    if isinstance(functional, Differentiated):
-        inner, steps = functional.inner, functional.steps
+    inner, steps = _taken_apart(functional)
     for b in steps.along:
         if _varies(b.reads, step, coordinates):
             raise _twice(functional)
@@ -541,9 +544,7 @@ def laplacian_of(functional: Functional, name: str) -> Functional | None:
         return differentiated(Laplacian(name), _steps_of(functional))
     if isinstance(functional, GradientOf):
         return laplacian_of(functional.inner, name)
-    inner, steps = functional, Steps()
-    if isinstance(functional, Differentiated):
-        inner, steps = functional.inner, functional.steps
+    inner, steps = _taken_apart(functional)
     if steps.along or inner.name != name:
         return None
     known = {GradientRows(name): Laplacian(name), Laplacian(name): Biharmonic(name)}
