@@ -213,10 +213,6 @@ class GradientProduct(Functional):
         rows = GradientRows(self.name)
         return differentiated(rows, self.left), differentiated(rows, self.right)
 
-    def symbol(self, wave: Tensor, columns: Mapping[str, Tensor]) -> Tensor:
-        """It is not linear and has none."""
-        raise NotImplementedError
-
     def waves(
         self, amplitude: Tensor, wave: Tensor, phase: Tensor, columns: Mapping[str, Tensor]
     ) -> Tensor:
@@ -282,10 +278,6 @@ class GradientOf(Functional):
     def order(self) -> int:  # type: ignore[override]
         """Order of differentiation."""
         return self.inner.order + 1
-
-    def symbol(self, wave: Tensor, columns: Mapping[str, Tensor]) -> Tensor:
-        """It has one for each component."""
-        raise NotImplementedError
 
     def waves(
         self, amplitude: Tensor, wave: Tensor, phase: Tensor, columns: Mapping[str, Tensor]

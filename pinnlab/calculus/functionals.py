@@ -105,9 +105,11 @@ class Functional(ABC):
         """The rows of which it is the scalar product, if it is not linear."""
         return None
 
-    @abstractmethod
     def symbol(self, wave: Tensor, columns: Mapping[str, Tensor]) -> Tensor:
         """The polynomial p of the operator, for sin(w·x): p(w) sin(w·x + order π/2).
+
+        Rows have one for each component, and what is not linear has none; both give their
+        :meth:`waves` themselves instead.
 
         Args:
             wave: Wave numbers over the coordinate, ``(size, k)``.
@@ -116,6 +118,7 @@ class Functional(ABC):
         Returns:
             ``(k,)``, or ``(n, k)`` if the operator depends on the point.
         """
+        raise NotImplementedError(f"{self} has no symbol")
 
     @abstractmethod
     def exact(self, directions: Directions) -> Reading:
@@ -307,10 +310,6 @@ class SquaredGradient(Functional):
         rows = GradientRows(self.name)
         return rows, rows
 
-    def symbol(self, wave: Tensor, columns: Mapping[str, Tensor]) -> Tensor:
-        """It is not linear and has none."""
-        raise NotImplementedError
-
     def waves(
         self, amplitude: Tensor, wave: Tensor, phase: Tensor, columns: Mapping[str, Tensor]
     ) -> Tensor:
@@ -431,10 +430,6 @@ class GradientRows(Functional):
     kind: ClassVar[str] = "gradient"
     order: ClassVar[int] = 1
     rows: ClassVar[bool] = True
-
-    def symbol(self, wave: Tensor, columns: Mapping[str, Tensor]) -> Tensor:
-        """It has one for each component."""
-        raise NotImplementedError
 
     def waves(
         self, amplitude: Tensor, wave: Tensor, phase: Tensor, columns: Mapping[str, Tensor]
