@@ -100,6 +100,8 @@ ADAM = "{kind: Adam, steps: 3}"
         ["gradients={kind: Bloop, main: [nothing]}", f"phases=[{ADAM}]"],
         ["weights=RBA", "callbacks=[{kind: R3}]", f"phases=[{ADAM}]"],
         ["weights=RBA", "callbacks=[{kind: Resample, every: 1}]", f"phases=[{ADAM}]"],
+        ["weights=RBA", "phases=[{kind: Adam, steps: 3, batch: 5}]"],
+        ["weights=RBA", "gradients=MConFIG", "phases=[{kind: Adam, steps: 3, resample: 2}]"],
         ["callbacks=[{kind: AAS, equations: [nothing]}]", f"phases=[{ADAM}]"],
         ["callbacks=[{kind: EarlyStop, monitor: error, target: 0.1}]", f"phases=[{ADAM}]"],
         ["callbacks=[{kind: KeepBest, monitor: nothing}]", f"phases=[{ADAM}]"],

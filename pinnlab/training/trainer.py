@@ -103,11 +103,10 @@ class Trainer:
         while gcd(self.look_every, len(assembly.objective.names)) > 1:
             self.look_every += 1
         self.rng = np.random.default_rng([seed, 1])
-        check_weightings(weightings, self.phases, self.callbacks, assembly.objective)
-        self.weights = Weights(assembly.objective, weightings)
         # Building every stepper now refuses impossible combinations before the first step.
         steppers = [phase.start(assembly.objective, aggregator) for phase in self.phases]
-        check_turns(weightings, self.phases, self.callbacks, steppers)
+        check_weightings(weightings, self.phases, steppers, self.callbacks, assembly.objective)
+        self.weights = Weights(assembly.objective, weightings)
         seldom = all(stepper.summed for stepper in steppers)
         self.conflicts = Conflicts(assembly.objective.names, 1 if seldom else self.look_every // 2)
         self.step = 0
@@ -481,10 +480,21 @@ class Trainer:
 def check_weightings(
     weightings: Sequence[Weighting],
     phases: Sequence[Phase],
+    steppers: Sequence[Stepper],
     callbacks: Sequence[Callback],
     objective: Objective,
 ) -> None:
-    """Refuse weights of single points where the points change in every step.
+    """Refuse weights that cannot follow the training, or that lose their points before they do.
+
+    A rule learns of a point when the term of the point is differentiated. Until every term had its
+    turn the points must stay.
+
+    Args:
+        weightings: The rules.
+        phases: That may draw points.
+        steppers: Of these phases.
+        callbacks: That may draw points as well.
+        objective: What is trained.
 
     Raises:
         DeclarationError: With what to do instead.
@@ -496,52 +506,29 @@ def check_weightings(
             got=", ".join(type(weighting).__name__ for weighting in weightings),
             do="leave `execution` out, or use fixed weights",
         )
-    for weighting in weightings:
-        changing = [_text(phase) for phase in phases if phase.batch or phase.resample == 1]
-        changing += ["Resample(1)" for c in callbacks if isinstance(c, Resample) and c.every == 1]
-        if weighting.per_point and changing:
-            raise DeclarationError(
-                f"{type(weighting).__name__} weighs single points, which must stay for a while",
-                expected="phases without `batch`, and `resample`, or the callback Resample, with "
-                "more steps than 1",
-                got=changing[0],
-                do="use all points in every step, or another weighting",
-            )
-
-
-def check_turns(
-    weightings: Sequence[Weighting],
-    phases: Sequence[Phase],
-    callbacks: Sequence[Callback],
-    steppers: Sequence[Stepper],
-) -> None:
-    """Refuse weights of single points that go before every term had its turn.
-
-    Args:
-        weightings: The rules.
-        phases: That draw the points.
-        callbacks: That draw them as well.
-        steppers: Of these phases.
-
-    Raises:
-        DeclarationError: With what to do instead.
-    """
+    rules = [type(weighting).__name__ for weighting in weightings if weighting.per_point]
+    if not rules:
+        return
     always = [(c.every, f"Resample({c.every})") for c in callbacks if isinstance(c, Resample)]
     for phase, stepper in zip(phases, steppers, strict=True):
-        drawn = [*always, *([(phase.resample, _text(phase))] if phase.resample else [])]
-        soon = [text for every, text in drawn if every <= stepper.turns]
-        if not soon:
-            continue
-        for weighting in weightings:
-            if weighting.per_point:
-                raise DeclarationError(
-                    f"{type(weighting).__name__} learns of a point when its term is differentiated,"
-                    f" every {stepper.turns} steps here; the points go before that",
-                    expected=f"points that stay for more than {stepper.turns} steps",
-                    got=soon[0],
-                    do="draw points less often, or use an aggregator that differentiates all terms"
-                    " in every step",
-                )
+        changes = 1 if phase.batch else phase.resample
+        for every, text in [*([(changes, _text(phase))] if changes else []), *always]:
+            if every <= stepper.turns:
+                raise _points_go(rules[0], every, stepper.turns, text)
+
+
+def _points_go(rule: str, every: int, turns: int, text: str) -> DeclarationError:
+    """What to say of points that change too often, and of the phase or callback that does it."""
+    learns = f", and learns of them every {turns} steps here, some terms at a time"
+    instead = ", or an aggregator that differentiates all terms in every step"
+    return DeclarationError(
+        f"{rule} weighs single points, which must stay for a while" + (learns if turns > 1 else ""),
+        expected="phases without `batch`, and `resample`, or the callback Resample, with more "
+        f"steps than {turns}",
+        got=text,
+        do="use all points in every step and draw them less often, or use another weighting"
+        + (instead if every > 1 else ""),
+    )
 
 
 def _text(phase: Phase) -> str:
