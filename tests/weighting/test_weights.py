@@ -1,5 +1,6 @@
 """What all weightings have in common: products, resuming, company."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -75,14 +76,15 @@ TURNS = {  # aggregators by which a step evaluates some of the four terms
     "two": pl.SparseTraining(0.6, pl.MConFIG(per_step=2, second="terms")),
 }
 DRAWN = {"never": {}, "batch": {"batch": 8}, "resample": {"resample": 5}, "new": {"resample": 1}}
+STEPS_OF_A_TURN = {None: 1, "one": 4, "two": 2}
+PER_POINT = [name for name, rule in WEIGHTINGS.items() if rule.per_point]
+REFUSED = [(name, drawn) for name in PER_POINT for drawn in ("batch", "new")]
+TAKEN = [pair for pair in itertools.product(WEIGHTINGS, DRAWN) if pair not in REFUSED]
 
 
 @pytest.mark.parametrize("turns", TURNS)
-@pytest.mark.parametrize("drawn", DRAWN)
-@pytest.mark.parametrize("name", WEIGHTINGS)
+@pytest.mark.parametrize("name, drawn", TAKEN)
 def test_a_run_of_terms_in_turn_goes_on_bit_for_bit(name, drawn, turns, tmp_path: Path) -> None:
-    if WEIGHTINGS[name].per_point and drawn in ("batch", "new"):
-        pytest.skip("refused")
     options = {
         "phases": [pl.Adam(STEPS, lr=1e-2, **DRAWN[drawn])],
         "aggregator": TURNS[turns],
@@ -102,11 +104,8 @@ def test_a_run_of_terms_in_turn_goes_on_bit_for_bit(name, drawn, turns, tmp_path
         assert torch.equal(found[key], value), key
 
 
-@pytest.mark.parametrize("drawn", DRAWN)
-@pytest.mark.parametrize("name", WEIGHTINGS)
+@pytest.mark.parametrize("name, drawn", TAKEN)
 def test_weights_go_on_where_terms_take_turns(name: str, drawn: str) -> None:
-    if WEIGHTINGS[name].per_point and drawn in ("batch", "new"):
-        pytest.skip("refused")
     run = trainer(
         [WEIGHTINGS[name]],
         phases=[pl.Adam(24, lr=1e-2, **DRAWN[drawn])],
@@ -125,7 +124,7 @@ def test_weights_go_on_where_terms_take_turns(name: str, drawn: str) -> None:
     assert len(set(seen[12:])) > 2
 
 
-@pytest.mark.parametrize("name", ["SelfAdaptive", "RBA"])
+@pytest.mark.parametrize("name", PER_POINT)
 def test_points_stay_until_every_term_had_its_turn(name: str) -> None:
     phases = [pl.Adam(5), pl.Adam(9, resample=4)]
     for aggregator in (pl.MConFIG(), pl.ConflictFree(pl.MConFIG())):
@@ -287,16 +286,20 @@ def test_they_are_values_that_print_and_compare(name: str) -> None:
     json.dumps(described)
 
 
-@pytest.mark.parametrize("name", ["SelfAdaptive", "RBA"])
-@pytest.mark.parametrize("options", [{"batch": 8}, {"resample": 1}])
-def test_weights_of_points_need_points_that_stay(name: str, options: dict) -> None:
+@pytest.mark.parametrize("turns", [None, *TURNS])
+@pytest.mark.parametrize("name, drawn", REFUSED)
+def test_weights_of_points_need_points_that_stay(name: str, drawn: str, turns: str | None) -> None:
+    phases = [pl.Adam(5), pl.Adam(5, **DRAWN[drawn])]
     with pytest.raises(DeclarationError) as caught:
-        trainer([WEIGHTINGS[name]], phases=[pl.Adam(5), pl.Adam(5, **options)])
-    assert name in str(caught.value)
-    assert "must stay" in str(caught.value)
+        trainer([WEIGHTINGS[name]], phases=phases, aggregator=TURNS[turns] if turns else None)
+    said = str(caught.value)
+    assert f"{name} weighs single points, which must stay" in said
+    assert f"more steps than {STEPS_OF_A_TURN[turns]}" in said
+    assert ", ".join(f"{key}={value}" for key, value in DRAWN[drawn].items()) in said
+    assert "an aggregator" not in said  # none helps
 
 
-@pytest.mark.parametrize("name", ["SelfAdaptive", "RBA"])
+@pytest.mark.parametrize("name", PER_POINT)
 def test_weights_of_points_need_points_that_stay_whoever_draws_them(name: str) -> None:
     with pytest.raises(DeclarationError) as caught:
         trainer([WEIGHTINGS[name]], phases=[pl.Adam(5)], callbacks=[pl.Resample(1)])
