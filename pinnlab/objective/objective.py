@@ -13,23 +13,17 @@ evaluate as often as they like.
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
-from pinnlab.calculus.directions import Directions, Drawn
-from pinnlab.calculus.engine import propagate
-from pinnlab.calculus.formula import Formula
-from pinnlab.calculus.jet import PointFunction, TabulatedFunction
+from pinnlab.calculus.directions import Directions
 from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.row_split import Span
-from pinnlab.calculus.sources import tensor_source
-from pinnlab.calculus.table import Demand, FieldTable
+from pinnlab.calculus.table import Demand
 from pinnlab.conditions.base import check_weight
-from pinnlab.conditions.context import Context
 from pinnlab.conditions.placement import Placement
 from pinnlab.conditions.term import Term
 from pinnlab.errors import DeclarationError, nearest
@@ -41,9 +35,10 @@ from pinnlab.objective.deviations import (
     gradient_deviations,
     sampled_gradients,
 )
+from pinnlab.objective.evaluation import Estimates, estimates, known_parameters, with_values
 from pinnlab.objective.execution import check_execution, is_compiled, is_recorded
 from pinnlab.objective.frozen_points import FrozenPoints
-from pinnlab.objective.inputs import TABLE, Inputs, Reads
+from pinnlab.objective.inputs import Inputs, Reads
 from pinnlab.objective.squares import mean_squares
 from pinnlab.objective.state import State
 from pinnlab.objective.term_gradients import TermGradients
@@ -285,40 +280,14 @@ class Objective:
         )
 
     def _known(self, placement: Placement, reads: Reads, transparent: bool) -> dict[str, Tensor]:
-        """The values of parameters that are functions of the points, but no expressions.
-
-        Of a function with derivatives along random directions a table of these as well.
-        """
         points = self.points[placement]
-        normals = points.normals if placement in reads.normals else None
-        source = tensor_source(points.coordinates, points.x, normals)
-        context = Context(source, (), self.state.constants, points)
-        values = {
-            name: context[name]
-            for name in sorted(reads.parameters.get(placement, ()))
-            if isinstance(self.state.constants.get(name), Formula)
-        }
-        sources = {k: v for k, v in values.items() if isinstance(v, PointFunction)}
-        drawn = self.frozen.joined(transparent).drawn
-        rays = drawn.rays() if sources and drawn is not None else {}
-        tables = {k + TABLE: v.tabulated(list(rays.values())) for k, v in sources.items()}
-        return tables | {k: v for k, v in values.items() if isinstance(v, Tensor) and v.ndim}
-
-    def _given(self, known: Mapping[str, Tensor], drawn: Drawn | None) -> dict[str, Any]:
-        """What stands for parameters whose values, and maybe derivatives, are known."""
-        if not any(name.endswith(TABLE) for name in known):
-            return dict(known)
-        rays = () if drawn is None else tuple(drawn.rays())
-
-        def given(name: str, table: Tensor) -> Formula:
-            whole = self.state.constants[name]
-            return Formula(
-                lambda context: TabulatedFunction(whole(context).coordinate, table, rays)
-            )
-
-        tables = {k.removesuffix(TABLE): v for k, v in known.items() if k.endswith(TABLE)}
-        others = {k: v for k, v in known.items() if not k.endswith(TABLE)}
-        return others | {name: given(name, table) for name, table in tables.items()}
+        return known_parameters(
+            reads.parameters.get(placement, ()),
+            points,
+            points.normals if placement in reads.normals else None,
+            self.state.constants,
+            self.frozen.joined(transparent).drawn,
+        )
 
     def at(self, inputs: Inputs, source: torch.Generator | None = None) -> "Objective":
         """The same terms and parameters at other points, directions and weights.
@@ -361,53 +330,23 @@ class Objective:
         """
         self.evaluations += 1
         if parameters is None:
-            return self._blocks(transparent)
+            return self._estimates(transparent)[0]
         return self._estimates_at(parameters, transparent)[0]
 
-    def _blocks(self, transparent: bool) -> dict[str, Tensor]:
-        return self._estimates(transparent)[0]
-
-    def _estimates_at(
-        self, parameters: Mapping[str, Tensor], transparent: bool
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def _estimates_at(self, parameters: Mapping[str, Tensor], transparent: bool) -> Estimates:
         """As :meth:`_estimates`, with values in place of the state's own."""
-        call = _Call(self, transparent)
-        return functional_call(call, {f"state.{k}": v for k, v in parameters.items()}, ())
+        return with_values(self.state, parameters, partial(self._estimates, transparent))
 
-    def _estimates(
-        self, transparent: bool, reads: Reads | None = None
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def _estimates(self, transparent: bool, reads: Reads | None = None) -> Estimates:
         """The blocks, and an independent estimate of those that are not to be squared."""
-        frozen = self.frozen
-        batches = frozen.joined(transparent)
-        prepared = frozen.prepared(self.state.ansatz, transparent)
-        network = propagate(self.state.surrogate, batches.x, batches.layout, batches.start)
-        jets = self.state.ansatz.apply(network, prepared)
-        table = FieldTable(jets, [*batches.starts, batches.layout.n])
-        values = self.state.values()
-        known: Mapping[Placement, Mapping[str, Any]]
-        known = {} if self._fixed is None else self._fixed.known
-        contexts: dict[tuple[Placement, bool], Context] = {}
-
-        def context(placement: Placement, twin: bool) -> Context:
-            key = placement, twin
-            if key not in contexts:
-                window = batches.window(frozen.numbers[placement], table, twin=twin)
-                given = self._given(known.get(placement, {}), batches.drawn)
-                parameters: Mapping[str, Any] = {**values, **given}
-                if reads is not None:
-                    parameters = reads.watched(placement, parameters)
-                contexts[key] = Context(window, self.state.fields, parameters, window.points)
-            return contexts[key]
-
-        blocks, twins = {}, {}
-        for term in self.terms_:
-            blocks[term.name] = term.residual([context(p, False) for p in term.placements])
-            if any(frozen.demands[p].twins for p in term.placements):
-                twins[term.name] = term.residual(
-                    [context(p, bool(frozen.demands[p].twins)) for p in term.placements]
-                )
-        return blocks, twins
+        return estimates(
+            self.terms_,
+            self.state,
+            self.frozen,
+            transparent=transparent,
+            known={} if self._fixed is None else self._fixed.known,
+            reads=reads,
+        )
 
     # --- views -------------------------------------------------------------------------------
     def mean_squares(
@@ -688,16 +627,3 @@ class Objective:
         """Inner products of the term gradients, ``(m, m)``, in float64, likewise."""
         rows = self.gradients_aside().double()
         return rows @ rows.T
-
-
-class _Call(nn.Module):
-    """Lets ``functional_call`` swap the state's parameters for one evaluation."""
-
-    def __init__(self, objective: Objective, transparent: bool) -> None:
-        super().__init__()
-        self.state = objective.state
-        self._evaluate = objective._estimates
-        self._transparent = transparent
-
-    def forward(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        return self._evaluate(self._transparent)
