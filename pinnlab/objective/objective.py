@@ -39,6 +39,7 @@ from pinnlab.objective.evaluation import Estimates, estimates, known_parameters,
 from pinnlab.objective.execution import check_execution, is_compiled, is_recorded
 from pinnlab.objective.frozen_points import FrozenPoints
 from pinnlab.objective.inputs import Inputs, Reads
+from pinnlab.objective.parameter_vector import ParameterVector
 from pinnlab.objective.squares import mean_squares
 from pinnlab.objective.state import State
 from pinnlab.objective.term_gradients import TermGradients
@@ -195,7 +196,7 @@ class Objective:
             directions: What the demands call further directions of differentiation.
         """
         self.terms_ = tuple(terms)
-        for found in ("parameters", "_term_gradients", "_gradient_views"):
+        for found in ("parameters", "_vector", "_term_gradients"):
             self.__dict__.pop(found, None)
         if self.compiled is not None:
             self.compiled = CompiledLoss()
@@ -313,6 +314,11 @@ class Objective:
     def parameters(self) -> list[nn.Parameter]:
         """Everything that is trained, surrogate first, then unknowns."""
         return [p for p in self.state.parameters() if p.requires_grad]
+
+    @cached_property
+    def _vector(self) -> ParameterVector:
+        named = self.state.named_parameters()
+        return ParameterVector({name: p for name, p in named if p.requires_grad})
 
     @cached_property
     def _term_gradients(self) -> TermGradients:
@@ -438,26 +444,11 @@ class Objective:
 
     def flat_gradient(self) -> Tensor:
         """The gradients that a backward pass left, as one vector ``(p,)``."""
-        return torch.cat(
-            [
-                (torch.zeros_like(p) if p.grad is None else p.grad).reshape(-1)
-                for p in self.parameters
-            ]
-        )
+        return self._vector.gradient()
 
     def set_flat_gradient(self, flat: Tensor) -> None:
         """Make one vector ``(p,)`` the gradients of the parameters, a copy of it."""
-        buffer, views = self._gradient_views
-        buffer.copy_(flat)
-        for p, view in zip(self.parameters, views, strict=True):
-            p.grad = view
-
-    @cached_property
-    def _gradient_views(self) -> tuple[Tensor, list[Tensor]]:
-        """A vector ``(p,)``, and its parts in the shapes of the parameters."""
-        buffer = torch.empty_like(self.flat_parameters())
-        parts = buffer.split([p.numel() for p in self.parameters])
-        return buffer, [v.view_as(p) for p, v in zip(self.parameters, parts, strict=True)]
+        self._vector.set_gradient(flat)
 
     def together(self) -> list[list[str]]:
         """The names of the terms, in lists of those that read the same points."""
@@ -558,25 +549,13 @@ class Objective:
             rows.append(scaled.reshape(-1))
         return torch.cat(rows)
 
-    def _split(self, flat: Tensor) -> dict[str, Tensor]:
-        out, start = {}, 0
-        for name, p in self.state.named_parameters():
-            if p.requires_grad:
-                out[name] = flat[start : start + p.numel()].view_as(p)
-                start += p.numel()
-        return out
-
     def flat_parameters(self) -> Tensor:
         """All parameters as one vector ``(p,)``, a copy."""
-        return torch.cat([p.detach().reshape(-1) for p in self.parameters])
+        return self._vector.values()
 
-    @torch.no_grad()
     def set_flat_parameters(self, flat: Tensor) -> None:
         """Write one vector ``(p,)`` into the parameters."""
-        start = 0
-        for p in self.parameters:
-            p.copy_(flat[start : start + p.numel()].view_as(p))
-            start += p.numel()
+        self._vector.set_values(flat)
 
     def jacobian(self) -> tuple[Tensor, LinearOperator]:
         """The scaled residual ρ ``(r,)`` and J = ∂ρ/∂θ as an operator ``(r, p)``."""
@@ -590,7 +569,8 @@ class Objective:
         """ρ ``(r,)`` of all parameters as one vector ``(p,)``, for forward mode."""
         # What belongs to the points is computed before a function transform begins.
         self.frozen.prepared(self.state.ansatz, True)
-        return lambda flat: self.scaled(self.residuals(self._split(flat), transparent=True))
+        split = self._vector.split
+        return lambda flat: self.scaled(self.residuals(split(flat), transparent=True))
 
     @torch.no_grad()
     def worst_point(self, name: str) -> str:
