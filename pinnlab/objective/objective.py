@@ -517,20 +517,8 @@ class Objective:
         """
         (spans,), layout = self._rows_of_terms()
         blocks = self.residuals()
-        (r,) = blocks.values()
-        scaled = self.scaled(blocks).view(len(r), -1)
-        owned = [tuple((start + i, start + i + 1) for start, _ in spans) for i in range(len(r))]
-        at_once = max(1, most // sum(p.numel() for p in self.parameters))
-        gradients = TermGradients(self.parameters)
-        squares = scaled.new_empty(scaled.shape, dtype=torch.float64)
-        for k, component in enumerate(scaled.unbind(1)):
-            for start in range(0, len(r), at_once):
-                rows = slice(start, start + at_once)
-                found = gradients.of_rows(component[rows], owned[rows], layout)
-                if found is None:
-                    return None
-                squares[rows, k] = found.double().square().sum(1)
-        return squares
+        scaled = self.scaled(blocks).view(len(blocks[self.names[0]]), -1)
+        return TermGradients(self.parameters).squared_lengths(scaled, spans, layout, most)
 
     def without_gradient(self, names: Sequence[str]) -> list[str]:
         """Those of some terms whose gradient, each by itself, is not finite.

@@ -79,21 +79,34 @@ class TermGradients:
                         views[k].copy_(gradient.reshape(-1))
         return jacobian
 
-    def of_rows(
-        self, values: Tensor, owned: Sequence[tuple[Span, ...]], layout: Layout
+    def squared_lengths(
+        self, values: Tensor, spans: Sequence[Span], layout: Layout, most: int
     ) -> Tensor | None:
-        """The gradients ``(r, p)`` of values that read rows of their own.
+        """Squared lengths of the gradients of all values, ``(n, c)`` in float64.
 
         Args:
-            values: ``(r,)``.
-            owned: Per value the rows of points that it reads.
+            values: ``(n, c)``, by one way back for each column.
+            spans: The rows of points of several sets of n; a row of values reads one of each.
             layout: Of all points.
+            most: Numbers of gradients that are held at a time.
 
         Returns:
             None if chains of layers do not account for them.
         """
-        found = self._way_back(values, torch.ones_like(values), owned, layout)
-        return None if self.apart else found
+        owned = [
+            tuple((start + i, start + i + 1) for start, _ in spans) for i in range(len(values))
+        ]
+        at_once = max(1, most // sum(self._sizes))
+        squares = values.new_empty(values.shape, dtype=torch.float64)
+        for k, column in enumerate(values.unbind(1)):
+            for start in range(0, len(values), at_once):
+                rows = slice(start, start + at_once)
+                part = column[rows]
+                found = self._way_back(part, torch.ones_like(part), owned[rows], layout)
+                if self.apart:
+                    return None
+                squares[rows, k] = found.double().square().sum(1)
+        return squares
 
     def _alone(self, squares: Tensor, factors: Tensor) -> Tensor:
         found = torch.autograd.grad(
