@@ -40,7 +40,7 @@ from pinnlab.objective.execution import check_execution, is_compiled, is_recorde
 from pinnlab.objective.frozen_points import FrozenPoints
 from pinnlab.objective.inputs import Inputs, Reads
 from pinnlab.objective.parameter_vector import ParameterVector
-from pinnlab.objective.squares import mean_squares
+from pinnlab.objective.squares import mean_squares, products, scaled, weighed
 from pinnlab.objective.state import State
 from pinnlab.objective.term_gradients import TermGradients
 from pinnlab.sampling.points import Points
@@ -364,11 +364,7 @@ class Objective:
             blocks: The residuals.
             twins: Independent estimates, with which those are multiplied instead of squared.
         """
-        sums = []
-        for name, r in blocks.items():
-            flat, other = r.reshape(-1), (twins or {}).get(name, r).reshape(-1)
-            sums.append(torch.dot(flat, other) / len(r))
-        return torch.stack(sums)
+        return products(blocks, twins)
 
     def _squares_now(self) -> tuple[Tensor, Tensor]:
         """Those of the present parameters: as the loss counts them, and raw without gradient."""
@@ -379,23 +375,7 @@ class Objective:
         if not self.point_weights and not twins:
             squares = mean_squares(list(blocks.values()))
             return squares, squares.detach()
-        return self._counted(blocks, twins)
-
-    def _counted(
-        self, blocks: Mapping[str, Tensor], twins: Mapping[str, Tensor]
-    ) -> tuple[Tensor, Tensor]:
-        if not self.point_weights:
-            squares = self.mean_squares(blocks, twins)
-            return squares, squares.detach()
-        weighed = {
-            name: r * self.point_weights[name].view(-1, *[1] * (r.ndim - 1))
-            if name in self.point_weights
-            else r
-            for name, r in blocks.items()
-        }
-        with torch.no_grad():
-            raw = self.mean_squares(blocks, twins)
-        return self.mean_squares(weighed, {**blocks, **twins}), raw
+        return weighed(blocks, twins, self.point_weights)
 
     def _weight_vector(self, like: Tensor) -> Tensor:
         if self._fixed is not None:
@@ -420,7 +400,8 @@ class Objective:
         if parameters is None:
             return self.loss_of(self._squares_now()[0])
         self.evaluations += 1
-        return self.loss_of(self._counted(*self._estimates_at(parameters, False))[0])
+        blocks, twins = self._estimates_at(parameters, False)
+        return self.loss_of(weighed(blocks, twins, self.point_weights)[0])
 
     def loss_and_gradient(self) -> tuple[Tensor, Tensor]:
         """Backward pass into ``.grad`` of the parameters, compiled if that was asked for.
@@ -517,8 +498,8 @@ class Objective:
         """
         (spans,), layout = self._rows_of_terms()
         blocks = self.residuals()
-        scaled = self.scaled(blocks).view(len(blocks[self.names[0]]), -1)
-        return TermGradients(self.parameters).squared_lengths(scaled, spans, layout, most)
+        values = self.scaled(blocks).view(len(blocks[self.names[0]]), -1)
+        return TermGradients(self.parameters).squared_lengths(values, spans, layout, most)
 
     def without_gradient(self, names: Sequence[str]) -> list[str]:
         """Those of some terms whose gradient, each by itself, is not finite.
@@ -529,13 +510,7 @@ class Objective:
 
     def scaled(self, blocks: Mapping[str, Tensor]) -> Tensor:
         """The stacked residual ρ ``(r,)`` whose half squared norm is the loss."""
-        rows = []
-        for name, r in blocks.items():
-            scaled = r * (self.weights[name] / len(r)) ** 0.5
-            if name in self.point_weights:
-                scaled = scaled * self.point_weights[name].sqrt().view(-1, *[1] * (r.ndim - 1))
-            rows.append(scaled.reshape(-1))
-        return torch.cat(rows)
+        return scaled(blocks, self.weights, self.point_weights)
 
     def flat_parameters(self) -> Tensor:
         """All parameters as one vector ``(p,)``, a copy."""
