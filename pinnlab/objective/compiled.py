@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
-from torch.func import functional_call
+from torch import Tensor
 
+from pinnlab.objective.evaluation import with_values
 from pinnlab.objective.inputs import Inputs, Reads
 
 if TYPE_CHECKING:
@@ -126,8 +126,11 @@ def flattened(objective: "Objective", inputs: Inputs) -> torch.fx.GraphModule:
         values, tensors = arguments[: len(names)], arguments[len(names) :]
         leaves = [value.detach().requires_grad_() for value in values]
         there = objective.at(inputs.with_tensors(tensors))
-        call = _Call(there)
-        squares = functional_call(call, dict(zip(names, leaves, strict=True)), ())
+        squares = with_values(
+            there.state,
+            dict(zip(names, leaves, strict=True)),
+            lambda: there.mean_squares(*there._estimates(True)),
+        )
         loss = there.loss_of(squares)
         gradients = torch.autograd.grad(loss, leaves, allow_unused=True, materialize_grads=True)
         # A fused update of the parameters reads their gradients in the order of memory.
@@ -168,20 +171,6 @@ def _add_in_place(module: torch.fx.GraphModule) -> None:
 
 def _strides(node: torch.fx.Node) -> tuple[int, ...]:
     return node.meta["val"].stride()
-
-
-class _Call(nn.Module):
-    """Lets ``functional_call`` swap the parameters for one evaluation."""
-
-    def __init__(self, objective: "Objective") -> None:
-        super().__init__()
-        for name, child in objective.state.named_children():
-            self.add_module(name, child)
-        self._objective = objective
-
-    def forward(self) -> Tensor:
-        objective = self._objective
-        return objective.mean_squares(*objective._estimates(True))
 
 
 def _values(objective: "Objective") -> list[Tensor]:

@@ -5,7 +5,7 @@ of its placements. Parameters that are functions of the points may be given by t
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -24,6 +24,7 @@ from pinnlab.objective.inputs import TABLE, Reads
 from pinnlab.objective.state import State
 from pinnlab.sampling.points import Points
 
+T = TypeVar("T")
 Estimates = tuple[dict[str, Tensor], dict[str, Tensor]]
 
 
@@ -124,10 +125,8 @@ def _stand_ins(
     return others | {name: stand_in(name, table) for name, table in tables.items()}
 
 
-def with_values(
-    state: State, values: Mapping[str, Tensor], evaluate: Callable[[], Estimates]
-) -> Estimates:
-    """An evaluation with other values, by name, in place of what the state holds."""
+def with_values(state: State, values: Mapping[str, Tensor], evaluate: Callable[[], T]) -> T:
+    """What an evaluation gives with other values, by name, in place of those of the state."""
     call = _Call(state, evaluate)
     return functional_call(call, {f"state.{name}": value for name, value in values.items()}, ())
 
@@ -135,10 +134,10 @@ def with_values(
 class _Call(nn.Module):
     """Lets ``functional_call`` swap the state's parameters for one evaluation."""
 
-    def __init__(self, state: State, evaluate: Callable[[], Estimates]) -> None:
+    def __init__(self, state: State, evaluate: Callable[[], Any]) -> None:
         super().__init__()
         self.state = state
         self._evaluate = evaluate
 
-    def forward(self) -> Estimates:
+    def forward(self) -> Any:
         return self._evaluate()
