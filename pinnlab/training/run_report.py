@@ -21,8 +21,8 @@ from pinnlab.report.data import (
 )
 from pinnlab.training.files import save_solution
 from pinnlab.training.pictures import HISTORY_CAPTIONS, draw
+from pinnlab.training.run_numbers import versions, write_metrics
 from pinnlab.training.solution import Solution
-from pinnlab.training.solve import versions, write_metrics
 from pinnlab.training.trainer import Trainer
 
 logger = logging.getLogger(__name__)

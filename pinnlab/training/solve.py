@@ -2,25 +2,20 @@
 
 import dataclasses
 import inspect
-import json
 import logging
-import platform
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from pinnlab._version import __version__
 from pinnlab.aggregation.base import Aggregator
 from pinnlab.aggregation.conflict_free import ConflictFree
 from pinnlab.aggregation.sum import Sum
 from pinnlab.calculus.estimators import Estimator, Exact, estimator_of
 from pinnlab.conditions.base import check_weight
 from pinnlab.errors import CheckpointError, DeclarationError, nearest
-from pinnlab.io._json import to_json
 from pinnlab.objective.execution import Execution
 from pinnlab.optim.base import Phase
 from pinnlab.optim.first_order import Adam
@@ -34,6 +29,7 @@ from pinnlab.problems.problem import Problem
 from pinnlab.surrogates import MLP, TimeMarching
 from pinnlab.surrogates.base import Specification
 from pinnlab.training.callbacks import Callback, Evaluate
+from pinnlab.training.run_numbers import metrics_of, write_head
 from pinnlab.training.solution import Solution
 from pinnlab.training.trainer import Trainer
 from pinnlab.weighting.base import Weighting
@@ -137,7 +133,7 @@ def solve(
     defaults = [name for name in settings if name in DEFAULTS and name not in given]
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        _write_head(folder, settings, config_text, resolved_text)
+        write_head(folder, settings, config_text, resolved_text)
     if resume:
         trainer.restore()
     trainer.run()
@@ -145,7 +141,7 @@ def solve(
         settings["execution"] = "; ".join([execution, *objective.fallbacks])
     solution = trainer.solution()
     solution.settings = settings | {"defaults": defaults, "resolved": resolved_text or ""}
-    solution.metrics = _metrics(trainer, solution)
+    solution.metrics = metrics_of(trainer, solution)
     if folder is not None:
         from pinnlab.training.run_report import write_run
 
@@ -524,87 +520,3 @@ def _folder(out: str | Path | None, resume: bool) -> Path | None:
             do="check the path",
         )
     return folder
-
-
-def versions(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What the run ran on, enough to repeat it."""
-    return {
-        "pinnlab": __version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": version("numpy"),
-        "scipy": version("scipy"),
-        "platform": platform.platform(),
-        "processor": platform.machine(),
-        "threads": torch.get_num_threads(),
-        "device": settings["device"],
-        "dtype": settings["dtype"],
-        "seed": settings["seed"],
-    }
-
-
-def _write_head(
-    folder: Path, settings: Mapping[str, Any], config: str | None, resolved: str | None
-) -> None:
-    if config is not None:
-        (folder / "config.yaml").write_text(config, encoding="utf-8")
-    if resolved is not None:
-        (folder / "resolved.yaml").write_text(resolved, encoding="utf-8")
-    (folder / "versions.json").write_text(
-        json.dumps(versions(settings), indent=2) + "\n", encoding="utf-8"
-    )
-
-
-def _metrics(trainer: Trainer, solution: Solution) -> dict[str, Any]:
-    last = trainer.kept or (trainer.records[-1] if trainer.records else {})
-    metrics: dict[str, Any] = {
-        "status": trainer.status,
-        "message": trainer.message,
-        "steps": trainer.step,
-        "seconds": trainer.elapsed,
-        "phases": trainer.phase_times,
-        "loss": last.get("loss"),
-        "terms": last.get("terms", {}),
-        "best": trainer.best,
-        "kept": trainer.kept and {k: trainer.kept[k] for k in ("step", "monitor", "value")},
-        "evaluations": trainer.objective.evaluations,
-        "warnings": list(trainer.warnings),
-        "parameters": solution.settings["parameters"],
-    }
-    if solution.problem.reference is not None:
-        metrics["errors"] = solution.error()
-    if solution.problem.unknowns:
-        metrics["unknowns"] = unknowns_table(solution)
-    metrics["held_out"] = held_out(trainer)
-    return metrics
-
-
-def unknowns_table(solution: Solution) -> dict[str, dict[str, float | None]]:
-    """Per unknown its value, and its true value and relative error where known."""
-    out: dict[str, dict[str, float | None]] = {}
-    for name, value in solution.unknowns.items():
-        true = solution.problem.unknowns[name].true
-        error = abs(value - true) / abs(true) if true else None
-        out[name] = {"value": value, "true": true, "relative_error": error}
-    return out
-
-
-def held_out(trainer: Trainer) -> dict[str, float]:
-    """Mean squares of all terms on points that were not trained on."""
-    assembly = trainer.assembly
-    state = assembly.rng.bit_generator.state
-    before = dict(assembly.objective.points)
-    number = assembly.objective.batch_number
-    assembly.objective.set_points(assembly.draw())  # the old points are put back below
-    with torch.no_grad():
-        squares = assembly.objective.terms().tolist()
-    assembly.objective.set_points(before)
-    assembly.objective.batch_number = number
-    assembly.rng.bit_generator.state = state
-    return dict(zip(assembly.objective.names, squares, strict=True))
-
-
-def write_metrics(folder: Path, metrics: Mapping[str, Any]) -> None:
-    """Final numbers of a run as JSON."""
-    text = json.dumps(json.loads(to_json(dict(metrics))), indent=2)
-    (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
