@@ -28,18 +28,23 @@ def parser(text: str, dims: Sequence[int], rounds: int) -> argparse.ArgumentPars
     return made
 
 
-def jax_worker(options: argparse.Namespace, dim: int, *more: str) -> Worker:
-    """The script of sail-sg/stde in a process of its own."""
+def jax_worker(options: argparse.Namespace, dim: int, *more: str, threads: int = 1) -> Worker:
+    """The script of sail-sg/stde in a process of its own; one thread is pinned to a core."""
+    place = ("--core", str(options.core)) if threads == 1 else ()
     return Worker(
         str(Path(__file__).resolve().with_name("_stde_jax.py")),
         *("--script", str(Path(options.stde) / "sine_gordon.py"), "--dim", str(dim)),
-        *("--seed", str(options.seed), "--core", str(options.core), *more),
+        *("--seed", str(options.seed), *place, *more),
         python=options.jax_python,
+        threads=threads,
     )
 
 
 def write_comparisons(
-    text: str, comparisons: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
+    text: str,
+    comparisons: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, Any]],
+    threads: int = 1,
 ) -> None:
     """Results under the name of the script that runs.
 
@@ -47,12 +52,14 @@ def write_comparisons(
         text: What it says about itself.
         comparisons: Everything that was measured.
         rows: One line of the table for each.
+        threads: Of each library.
     """
     script = Path(sys.argv[0])
+    command = f"python benchmarks/{script.name} --stde CHECKOUT --jax-python PYTHON"
     payload = {
         "question": text.splitlines()[0],
-        "command": f"python benchmarks/{script.name} --stde CHECKOUT --jax-python PYTHON",
-        "machine": machine(),
+        "command": command + (f" --threads {threads}" if threads > 1 else ""),
+        "machine": machine(threads=threads),
         "comparisons": comparisons,
     }
-    write(script.stem, payload, rows)
+    write(script.stem + (f"_{threads}_threads" if threads > 1 else ""), payload, rows)

@@ -162,10 +162,11 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=100)
     parser.add_argument("--samples", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--core", type=int, default=None)
+    parser.add_argument("--core", type=int, default=None, help="one thread on it, else all")
     parser.add_argument("--exact", action="store_true")
     options = parser.parse_args()
-    os.environ["XLA_FLAGS"] = FLAGS
+    if options.core is not None:
+        os.environ["XLA_FLAGS"] = FLAGS
     os.environ["JAX_PLATFORMS"] = "cpu"
     pin(options.core)
     runner = Runner(options)

@@ -9,10 +9,14 @@ processes of their own with one thread, pinned to one core, in alternated rounds
 - ``pinnlab``: the problem of the catalogue, assembled and stepped by the trainer, with its log;
 - ``compiled``: the same with ``execution="compiled"``, in up to 10 000 dimensions.
 
-Times are processor times of all threads. Memory is the peak of the resident set while stepping,
-after compilation and the first step. Before any time is taken, both must agree, on the points,
-weights, coefficients and coordinates that the JAX code drew (seed 0), on the right side, the loss
-and its gradient to float32 rounding. A million dimensions are measured in pinnlab alone.
+With ``--threads`` neither is pinned, JAX uses all cores, pinnlab as many threads as given, and
+nothing is compiled by torch, which is safe on one thread only.
+
+Times are processor times; of several threads they are elapsed times. Memory is the peak of the
+resident set while stepping, after compilation and the first step. Before any time is taken, both
+must agree, on the points, weights, coefficients and coordinates that the JAX code drew (seed 0), on
+the right side, the loss and its gradient to float32 rounding. A million dimensions are measured in
+pinnlab alone.
 
     python benchmarks/stde_against_jax.py --stde CHECKOUT --jax-python PYTHON
 
@@ -50,9 +54,10 @@ class Runner:
         dim: Number of dimensions.
         seed: Of coefficients, weights, points and directions.
         execution: As in :func:`pinnlab.solve`.
+        threads: Of torch.
     """
 
-    def __init__(self, dim: int, seed: int, execution: str = "eager") -> None:
+    def __init__(self, dim: int, seed: int, execution: str = "eager", threads: int = 1) -> None:
         import torch
         from _high_dimension import NETWORK, Run
 
@@ -60,7 +65,7 @@ class Runner:
         from pinnlab.problems.assemble import PointBudget, assemble
         from pinnlab.problems.high_dimension import sine_gordon
 
-        torch.set_num_threads(1)
+        torch.set_num_threads(threads)
         self.problem = sine_gordon(dim, seed=seed)
         (self.term,) = self.problem.terms
         self.assembly = assemble(
@@ -128,10 +133,10 @@ def _difference(found: list, expected: list) -> float:
     return (above / sum(float(b.double().square().sum()) for b in expected)) ** 0.5
 
 
-def pinnlab_worker(core: str, dim: str, seed: str, execution: str) -> None:
+def pinnlab_worker(threads: str, core: str, dim: str, seed: str, execution: str) -> None:
     """Serve steps."""
-    pin(int(core))
-    runner = Runner(int(dim), int(seed), execution)
+    pin(int(core) if threads == "1" else None)
+    runner = Runner(int(dim), int(seed), execution, int(threads))
 
     def answer(do: str, steps: int = 0, path: str = "") -> dict[str, Any]:
         if do == "check":
@@ -145,15 +150,19 @@ def pinnlab_worker(core: str, dim: str, seed: str, execution: str) -> None:
 
 def compare(dim: int, options: argparse.Namespace) -> dict[str, Any]:
     """Both libraries, or pinnlab alone, in one dimension."""
-    given = str(options.core), str(dim), str(options.seed)
+    threads, counts = options.threads, dict(STEPS[dim])
+    if threads > 1:
+        counts.pop("compiled", None)
+    given = str(threads), str(options.core), str(dim), str(options.seed)
     workers = {
-        kind: Worker(SCRIPT, "--worker", *given, OWN[kind]) for kind in OWN if kind in STEPS[dim]
+        kind: Worker(SCRIPT, "--worker", *given, OWN[kind], threads=threads)
+        for kind in OWN
+        if kind in counts
     }
     differences = {}
-    if "jax" in STEPS[dim]:
-        workers["jax"] = jax_worker(
-            options, dim, "--points", str(POINTS), "--samples", str(SAMPLES)
-        )
+    if "jax" in counts:
+        sizes = "--points", str(POINTS), "--samples", str(SAMPLES)
+        workers["jax"] = jax_worker(options, dim, *sizes, threads=threads)
         with tempfile.TemporaryDirectory() as folder:
             path = str(Path(folder) / "batch.npz")
             workers["jax"].ask(do="export", path=path)
@@ -165,24 +174,27 @@ def compare(dim: int, options: argparse.Namespace) -> dict[str, Any]:
     for name, worker in workers.items():
         worker.ask(do="steps", steps=2)
         setup[name] = worker.ask(do="memory")["peak_mib"]
-    times: dict[str, list[dict[str, float]]] = {name: [] for name in STEPS[dim]}
+    times: dict[str, list[dict[str, float]]] = {name: [] for name in counts}
     for _ in range(options.rounds):
-        for name, count in STEPS[dim].items():
+        for name, count in counts.items():
             times[name].append(workers[name].ask(do="steps", steps=count))
     memory = {name: worker.ask(do="memory")["peak_mib"] for name, worker in workers.items()}
     versions = workers["jax"].ask(do="versions") if "jax" in workers else {}
+    clock = "cpu_ms" if threads == 1 else "wall_ms"
     for worker in workers.values():
         worker.close()
     return {
         "d": dim, "relative_differences": differences, "rounds": times, "peak_mib": memory,
-        "peak_mib_of_setup": setup, "versions": versions, "summary": summary(times, memory),
+        "peak_mib_of_setup": setup, "versions": versions, "summary": summary(times, memory, clock),
     }  # fmt: skip
 
 
-def summary(times: dict[str, list[dict[str, float]]], memory: dict[str, float]) -> dict[str, Any]:
-    """Median and least processor time of a step, peak memory, and the ratios."""
+def summary(
+    times: dict[str, list[dict[str, float]]], memory: dict[str, float], clock: str
+) -> dict[str, Any]:
+    """Median and least time of a step, peak memory, and the ratios."""
     out: dict[str, Any] = {}
-    series = {name: [r["cpu_ms"] for r in rounds] for name, rounds in times.items()}
+    series = {name: [r[clock] for r in rounds] for name, rounds in times.items()}
     for name in ("jax", *OWN):
         values = series.get(name)
         out[f"{name}_ms"] = round(statistics.median(values), 3) if values else None
@@ -199,7 +211,9 @@ def summary(times: dict[str, list[dict[str, float]]], memory: dict[str, float]) 
 
 def main() -> None:
     """Measure, print a table, write the results."""
-    options = parser(__doc__, list(STEPS), rounds=7).parse_args()
+    known = parser(__doc__, list(STEPS), rounds=7)
+    known.add_argument("--threads", type=int, default=1, help="of each library")
+    options = known.parse_args()
     comparisons = []
     for dim in options.dims:
         comparisons.append(compare(dim, options))
@@ -207,7 +221,7 @@ def main() -> None:
         print("  differences", comparisons[-1]["relative_differences"], flush=True)
     if not options.no_write:
         rows = [{"d": c["d"], **c["summary"]} for c in comparisons]
-        write_comparisons(__doc__, comparisons, rows)
+        write_comparisons(__doc__, comparisons, rows, options.threads)
 
 
 if __name__ == "__main__":

@@ -11,16 +11,11 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 
 import torch
 
 Task = Callable[[], object]
-
-_pools: dict[int, ThreadPoolExecutor] = {}
-# In a child process only the thread that forked is alive.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pools.clear)
 
 
 class _Caller(threading.local):
@@ -105,10 +100,13 @@ def _run(tasks: Sequence[Task], recording: bool, inference: bool) -> None:
             task()
 
 
+@cache
 def _pool(count: int) -> ThreadPoolExecutor:
     """Threads that wait for work, on which operations of torch keep to one thread."""
-    if count not in _pools:
-        _pools[count] = ThreadPoolExecutor(
-            count, "pinnlab", initializer=torch.set_num_threads, initargs=(1,)
-        )
-    return _pools[count]
+    one = {"initializer": torch.set_num_threads, "initargs": (1,)}
+    return ThreadPoolExecutor(count, "pinnlab", **one)
+
+
+# In a child process only the thread that forked is alive.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)

@@ -8,6 +8,7 @@ from cases import NETWORKS, PROBLEMS
 from torch import nn
 
 import pinnlab as pl
+from pinnlab.calculus import chain
 from pinnlab.errors import CheckpointError, DeclarationError, PinnlabError
 from pinnlab.training.solve import default_gradients
 
@@ -311,6 +312,16 @@ def test_the_global_state_of_torch_is_untouched():
     assert torch.is_grad_enabled() == before[2]
     assert torch.get_num_threads() == before[3]
     assert np.array_equal(np.random.get_state()[1], before[4])  # noqa: NPY002
+
+
+def test_runs_on_several_threads_repeat_bit_for_bit(monkeypatch, torch_threads):
+    monkeypatch.setattr(chain, "SHARE_NUMBERS", 20)
+    torch_threads(2)
+    phases = [pl.Adam(5, resample=2), pl.LBFGS(3)]
+    for name in ("cavity", "inverse"):
+        one, two = (solve(name, phases=phases).state.state_dict() for _ in range(2))
+        assert all(torch.equal(one[k], two[k]) for k in one)
+        assert torch.get_num_threads() == 2
 
 
 def test_two_runs_in_one_process_do_not_meet():
