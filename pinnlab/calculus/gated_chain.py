@@ -18,7 +18,8 @@ from torch import Tensor
 
 from pinnlab.calculus.affine import AffineKernel
 from pinnlab.calculus.blocks import Block
-from pinnlab.calculus.chain import Gradients, Inputs, Layer, Pass, Shape, apply
+from pinnlab.calculus.chain import Layer, Pass, Shape, apply
+from pinnlab.calculus.chain_gradients import Gradients, Inputs
 from pinnlab.calculus.kernels import Arrays, Kernel, kernel_of, leibniz_pulls
 from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.slopes import Slopes
