@@ -4,7 +4,7 @@ Goal       A stiff problem on which plain PINNs tend to the trivial solution.
 Equation   u_t = D u_xx + 5 (u - u³),  D = 0.001
 Domain     x in [-1, 1], t in [0, 1];  u(±1, t) = -1,  u(x, 0) = x² cos(πx)
 Reference  DeepXDE's data set (spectral solution)
-Result     2.6e-02, 108 s on one of 2 CPU cores
+Result     3.4e-02, 77 s on one of 2 CPU cores
 """
 
 # %%

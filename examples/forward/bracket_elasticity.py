@@ -6,7 +6,7 @@ Domain     geometries/bracket_2d.msh, an L-shaped plate with two holes; clamped 
            loaded end: u = 0, v = -1; everywhere else no traction, σ n = 0
 Reference  scikit-fem, quadratic elements on the same mesh (configs/data/make_reference.py);
            error of (u, v) stacked
-Result     1.1e-01, 30 s on one of 2 CPU cores
+Result     1.1e-01, 40 s on one of 2 CPU cores
 """
 
 # %%

@@ -5,7 +5,7 @@ Equation   Δ T = 0, steady conduction
 Domain     geometries/bracket_3d.msh, a flanged bearing bracket; bore: T = 1; base: T = 0;
            all other surfaces insulated, ∂T/∂n = 0
 Reference  scikit-fem, quadratic elements on the same mesh (configs/data/make_reference.py)
-Result     8.1e-02, 40 s on one of 2 CPU cores
+Result     7.8e-02, 52 s on one of 2 CPU cores
 """
 
 # %%

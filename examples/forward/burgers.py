@@ -4,7 +4,7 @@ Goal       Show what hard conditions, adaptive points and a long L-BFGS phase ar
 Equation   u_t + u u_x = ν u_xx,  ν = 0.01/π, from the equation library
 Domain     x in [-1, 1], t in [0, 1];  u(±1, t) = 0,  u(x, 0) = -sin(πx)
 Reference  DeepXDE's data set, exact to 3e-12 by the Cole-Hopf transform
-Result     1.6e-03, 160 s on one of 2 CPU cores
+Result     1.2e-03, 105 s on one of 2 CPU cores
 """
 
 # %%

@@ -4,7 +4,7 @@ Goal       Three coupled fields with only penalised conditions.
 Equation   (w·∇) w + ∇p - ν Δw = 0,  ∇·w = 0,  w = (u, v),  ν = 0.01
 Domain     [0, 1]²; lid y = 1: u = 4x(1 - x), v = 0; other walls u = v = 0; p(0, 0) = 0
 Reference  COMSOL solution of PINNacle (Hao et al. 2024), case NS2d_C; error over (u, v, p) stacked
-Result     3.4e-02, 125 s on one of 2 CPU cores
+Result     3.3e-02, 143 s on one of 2 CPU cores
 """
 
 # %%

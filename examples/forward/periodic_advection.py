@@ -4,7 +4,7 @@ Goal       A coordinate that is periodic to rounding, in all derivatives.
 Equation   u_t + c u_x = κ u_xx,  c = 4,  κ = 0.05
 Domain     x in [0, 2π] with its ends glued together, t in [0, 1];  u(x, 0) = sin(x) + cos(2x)/2
 Reference  u = e^(-κt) sin(x - ct) + e^(-4κt) cos(2(x - ct))/2
-Result     2.1e-03, 25 s on one of 2 CPU cores
+Result     2.1e-03, 22 s on one of 2 CPU cores
 """
 
 # %%

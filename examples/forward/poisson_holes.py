@@ -5,7 +5,7 @@ Equation   Δu = 0
 Domain     [-1/2, 1/2]² without four discs of radius 0.1 at (±0.3, ±0.3);
            u = 1 on the square, u = 0 on the circles
 Reference  COMSOL solution of PINNacle (Hao et al. 2024), case Poisson2d_C
-Result     2.7e-03, 77 s on one of 2 CPU cores
+Result     2.9e-03, 58 s on one of 2 CPU cores
 """
 
 # %%

@@ -4,7 +4,7 @@ Goal       A polygon whose conditions hold by construction, and a solution with 
 Equation   -Δu = 1
 Domain     [-1, 1]² without (0, 1]²; u = 0 on the boundary. At the inner corner u ~ r^(2/3).
 Reference  DeepXDE's data set (spectral elements); NaN outside the domain
-Result     6.7e-02, 84 s on one of 2 CPU cores
+Result     6.7e-02, 54 s on one of 2 CPU cores
 """
 
 # %%

@@ -4,7 +4,7 @@ Goal       Conditions on the normal derivative, on named sides.
 Equation   -Δu = (π² - 1) e⁻ˣ cos(πy)
 Domain     [0, 1]²; left: u = cos(πy); bottom, top: ∂u/∂n = 0; right: 2u + ∂u/∂n = e⁻¹ cos(πy)
 Reference  u = e⁻ˣ cos(πy)
-Result     1.9e-04, 12 s on one of 2 CPU cores
+Result     5.6e-05, 18 s on one of 2 CPU cores
 """
 
 # %%

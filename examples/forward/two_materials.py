@@ -6,7 +6,7 @@ Domain     metal [-1, 0] x [0, 1], plastic [0, 1] x [0, 1]; bottom T = 0; top in
            left T = exact; right T = 0; at x = 0: a = b and 5 ∂a/∂n = ∂b/∂n
 Reference  T = sin(πy/2) (cosh(πx/2) + s sinh(πx/2)), s = -coth(π/2) in the plastic, a fifth of
            it in the metal
-Result     4.2e-04, 38 s on one of 2 CPU cores
+Result     3.8e-04, 42 s on one of 2 CPU cores
 """
 
 # %%

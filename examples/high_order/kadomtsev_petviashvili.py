@@ -4,7 +4,7 @@ Goal       A problem of fourth order from 150 points, by the gradient of its res
 Equation   (u_t + 6 u u_x + u_xxx)_x + 3 u_yy = 0, waves of shallow water
 Domain     x, y in [-5, 5], t in [0, 0.5];  exact values on the sides and at the start
 Reference  u = 4 (2 + c exp(-y)) / (exp(-y) + 2 c)²,  c = cosh(x - 4t)  (Miles 1977, resonance)
-Result     3.3e-02, 51 s on one of 2 CPU cores
+Result     3.3e-02, 69 s on one of 2 CPU cores
 """
 
 # %%

@@ -4,7 +4,7 @@ Goal       Find several unknown numbers beside the solution.
 Equation   x' = σ (y - x),  y' = x (ρ - z) - y,  z' = x y - β z
 Domain     t in [0, 3];  x(0) = -8, y(0) = 7, z(0) = 27; first guess σ = ρ = β = 1
 Reference  DeepXDE's data set; σ = 10, ρ = 15, β = 8/3. The error is the largest relative one.
-Result     3.5e-04, 22 s on one of 2 CPU cores
+Result     3.3e-04, 25 s on one of 2 CPU cores
 """
 
 # %%

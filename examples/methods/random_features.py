@@ -4,7 +4,7 @@ Goal       The same declaration on another representation.
 Equation   -Δu = 2π² sin(πx) sin(πy)
 Domain     [0, 1]²; u = 0 on the boundary
 Reference  u = sin(πx) sin(πy)
-Result     6.6e-09, 4 s on one of 2 CPU cores
+Result     6.6e-09, 5 s on one of 2 CPU cores
 """
 
 # %%

@@ -4,7 +4,7 @@ Goal       Declare a PDE as it stands in a textbook, solve it, compare with a re
 Equation   u_t + u u_x = ν u_xx,  ν = 0.01/π
 Domain     x in [-1, 1], t in [0, 1];  u(±1, t) = 0,  u(x, 0) = -sin(πx)
 Reference  DeepXDE's data set, exact to 3e-12 by the Cole-Hopf transform
-Result     2.2e-02, 15 s on one of 2 CPU cores
+Result     2.2e-02, 18 s on one of 2 CPU cores
 """
 
 # %%
