@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from pinnlab.calculus.differentiated import rays_of
+from pinnlab.calculus.differentiation import rays_of
 from pinnlab.calculus.directions import Across
 from pinnlab.calculus.distributions import SPARSE
 from pinnlab.calculus.engine import propagate

@@ -15,8 +15,8 @@ from pinnlab.calculus.differentiated import (
     GradientProduct,
     Steps,
     differentiated,
-    directed,
 )
+from pinnlab.calculus.differentiation import directed
 from pinnlab.calculus.functionals import (
     DirectionalDerivative,
     Functional,

@@ -6,14 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnlab.calculus.differentiated import (
-    Step,
-    Steps,
-    derivative_of,
-    differentiated,
-    gradient_of,
-    laplacian_of,
-)
+from pinnlab.calculus.differentiated import Step, Steps, differentiated
+from pinnlab.calculus.differentiation import derivative_of, gradient_of, laplacian_of
 from pinnlab.calculus.directions import Ray
 from pinnlab.calculus.functionals import (
     AlongRay,
