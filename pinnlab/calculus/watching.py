@@ -30,17 +30,8 @@ BRANCHING = frozenset(
         *("adaptive_max_pool2d", "adaptive_max_pool3d", "grid_sample", "interpolate"),
         *("gt", "lt", "ge", "le", "eq", "ne", "greater", "less", "greater_equal", "less_equal"),
         *("not_equal", "where", "masked_fill", "masked_select", "masked_scatter", "nonzero"),
-        *(
-            "rnn_relu",
-            "rnn_relu_cell",
-            "bucketize",
-            "searchsorted",
-            "one_hot",
-            "item",
-            "tolist",
-            "numpy",
-            "bool",
-        ),
+        *("rnn_relu", "rnn_relu_cell", "bucketize", "searchsorted", "one_hot"),
+        *("item", "tolist", "numpy", "bool"),
     )
 )
 KINKED = {function.__name__.strip("_"): least for function, least in SMOOTHNESS.items()}
