@@ -23,11 +23,11 @@ class _Caller(threading.local):
 
     Attributes:
         threads: How many threads there are, while operations keep to one; None while torch knows.
-        stays: Whether operations keep to one thread after the first work that was shared out.
+        lasting: Whether operations may keep to one thread between works that are shared out.
     """
 
     threads: int | None = None
-    stays = False
+    lasting = False
 
 
 _caller = _Caller()
@@ -40,26 +40,29 @@ def threads() -> int:
 
 @contextmanager
 def threads_for_tasks() -> Iterator[None]:
-    """Leave all threads to :func:`run_at_once` from the first work on that is shared out.
+    """Leave all threads to tasks from the first ones on that come in every step.
 
     Threads of torch wait for their next operation by spinning, and take the processors from tasks
-    that run meanwhile. Until work is shared out, nothing changes.
+    that run meanwhile. Until such tasks come, nothing changes.
     """
-    before, _caller.stays = _caller.stays, True
+    before, _caller.lasting = _caller.lasting, True
     try:
         yield
     finally:
-        _caller.stays = before
-        _give_back()
+        _caller.lasting = before
+        if not before:
+            _give_back()
 
 
-def run_at_once(tasks: Sequence[Task]) -> None:
+def run_at_once(tasks: Sequence[Task], *, every_step: bool = False) -> None:
     """Run tasks on as many threads as torch has; each task keeps to one.
 
     The caller takes some of them itself. A task records gradients if the caller does.
 
     Args:
         tasks: What may run at the same time. One alone has all threads of torch.
+        every_step: Whether they are most of what a step of training does. Then the operations
+            between them keep to one thread as well, see :func:`threads_for_tasks`.
 
     Raises:
         BaseException: What a task raised, after all have come to their end.
@@ -73,8 +76,8 @@ def run_at_once(tasks: Sequence[Task]) -> None:
     modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
     shares = [partial(_run, tasks[k::count], *modes) for k in range(count)]
     others: list[Future[None]] = []
-    if _caller.threads is None:
-        torch.set_num_threads(1)
+    lasts = _caller.threads is not None or (every_step and _caller.lasting)
+    torch.set_num_threads(1)
     _caller.threads = 1  # what a task shares out, it does by itself
     try:
         others += [_pool(count - 1).submit(share) for share in shares[1:]]
@@ -82,14 +85,15 @@ def run_at_once(tasks: Sequence[Task]) -> None:
     finally:
         wait(others)
         _caller.threads = known
-        _give_back()
+        if not lasts:
+            _give_back()
     for other in others:
         other.result()
 
 
 def _give_back() -> None:
-    """Let torch's operations have all threads again, unless they are to be left to tasks."""
-    if _caller.threads is not None and not _caller.stays:
+    """Let torch's operations have all threads again."""
+    if _caller.threads is not None:
         torch.set_num_threads(_caller.threads)
         _caller.threads = None
 

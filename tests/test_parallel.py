@@ -5,11 +5,13 @@ import threading
 import time
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 
 from pinnlab import parallel
 from pinnlab.parallel import run_at_once, threads, threads_for_tasks
+from pinnlab.sampling.noise import Noise
 
 
 @pytest.fixture
@@ -92,18 +94,30 @@ def test_work_within_a_task_stays_there():
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_threads_are_left_to_tasks_from_the_first_of_them_on():
+def test_threads_are_left_to_tasks_of_every_step_from_the_first_on():
     with threads_for_tasks():
-        assert torch.get_num_threads() == 2
+        run_at_once([list, list])
+        assert (torch.get_num_threads(), threads()) == (2, 2)
+        run_at_once([list, list], every_step=True)
+        assert (torch.get_num_threads(), threads()) == (1, 2)
         run_at_once([list, list])
         assert (torch.get_num_threads(), threads()) == (1, 2)
         with threads_for_tasks():
-            run_at_once([list, list])
+            run_at_once([list, list], every_step=True)
         assert (torch.get_num_threads(), threads()) == (1, 2)
-    assert torch.get_num_threads() == 2
+    assert (torch.get_num_threads(), threads()) == (2, 2)
     with pytest.raises(KeyError), threads_for_tasks():
-        run_at_once([list, lambda: {}["missing"]])
+        run_at_once([list, lambda: {}["missing"]], every_step=True)
     assert torch.get_num_threads() == 2
+    run_at_once([list, list], every_step=True)  # outside of a training
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_points_of_many_coordinates_leave_torch_its_threads():
+    with threads_for_tasks():
+        Noise(np.random.default_rng(0), torch.float32).normal(3, 2**20)
+        assert torch.get_num_threads() == 2
 
 
 @pytest.mark.usefixtures("two_threads")

@@ -126,7 +126,8 @@ class _Chain(torch.autograd.Function):
         key = (kind, shape, start.dtype, start.device, BLOCK_NUMBERS, SHARE_NUMBERS, threads())
         ctx.lease = layout.workspace.lease(key, lambda: _passes(kind, layout, shape, start))
         out = start.new_empty((inputs.widths[-1], layout.rows))
-        run_at_once([partial(_forward, share, inputs, out) for share in ctx.lease.item])
+        tasks = [partial(_forward, share, inputs, out) for share in ctx.lease.item]
+        run_at_once(tasks, every_step=True)
         ctx.inputs = inputs
         ctx.save_for_backward(start, slopes, *tensors)
         return out.T
@@ -143,7 +144,8 @@ class _Chain(torch.autograd.Function):
             gradients = SplitGradients(inputs, needed, split)
         sums = [gradients, *(gradients.apart() for _ in shares[1:])]
         pairs = zip(shares, sums, strict=True)
-        run_at_once([partial(_backward, share, inputs, grad, own) for share, own in pairs])
+        tasks = [partial(_backward, share, inputs, grad, own) for share, own in pairs]
+        run_at_once(tasks, every_step=True)
         for other in sums[1:]:
             gradients.join(other)
         return None, None, None, None, None, *gradients.finish()

@@ -157,7 +157,8 @@ class DirectionChain(torch.autograd.Function):
             shares.append(
                 [_Pass(structure, arrays, *layers, points, keep=keep) for points in blocks]
             )
-        run_at_once([partial(_forward, passes, start, slopes, out) for passes in shares])
+        tasks = [partial(_forward, passes, start, slopes, out) for passes in shares]
+        run_at_once(tasks, every_step=True)
         ctx.lease, ctx.units, ctx.shares = lease, units, shares
         ctx.save_for_backward(start, rows, slopes, *tensors)
         return out.view(-1, out.shape[-1])
@@ -173,7 +174,8 @@ class DirectionChain(torch.autograd.Function):
         grad_z = start.new_empty((len(start), len(weights[0])))
         sums = [_Gradients(weights, biases, slopes, structure.slots) for _ in ctx.shares]
         pairs = zip(ctx.shares, sums, strict=True)
-        run_at_once([partial(_backward, own, g, slopes, into, grad_z) for own, into in pairs])
+        tasks = [partial(_backward, own, g, slopes, into, grad_z) for own, into in pairs]
+        run_at_once(tasks, every_step=True)
         gradients, *others = sums
         for other in others:
             gradients.join(other)
@@ -199,7 +201,7 @@ def _blocks(n: int, structure: Structure, weights: Sequence[Tensor]) -> list[lis
     if weights[0].device.type != "cpu":
         return [[slice(0, n)]]
     numbers = structure.slots * max(len(weight) for weight in weights)  # of a point
-    shares = min(threads(), max(n * numbers // SHARE_NUMBERS, 1))
+    shares = max(min(threads(), n, n * numbers // SHARE_NUMBERS), 1)
     most = max(BLOCK_NUMBERS // numbers, 8)
     each = -(-n // (most * shares))
     cuts = [n * k // (each * shares) for k in range(each * shares + 1)]
@@ -209,8 +211,12 @@ def _blocks(n: int, structure: Structure, weights: Sequence[Tensor]) -> list[lis
 
 def _forward(passes: Sequence["_Pass"], start: Tensor, slopes: Tensor, out: Tensor) -> None:
     """What one thread does on the way forward."""
+    first, last = passes[0].points, passes[-1].points
+    # Of all its points at once: the weights of very many coordinates are read once.
+    z = passes[0].first_linear(start[first.start : last.stop])
     for one in passes:
-        one.forward(start, slopes, out)
+        own = slice(one.points.start - first.start, one.points.stop - first.start)
+        one.forward(z[own], slopes, out)
 
 
 def _backward(
@@ -273,7 +279,7 @@ class _Pass:
         keep: bool,
     ) -> None:
         self._structure, self._arrays = structure, arrays
-        self._functions, self._points = functions, points
+        self._functions, self.points = functions, points
         self._weights, self._biases, self._keep = weights, biases, keep
         self._first: list[Tensor] = []
         self._inner: list[_Composition | _Tanh] = []
@@ -282,12 +288,20 @@ class _Pass:
     def _take(self, like: Tensor, width: int) -> Tensor:
         return self._arrays.take(like, self._structure.slots, len(like), width)
 
-    def forward(self, start: Tensor, slopes: Tensor, out: Tensor) -> None:
-        """Write the jets of the block's points, of all ``(n, d)``, into ``out (slots, n, c)``."""
+    def first_linear(self, x: Tensor) -> Tensor:
+        """The argument of the first function at points ``(k, d)``, ``(k, width)``."""
+        z = torch.mm(x, self._weights[0].T)
+        return z if self._biases[0] is None else z.add_(self._biases[0])
+
+    def forward(self, z: Tensor, slopes: Tensor, out: Tensor) -> None:
+        """Write the jets of the block's points into ``out (slots, n, c)``.
+
+        Args:
+            z: The argument of the first function there, ``(points, width)``.
+            slopes: Its first derivatives ``(k, width)``.
+            out: Of all points.
+        """
         structure = self._structure
-        z = torch.mm(start[self._points], self._weights[0].T)
-        if self._biases[0] is not None:
-            z.add_(self._biases[0])
         f = self._first = _derivatives(self._functions[0], z, 2 + self._keep)
         a = self._take(z, z.shape[1])
         a[0] = f[0]
@@ -305,9 +319,9 @@ class _Pass:
             self._inner.append(layer)
             self._outputs.append(a)
         result = a.view(-1, a.shape[-1]) @ self._weights[-1].T
-        out[:, self._points] = result.view(structure.slots, -1, result.shape[-1])
+        out[:, self.points] = result.view(structure.slots, -1, result.shape[-1])
         if self._biases[-1] is not None:
-            out[0, self._points].add_(self._biases[-1])
+            out[0, self.points].add_(self._biases[-1])
         if not self._keep:
             self._arrays.give(a)
 
@@ -334,7 +348,7 @@ class _Pass:
             grad_z: Cotangent of the first layer's argument, of which the block's rows are written.
         """
         arrays = self._arrays
-        g = grad[:, self._points].contiguous()
+        g = grad[:, self.points].contiguous()
         for layer in reversed(range(1, len(self._weights))):
             weight, a = self._weights[layer], self._outputs[layer - 1]
             last = layer == len(self._weights) - 1
@@ -346,7 +360,7 @@ class _Pass:
             if not last:
                 arrays.give(g)
             g = lower
-        self._leave(g, slopes, grad_z[self._points], gradients.products)
+        self._leave(g, slopes, grad_z[self.points], gradients.products)
         arrays.give(g)
 
     def _leave(self, g: Tensor, slopes: Tensor, grad_z: Tensor, grad_products: Tensor) -> None:

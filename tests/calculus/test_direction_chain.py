@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from pinnlab.calculus import chain
-from pinnlab.calculus.direction_chain import Structure
+from pinnlab.calculus.direction_chain import Structure, _blocks
 from pinnlab.calculus.engine import propagate
 from pinnlab.calculus.layout import Collapsed, Layout, closure
 from pinnlab.calculus.slopes import Rows, Slopes, Units
@@ -96,6 +96,17 @@ def test_threads_give_the_same(count, activation, monkeypatch, torch_threads):
     for a, b, c in zip(found, expected, again, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
         assert torch.equal(a, c)  # the threads' sums are added in a fixed order
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_no_thread_gets_an_empty_share(n, monkeypatch, torch_threads):
+    monkeypatch.setattr("pinnlab.calculus.direction_chain.SHARE_NUMBERS", 1)
+    torch_threads(3)
+    blocks = [
+        b for share in _blocks(n, Structure.of(one_sum()), [torch.zeros(4, 2)]) for b in share
+    ]
+    assert all(b.stop > b.start for b in blocks)
+    assert [k for b in blocks for k in range(b.start, b.stop)] == list(range(n))
 
 
 def test_a_graph_that_is_kept_can_be_pulled_back_again():

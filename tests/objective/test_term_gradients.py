@@ -70,7 +70,12 @@ def test_threads(name, surrogate, monkeypatch, torch_threads):
     monkeypatch.setattr(chain, "SHARE_NUMBERS", 1)
     torch_threads(2)
     counts, run = [], chain.run_at_once
-    monkeypatch.setattr(chain, "run_at_once", lambda tasks: (counts.append(len(tasks)), run(tasks)))
+
+    def counted(tasks, **options):
+        counts.append(len(tasks))
+        run(tasks, **options)
+
+    monkeypatch.setattr(chain, "run_at_once", counted)
     check(objective_of(PROBLEMS[name](), surrogate=surrogate))
     assert 2 in counts
 
