@@ -5,7 +5,7 @@ that f(z)_S = f^{(k)}(z) P_S with the products of slopes P_S = Π s_i, k of them
 collapsed sum. They do not depend on the point: a slot costs one multiplication.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -13,7 +13,8 @@ from torch import Tensor
 from pinnlab.calculus.blocks import Block
 from pinnlab.calculus.fast_tanh import tanh
 from pinnlab.calculus.layout import Layout
-from pinnlab.calculus.pointwise import POINTWISE, Derivatives, tanh_derivatives
+from pinnlab.calculus.pointwise import POINTWISE, Derivatives
+from pinnlab.calculus.strips import Input, Local, Operand, Program, set_tanh_derivatives
 from pinnlab.calculus.workspace import Slots
 
 
@@ -60,7 +61,7 @@ class AffineKernel:
         z: Where z is to be written before ``forward``, ``(width, points)``.
         out: Where f(z) goes.
         g: Where the cotangent of f(z) stands on the way back, or None if there is none.
-        room: Arrays like ``z``, two more than the order of the block.
+        take: Gives room of a name and a shape, whose contents others may overwrite later.
 
     Attributes:
         argument: The array ``z``; on the way back its cotangent.
@@ -73,75 +74,86 @@ class AffineKernel:
         z: Tensor,
         out: Slots,
         g: Slots | None,
-        room: list[Tensor],
+        take: Callable[..., Tensor],
     ) -> None:
-        self._function, self.argument = function, z
-        self._order, self._keep = block.layout.order, g is not None
-        self._out, self._g, self._inner = out, g, block.inner
-        self._product, self._room = room[0][:, : block.inner], room[1:]
+        self._function, self.argument, self._out = function, z, out
+        self._keep, self._inner = g is not None, block.inner
+        self._order, self._tanh = block.layout.order, function is POINTWISE[torch.tanh]
         self._products = block.layout.slope_products
-        slots = [product.slot for product in self._products]
-        self._first = [k == 0 or slot != slots[k - 1] for k, slot in enumerate(slots)]
-        orders = [product.order for product in self._products]
-        self._by_order = [
-            (order, [k for k, own in enumerate(orders) if own == order])
-            for order in sorted(set(orders))
-        ]
+        self._slopes = z.new_empty((len(z), len(self._products)))
         self._f: list[Tensor] = []
-        self._tanh = function is POINTWISE[torch.tanh]
-        # Where tanh and its derivatives always stand, and what they are computed from.
-        self._places = [out.head, *(array[:, : block.inner] for array in self._room)]
-        self._constants = z.new_zeros(()), z.new_ones(())
+        self._onwards, self._back = Program(z), Program(z)
+        self._set_up(self._onwards, self._derivatives(self._onwards, self._order, take))
+        if g is not None:
+            shape = len(z), len(self._products), block.inner
+            self._cotangents = take("cotangents of products", *shape)
+            # Those of tanh are computed again, which is faster than fetching them.
+            f = self._derivatives(self._back, self._order + 1, take)
+            combined = self._back.local(take("combined", len(z), 1, block.inner))
+            self._set_up_way_back(self._back, f, g, combined[0])
 
-    def forward(self, products: list[Tensor]) -> None:
+    def _derivatives(
+        self, program: Program, order: int, take: Callable[..., Tensor]
+    ) -> Sequence[Operand]:
+        """f(z) and its derivatives; those of tanh follow from its values."""
+        width, points = self.argument.shape
+        if not self._tanh:
+            return [Input(k, points) for k in range(order + 1)]
+        first = program.local(take("tangent's slope", width, 1, points))
+        higher = program.local(take("tangent's derivatives", width, max(order - 1, 0), self._inner))
+        f = [first[0], *(higher[k] for k in range(order - 1))][:order]
+        set_tanh_derivatives(program, self._out.value, f)
+        return [self._out.value, *f]
+
+    def _columns(self) -> tuple[Tensor, ...]:
+        """The products of slopes, ``(width, 1)`` each."""
+        return self._slopes.unsqueeze(-1).unbind(1)
+
+    def _set_up(self, program: Program, f: Sequence[Operand]) -> None:
+        if not self._tanh:
+            program.set(self._out.value, f[0])
+        written = set()
+        for product, slope in zip(self._products, self._columns(), strict=True):
+            write = program.add if product.slot in written else program.set
+            write(self._out.parts[product.slot], f[product.order], slope)
+            written.add(product.slot)
+
+    def _set_up_way_back(
+        self, program: Program, f: Sequence[Operand], g: Slots, combined: Local
+    ) -> None:
+        program.set(self.argument, g.value, f[1])
+        own = [g.parts[product.slot] for product in self._products]
+        orders = [product.order for product in self._products]
+        for cotangent, part, order in zip(self._cotangents.unbind(1), own, orders, strict=True):
+            program.set(cotangent, part, f[order])
+        slopes = self._columns()
+        for order in sorted(set(orders)):
+            first, *others = (k for k, one in enumerate(orders) if one == order)
+            program.set(combined, own[first], slopes[first])
+            for k in others:
+                program.add(combined, own[k], slopes[k])
+            program.add(self.argument[:, : self._inner], combined, f[order + 1])
+
+    def forward(self, products: Sequence[Tensor]) -> None:
         """Write f(z), from the products of slopes of the block's slots, ``(width, 1)`` each."""
-        heads = self._evaluate()
-        for product, slope, first in zip(self._products, products, self._first, strict=True):
-            part, derivative = self._out.parts[product.slot], heads[product.order]
-            if first:
-                torch.mul(derivative, slope, out=part)
-            else:
-                part.addcmul_(derivative, slope)
-
-    def _heads(self, f: list[Tensor]) -> list[Tensor]:
-        """Where there are derivatives."""
-        return [one[:, : self._inner] for one in f]
-
-    def _evaluate(self) -> list[Tensor]:
-        """Write f(z); the result are its derivatives as well, where they are asked for."""
-        z, value = self.argument, self._out.value
+        if products:
+            torch.cat(list(products), 1, out=self._slopes)
         if self._tanh:
-            tanh(z, out=value)
-            self._derive(self._order)
-            return self._places
-        f = self._function(z, self._order + self._keep)
-        value.copy_(f[0])
+            tanh(self.argument, out=self._out.value)
+            self._onwards.run()
+            return
+        f = self._function(self.argument, self._order + self._keep)
+        self._onwards.run(*f)
         if self._keep:
             self._f = f
-        return self._heads(f)
 
-    def _derive(self, order: int) -> list[Tensor]:
-        """The derivatives of tanh, from its values."""
-        return tanh_derivatives(self._out.value, order, self._room, self._constants)
-
-    def backward(self, products: list[Tensor], receive: Callable[[int, Tensor], None]) -> None:
+    def backward(self, receive: Callable[[int, Tensor], None]) -> None:
         """Write the cotangent of z over z.
 
         Args:
-            products: As on the way forward.
             receive: Takes the number of a product, and the array ``(width, inner)`` whose columns
                 add up to its cotangent; it holds something else afterwards.
         """
-        # Those of tanh are computed again, which is faster than fetching them.
-        f = self._derive(self._order + 1) if self._tanh else self._f
-        heads, g, room = self._places if self._tanh else self._heads(f), self._g, self._product
-        assert g is not None
-        grad = torch.mul(g.value, f[1], out=self.argument)[:, : self._inner]
-        for k, product in enumerate(self._products):
-            receive(k, torch.mul(g.parts[product.slot], heads[product.order], out=room))
-        for order, numbers in self._by_order:
-            first, *others = numbers
-            combined = torch.mul(g.parts[self._products[first].slot], products[first], out=room)
-            for k in others:
-                combined.addcmul_(g.parts[self._products[k].slot], products[k])
-            grad.addcmul_(combined, heads[order + 1])
+        self._back.run(*self._f)
+        for k, cotangent in enumerate(self._cotangents.unbind(1)):
+            receive(k, cotangent)

@@ -252,14 +252,16 @@ class Pass(ABC):
         flat = self._like.new_empty(shape) if kept else self._scratch.take(name, *shape)
         return Slots(flat, len(block.numbers), block.points, block.inner)
 
+    def _room(self, width: int) -> Tensor:
+        """Two slots at the points with derivatives."""
+        return self._scratch.take("room", width, 2, self._block.inner)
+
     def _affine_kernel(self, out: Slots, g: Slots | None) -> AffineKernel:
         """The first layer of an affine start, from its result and the cotangent of that."""
         block, width, function = self._block, len(out.flat), self._shape.functions[0]
         assert function is not None
         z = self._scratch.take("z", width, block.points)
-        names = [f"room {k}" for k in range(block.layout.order + 2)]
-        room = [self._scratch.take(name, width, block.points) for name in names]
-        return AffineKernel(function, block, z, out, g, room)
+        return AffineKernel(function, block, z, out, g, self._scratch.take)
 
     def _enter_affine(self, first: AffineKernel, inputs: Inputs) -> None:
         weight, bias = inputs.weights[0], inputs.biases[0]
@@ -273,10 +275,7 @@ class Pass(ABC):
         first.forward([inputs.products[k] for k in self._products])
 
     def _leave_affine(self, first: AffineKernel, inputs: Inputs, gradients: Gradients) -> None:
-        first.backward(
-            [inputs.products[k] for k in self._products],
-            lambda k, array: gradients.add_product(self._products[k], array),
-        )
+        first.backward(lambda k, array: gradients.add_product(self._products[k], array))
         gradients.add_affine(self._block, first.argument)
 
     def _read(self, a: Slots, stacked: Tensor) -> None:
@@ -371,7 +370,7 @@ class BlockPass(Pass):
             return
         out = self._slots(name, width, kept=shape.keep)
         slope = self._slots("slope", width)
-        arrays = Arrays(z, out, self._g[layer + 1], self._gz[layer], slope)
+        arrays = Arrays(z, out, self._g[layer + 1], self._gz[layer], slope, self._room(width))
         self._a.append(out)
         assert function is not None
         self._kernels.append(make(self._block, arrays, function))

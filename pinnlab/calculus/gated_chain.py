@@ -23,6 +23,7 @@ from pinnlab.calculus.chain_gradients import Gradients, Inputs
 from pinnlab.calculus.kernels import Arrays, Kernel, kernel_of, leibniz_pulls
 from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.slopes import Slopes
+from pinnlab.calculus.strips import Program
 from pinnlab.calculus.workspace import Scratch, Slots
 
 
@@ -85,11 +86,12 @@ class _GatedPass(Pass):
         self._out = self._slots("out", shape.widths[-1])
         self._entry = self._affine_entry() if shape.affine else self._stacked_entry()
         self._layers: list[_Layer] = []
-        self._gates = [self._gate(z, g_z)]
-        for number in range(1, len(shape.functions) - 1):
+        last = len(shape.functions) - 2
+        self._gates = [self._gate(z, g_z, last=last == 0)]
+        for number in range(1, last + 1):
             out, g = self._slots("z", width, kept=keep), self._slots("g z", width)
             self._layers.append(self._layer(number, out, g))
-            self._gates.append(self._gate(out, g))
+            self._gates.append(self._gate(out, g, last=number == last))
 
     @staticmethod
     def width(shape: Shape) -> int:
@@ -119,12 +121,16 @@ class _GatedPass(Pass):
         make = kernel_of(function)
         z = self._slots("argument", width, kept=keep and make.keeps_argument)
         pulled = self._slots("pulled", width)
-        arrays = Arrays(z, out, g if keep else None, pulled, self._slots("slope", width))
+        slope, room = self._slots("slope", width), self._room(width)
+        arrays = Arrays(z, out, g if keep else None, pulled, slope, room)
         return _Layer(z, pulled, make(self._block, arrays, function))
 
-    def _gate(self, z: Slots, g_z: Slots) -> "_Gate":
+    def _gate(self, z: Slots, g_z: Slots, *, last: bool) -> "_Gate":
         h = self._slots("h", len(z.flat), kept=self._shape.keep)
-        return _Gate(self._block, self._u, self._d, z, h, g_z, self._g_d)
+        # What arrives at the last gate is the first of all that U and V − U collect.
+        g_h = self._g_u if last else self._g_h
+        encodings, pulled = (self._u, self._d), (g_z, self._g_d)
+        return _Gate(self._block, encodings, z, h, g_h, pulled, first=last)
 
     def forward(self, inputs: Inputs, out: Tensor) -> None:
         """See :class:`Pass`."""
@@ -147,16 +153,15 @@ class _GatedPass(Pass):
         last, g = len(self._layers) + 1, self._g_out
         self._read(g, grad)
         gradients.add(last, g.flat, self._gates[-1].h.flat, g.value)
-        # What arrives at the last gate is the first of all that U collects.
-        g = _pulled_back(inputs, last, g, self._g_u)
-        self._gates[-1].backward(g, first=True)
+        _pulled_back(inputs, last, g, self._g_u)
+        self._gates[-1].backward()
         for number in reversed(range(1, last)):
             layer, h = self._layers[number - 1], self._gates[number - 1].h
             layer.kernel.backward()
             gradients.add(number, layer.pulled.flat, h.flat, layer.pulled.value)
             g = _pulled_back(inputs, number, layer.pulled, self._g_h)
             self._g_u.flat.add_(g.flat)
-            self._gates[number - 1].backward(g, first=False)
+            self._gates[number - 1].backward()
         self._g_u.flat.sub_(self._g_d.flat)  # of V - U; that of V stands where it belongs
         self._leave(inputs, gradients)
 
@@ -211,61 +216,59 @@ def _pulled_back(inputs: Inputs, number: int, g: Slots, out: Slots) -> Slots:
     return out
 
 
-@dataclass
 class _Gate:
     """h = u + z ⊙ d on one block, by Leibniz' rule.
 
     Args:
         block: Slots and points.
-        u: The first encoding.
-        d: The second less the first.
+        encodings: The first, u, and the second less the first, d.
         z: The gate.
         h: The result.
-        g_z: Where the cotangent of z goes.
-        g_d: Where that of d is collected.
+        g: Where the cotangent of h stands.
+        pulled: Where that of z goes, and where that of d is collected.
+        first: Whether the latter is written, and not added to.
     """
 
-    block: Block
-    u: Slots
-    d: Slots
-    z: Slots
-    h: Slots
-    g_z: Slots
-    g_d: Slots
-
-    def __post_init__(self) -> None:
-        self._derived = len(self.block.numbers) > 1
-        self._mixed = leibniz_pulls(self.block.layout)
+    def __init__(
+        self,
+        block: Block,
+        encodings: tuple[Slots, Slots],
+        z: Slots,
+        h: Slots,
+        g: Slots,
+        pulled: tuple[Slots, Slots],
+        *,
+        first: bool,
+    ) -> None:
+        self.h = h
+        self._onwards, self._back = Program(h.flat), Program(h.flat)
+        (u, d), (g_z, g_d) = encodings, pulled
+        derived, mixed = len(block.numbers) > 1, leibniz_pulls(block.layout)
+        program = self._onwards
+        program.add(h.value, z.value, d.value, to=u.value)
+        if derived:
+            program.add(h.derivatives, z.derivatives, d.head[:, None], to=u.derivatives)
+            program.add(h.derivatives, d.derivatives, z.head[:, None])
+            for c, i, j, slot in mixed:
+                program.add(h.parts[slot], z.parts[i], d.parts[j], factor=c)
+        program = self._back
+        collect = program.set if first else program.add
+        program.set(g_z.value, g.value, d.value)
+        collect(g_d.value, g.value, z.value)
+        if derived:
+            program.set(g_z.derivatives, g.derivatives, d.head[:, None])
+            collect(g_d.derivatives, g.derivatives, z.head[:, None])
+            for k in range(1, len(g.parts)):
+                program.add(g_z.parts[0], g.parts[k], d.parts[k])
+                program.add(g_d.parts[0], g.parts[k], z.parts[k])
+            for c, i, j, slot in mixed:
+                program.add(g_z.parts[i], g.parts[slot], d.parts[j], factor=c)
+                program.add(g_d.parts[j], g.parts[slot], z.parts[i], factor=c)
 
     def forward(self) -> None:
         """Write ``h``."""
-        u, d, z, h = self.u, self.d, self.z, self.h
-        torch.addcmul(u.value, z.value, d.value, out=h.value)
-        if not self._derived:
-            return
-        torch.addcmul(u.derivatives, z.derivatives, d.head[:, None], out=h.derivatives)
-        h.derivatives.addcmul_(d.derivatives, z.head[:, None])
-        for c, i, j, slot in self._mixed:
-            h.parts[slot].addcmul_(z.parts[i], d.parts[j], value=c)
+        self._onwards.run()
 
-    def backward(self, g: Slots, *, first: bool) -> None:
+    def backward(self) -> None:
         """Write the cotangent of z, and write or add that of d, from that of h."""
-        z, d, g_z, g_d = self.z, self.d, self.g_z, self.g_d
-        torch.mul(g.value, d.value, out=g_z.value)
-        if first:
-            torch.mul(g.value, z.value, out=g_d.value)
-        else:
-            g_d.value.addcmul_(g.value, z.value)
-        if not self._derived:
-            return
-        torch.mul(g.derivatives, d.head[:, None], out=g_z.derivatives)
-        if first:
-            torch.mul(g.derivatives, z.head[:, None], out=g_d.derivatives)
-        else:
-            g_d.derivatives.addcmul_(g.derivatives, z.head[:, None])
-        for k in range(1, len(g.parts)):
-            g_z.parts[0].addcmul_(g.parts[k], d.parts[k])
-            g_d.parts[0].addcmul_(g.parts[k], z.parts[k])
-        for c, i, j, slot in self._mixed:
-            g_z.parts[i].addcmul_(g.parts[slot], d.parts[j], value=c)
-            g_d.parts[j].addcmul_(g.parts[slot], z.parts[i], value=c)
+        self._back.run()

@@ -11,6 +11,7 @@ over the Leibniz terms (c, U, V) of all slots S. Only the jet of f'(z) is missin
 
 from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,10 +21,8 @@ from pinnlab.calculus.blocks import Block
 from pinnlab.calculus.fast_tanh import tanh
 from pinnlab.calculus.layout import Bell, Layout
 from pinnlab.calculus.pointwise import POINTWISE, Derivatives
+from pinnlab.calculus.strips import Input, Local, Operand, Program
 from pinnlab.calculus.workspace import Slots
-
-# tanh_backward(g, t) = g (1 − t²) in one pass.
-_times_slope_of_tanh = torch.ops.aten.tanh_backward.grad_input
 
 
 def compose_slot(f: list[Tensor], parts: list[Tensor], layout: Layout, slot: int) -> Tensor:
@@ -55,6 +54,7 @@ class Arrays:
         g: The cotangent of the result; None if there is no way back, as are the others.
         pulled: Where that of the argument goes.
         slope: Room for the jet of f'(z) at the points with derivatives.
+        room: More room at these points, two slots.
     """
 
     z: Slots
@@ -62,6 +62,7 @@ class Arrays:
     g: Slots | None
     pulled: Slots | None
     slope: Slots
+    room: Tensor
 
 
 class Kernel(ABC):
@@ -81,6 +82,7 @@ class Kernel(ABC):
         self._z, self._out, self._slope = arrays.z, arrays.out, arrays.slope
         self._g, self._pulled = arrays.g, arrays.pulled
         self._pulls = leibniz_pulls(block.layout)
+        self._onwards, self._back = Program(self._out.flat), Program(self._out.flat)
 
     @abstractmethod
     def forward(self) -> None:
@@ -90,19 +92,21 @@ class Kernel(ABC):
     def backward(self) -> None:
         """Write the cotangent of z into ``pulled``, from that of f(z) in ``g``."""
 
-    def _pull(self, scale: float) -> None:
+    def _pull(self, program: Program, slope: Local, scale: float) -> None:
         """Add to ``pulled`` all Leibniz terms of the cotangent that hold a derivative of f'(z).
 
         Args:
-            scale: Of the derivatives, which are kept in ``slope`` up to this factor.
+            program: Gets the operations.
+            slope: The derivatives of f'(z), up to a factor.
+            scale: That factor.
         """
         assert self._g is not None
         assert self._pulled is not None
-        slope, g, pulled = self._slope.parts, self._g.parts, self._pulled.parts
+        g, pulled = self._g.parts, self._pulled.parts
         for k in range(1, len(g)):
-            pulled[0].addcmul_(slope[k], g[k], value=scale)
+            program.add(pulled[0], slope[k - 1], g[k], factor=scale)
         for c, u, v, s in self._pulls:
-            pulled[v].addcmul_(slope[u], g[s], value=scale * c)
+            program.add(pulled[v], slope[u - 1], g[s], factor=scale * c)
 
 
 def leibniz_pulls(layout: Layout) -> tuple[tuple[float, int, int, int], ...]:
@@ -130,50 +134,54 @@ class TanhKernel(Kernel):
 
     def __init__(self, block: Block, arrays: Arrays, function: Derivatives) -> None:
         super().__init__(block, arrays, function)
-        out, slope = self._out, self._slope
-        self._tangent = out.head[:, None]
         self._squares = [_halves(terms) for terms in block.layout.products]
+        if self._derived:
+            self._set_up_derivatives(block)
+        if self._g is not None:
+            self._set_up_way_back()
+
+    def _set_up_derivatives(self, block: Block) -> None:
+        program, z, out = self._onwards, self._z, self._out
+        slope = program.local(self._slope.derivatives)
+        program.times_slope_of_tanh(out.derivatives, z.derivatives, out.head[:, None])
         needed = {u for terms in block.layout.recurrence for _, u, _ in terms}
-        self._steps = []
         for _, span in block.orders:
             slots = range(span.start + 1, span.stop + 1)
-            wanted = [k for k in slots if k in needed]
-            few = slice(wanted[0] - 1, wanted[-1]) if wanted else slice(0)
-            self._steps.append((slots, wanted, out.derivatives[:, few], slope.derivatives[:, few]))
+            for k in slots:
+                for c, u, v in block.layout.recurrence[k]:
+                    program.add(out.parts[k], slope[u - 1], z.parts[v], factor=-2 * c)
+            self._add_slopes(program, slope, [k for k in slots if k in needed])
+
+    def _add_slopes(self, program: Program, slope: Local, slots: Sequence[int]) -> None:
+        """Some slots of −s/2, from those of a."""
+        if not slots:
+            return
+        out = self._out
+        few = slice(slots[0] - 1, slots[-1])
+        program.set(slope[few], out.derivatives[:, few], out.head[:, None])
+        for k in slots:
+            for c, i, j in self._squares[k]:
+                program.add(slope[k - 1], out.parts[i], out.parts[j], factor=c)
+
+    def _set_up_way_back(self) -> None:
+        program, g, pulled, out = self._back, self._g, self._pulled, self._out
+        assert g is not None
+        assert pulled is not None
+        program.times_slope_of_tanh(pulled.value, g.value, out.value)
+        if self._derived:
+            slope = program.local(self._slope.derivatives)
+            program.times_slope_of_tanh(pulled.derivatives, g.derivatives, out.head[:, None])
+            self._add_slopes(program, slope, range(1, len(out.parts)))
+            self._pull(program, slope, -2.0)
 
     def forward(self) -> None:
         """See :meth:`Kernel.forward`."""
-        z, out, slope = self._z, self._out, self._slope
-        tanh(z.value, out=out.value)
-        if not self._derived:
-            return
-        _times_slope_of_tanh(z.derivatives, self._tangent, grad_input=out.derivatives)
-        for slots, wanted, a, s in self._steps:
-            for k in slots:
-                for c, u, v in self._layout.recurrence[k]:
-                    out.parts[k].addcmul_(slope.parts[u], z.parts[v], value=-2 * c)
-            if wanted:
-                torch.mul(a, self._tangent, out=s)
-                self._add_squares(wanted)
-
-    def _add_squares(self, slots: list[int] | range) -> None:
-        a, slope = self._out.parts, self._slope.parts
-        for k in slots:
-            for c, i, j in self._squares[k]:
-                slope[k].addcmul_(a[i], a[j], value=c)
+        tanh(self._z.value, out=self._out.value)
+        self._onwards.run()
 
     def backward(self) -> None:
         """See :meth:`Kernel.backward`."""
-        g, pulled, out = self._g, self._pulled, self._out
-        assert g is not None
-        assert pulled is not None
-        _times_slope_of_tanh(g.value, out.value, grad_input=pulled.value)
-        if not self._derived:
-            return
-        _times_slope_of_tanh(g.derivatives, self._tangent, grad_input=pulled.derivatives)
-        torch.mul(out.derivatives, self._tangent, out=self._slope.derivatives)
-        self._add_squares(range(1, len(out.parts)))
-        self._pull(-2.0)
+        self._back.run()
 
 
 def _halves(terms: tuple[tuple[float, int, int], ...]) -> list[tuple[float, int, int]]:
@@ -195,58 +203,60 @@ class BellKernel(Kernel):
 
     def __init__(self, block: Block, arrays: Arrays, function: Derivatives) -> None:
         super().__init__(block, arrays, function)
+        self._room = arrays.room
         self._order = block.layout.order + (arrays.g is not None)
-        self._inner = block.inner
         self._f: list[Tensor] = []
+        f = [Input(k, block.points) for k in range(self._order + 1)]
+        self._onwards.set(self._out.value, f[0])
+        self._compose(self._onwards, f, self._out.parts[1:])
+        if self._g is not None:
+            self._set_up_way_back(f)
+
+    def _set_up_way_back(self, f: list[Input]) -> None:
+        program, g, pulled = self._back, self._g, self._pulled
+        assert g is not None
+        assert pulled is not None
+        program.set(pulled.value, g.value, f[1])
+        if self._derived:
+            slope = program.local(self._slope.derivatives)
+            program.set(pulled.derivatives, g.derivatives, f[1])
+            self._compose(program, f[1:], [slope[k] for k in range(len(g.parts) - 1)])
+            self._pull(program, slope, 1.0)
+
+    def _compose(self, program: Program, f: list[Input], out: Sequence[Tensor | Local]) -> None:
+        """The derivatives of a function of z, given its derivatives ``f``."""
+        room, z = program.local(self._room), self._z.parts
+        for slot, bells in enumerate(self._layout.bells[1:], start=1):
+            program.set(out[slot - 1], z[slot], f[1])
+            for k in sorted({bell.k for bell in bells if bell.k > 1}):
+                _set_polynomial(program, room, z, [bell for bell in bells if bell.k == k])
+                program.add(out[slot - 1], room[0], f[k])
 
     def forward(self) -> None:
         """See :meth:`Kernel.forward`."""
-        self._f = self._function(self._z.value, self._order)
-        self._out.value.copy_(self._f[0])
-        self._compose(self._heads(), self._out)
-        if self._g is None:
-            self._f = []
-
-    def _heads(self) -> list[Tensor]:
-        return [f[:, : self._inner] for f in self._f]
-
-    def _compose(self, f: list[Tensor], out: Slots) -> None:
-        """Write the derivatives of a function of z, given its derivatives ``f``."""
-        z = self._z.parts
-        for slot, bells in enumerate(self._layout.bells[1:], start=1):
-            target = torch.mul(f[1], z[slot], out=out.parts[slot])
-            for k, polynomial in _polynomials(z, bells).items():
-                target.addcmul_(f[k], polynomial)
+        f = self._function(self._z.value, self._order)
+        self._onwards.run(*f)
+        self._f = f if self._g is not None else []
 
     def backward(self) -> None:
         """See :meth:`Kernel.backward`."""
-        g, pulled = self._g, self._pulled
-        assert g is not None
-        assert pulled is not None
-        torch.mul(g.value, self._f[1], out=pulled.value)
-        if not self._derived:
-            return
-        f = self._heads()
-        torch.mul(g.derivatives, f[1][:, None], out=pulled.derivatives)
-        self._compose(f[1:], self._slope)
-        self._pull(1.0)
+        self._back.run(*self._f)
 
 
-def _polynomials(z: tuple[Tensor, ...], bells: tuple[Bell, ...]) -> dict[int, Tensor]:
-    """Per order k > 1 the sum Σ c Π z_B that stands beside f^{(k)}."""
-    sums: dict[int, Tensor] = {}
-    for bell in bells:
-        if bell.k == 1:
-            continue
-        *rest, last = bell.factors
-        left = _product(z, rest)
-        if bell.k in sums:
-            sums[bell.k].addcmul_(left, z[last], value=bell.coefficient)
+def _set_polynomial(
+    program: Program, room: Local, z: tuple[Tensor, ...], bells: Sequence[Bell]
+) -> None:
+    """Σ c Π z_B into the first slot of ``room``; the second one is for products of factors."""
+    for number, bell in enumerate(bells):
+        first, *rest, last = bell.factors
+        left: Operand = z[first]
+        for k in rest:
+            program.set(room[1], left, z[k])
+            left = room[1]
+        if number == 0:
+            program.set(room[0], left, z[last], factor=bell.coefficient)
         else:
-            sums[bell.k] = left * z[last]
-            if bell.coefficient != 1.0:
-                sums[bell.k].mul_(bell.coefficient)
-    return sums
+            program.add(room[0], left, z[last], factor=bell.coefficient)
 
 
 def _product(z: tuple[Tensor, ...], factors: list[int]) -> Tensor:

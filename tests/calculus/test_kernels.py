@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from pinnlab.calculus import strips
 from pinnlab.calculus.blocks import cut
 from pinnlab.calculus.kernels import Arrays, BellKernel, TanhKernel, compose_slot, kernel_of
 from pinnlab.calculus.layout import Collapsed, Layout, closure
@@ -40,6 +41,15 @@ def slots(request):
     return SLOTS[request.param]
 
 
+@pytest.fixture(params=["compiled", "torch"], autouse=True)
+def by(request, monkeypatch):
+    """Who carries out the operations."""
+    if request.param == "torch":
+        monkeypatch.setattr(strips, "_strips", None)
+    else:
+        assert strips.compiled()
+
+
 def random(generator, *shape):
     return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
@@ -64,7 +74,8 @@ def check(kind, function, of, generator):
         return Slots(flat.clone(), len(block.numbers), block.points, block.inner)
 
     empty = torch.full_like(weights, torch.nan)
-    arrays = Arrays(*map(slots, (z.detach(), empty, weights, empty, empty)))
+    room = torch.full((WIDTH, 2, block.inner), torch.nan, dtype=z.dtype)
+    arrays = Arrays(*map(slots, (z.detach(), empty, weights, empty, empty)), room)
     one = kind(block, arrays, function)
     one.forward()
     torch.testing.assert_close(arrays.out.flat, expected.detach(), rtol=1e-13, atol=1e-13)

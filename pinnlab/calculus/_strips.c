@@ -1,0 +1,108 @@
+/* Pointwise arithmetic on short strips of many arrays; see strips.py.
+
+Every instruction does one operation with the numbers of some rows and columns. All instructions
+are carried out on a strip of one row, which stays in the innermost cache, before the next strip. */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+/* One binary holds the loops for several widths of vector registers; the loader takes the widest
+that the processor has. */
+#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__clang__) && __GNUC__ >= 12
+#define FOR_THIS_PROCESSOR \
+    __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define FOR_THIS_PROCESSOR
+#endif
+
+/* An array that is written is one of those read, or apart from all of them. */
+#if defined(__clang__)
+#define ANY_ORDER _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define ANY_ORDER _Pragma("GCC ivdep")
+#elif defined(_MSC_VER)
+#define ANY_ORDER __pragma(loop(ivdep))
+#else
+#define ANY_ORDER
+#endif
+
+#define STRIP_BYTES 4096 /* of one array: long enough to amortise the instruction, short enough for the cache */
+
+/* Where an array begins, the steps from row to row and from slot to slot, and whether it goes on
+from strip to strip (1) or is written anew in each (0). Steps are counted in numbers. */
+typedef struct {
+    long long address, row, slot, advances;
+} Array;
+
+/* One operation on the first `columns` columns of `slots` slots; arrays at address 0 are absent.
+The factor is multiplied by the row's own number in `scale`. */
+typedef struct {
+    long long kind, slots, columns;
+    double factor, constant;
+    Array out, start, a, b, scale;
+} Instruction;
+
+enum { SET, SET_PRODUCT, ADD_NUMBER, ADD, ADD_PRODUCT, TIMES_SLOPE_OF_TANH };
+
+#define REAL float
+#define RUN run_float
+#include "_strips_loop.h"
+#undef REAL
+#undef RUN
+
+#define REAL double
+#define RUN run_double
+#include "_strips_loop.h"
+
+static PyObject *run(PyObject *module, PyObject *const *arguments, Py_ssize_t count)
+{
+    if (count != 4) {
+        PyErr_Format(PyExc_TypeError, "expected code, rows, columns and bytes of a number, got "
+                     "%zd arguments", count);
+        return NULL;
+    }
+    long long rows = PyLong_AsLongLong(arguments[1]), columns = PyLong_AsLongLong(arguments[2]);
+    long bytes = PyLong_AsLong(arguments[3]);
+    if (PyErr_Occurred())
+        return NULL;
+    Py_buffer code;
+    if (PyObject_GetBuffer(arguments[0], &code, PyBUF_SIMPLE))
+        return NULL;
+    if (code.len % (Py_ssize_t)sizeof(Instruction) || (bytes != 4 && bytes != 8)) {
+        PyErr_Format(PyExc_ValueError, "expected instructions of %zu bytes and numbers of 4 or 8, "
+                     "got %zd bytes in all and numbers of %ld", sizeof(Instruction), code.len,
+                     bytes);
+        PyBuffer_Release(&code);
+        return NULL;
+    }
+    long long length = (long long)(code.len / (Py_ssize_t)sizeof(Instruction));
+    Py_BEGIN_ALLOW_THREADS
+    if (bytes == 4)
+        run_float(code.buf, length, rows, columns);
+    else
+        run_double(code.buf, length, rows, columns);
+    Py_END_ALLOW_THREADS
+    PyBuffer_Release(&code);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef functions[] = {
+    {"run", (PyCFunction)(void (*)(void))run, METH_FASTCALL,
+     "run(code, rows, columns, bytes)\n\nCarry out instructions, strip by strip."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "_strips", "Pointwise arithmetic, strip by strip.", 0, functions,
+};
+
+PyMODINIT_FUNC PyInit__strips(void)
+{
+    PyObject *module = PyModule_Create(&definition);
+    if (module && (PyModule_AddIntConstant(module, "STRIP_BYTES", STRIP_BYTES) ||
+                   PyModule_AddIntConstant(module, "INSTRUCTION_BYTES", sizeof(Instruction)))) {
+        Py_DECREF(module);
+        return NULL;
+    }
+    return module;
+}

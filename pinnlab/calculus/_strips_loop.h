@@ -1,0 +1,56 @@
+/* The loop over rows, strips and instructions for numbers of type REAL, named RUN. */
+
+#define AT(array) \
+    ((REAL *)(array).address + row * (array).row + slot * (array).slot + first * (array).advances)
+
+FOR_THIS_PROCESSOR
+static void RUN(const Instruction *code, long long length, long long rows, long long columns)
+{
+    const long long strip = STRIP_BYTES / sizeof(REAL);
+    for (long long row = 0; row < rows; row++)
+        for (long long first = 0; first < columns; first += strip)
+            for (const Instruction *one = code; one < code + length; one++) {
+                const long long left = one->columns - first, n = left < strip ? left : strip;
+                const REAL *scale = (const REAL *)one->scale.address;
+                const REAL factor = (REAL)one->factor * (scale ? scale[row * one->scale.row] : 1);
+                const REAL constant = (REAL)one->constant;
+                for (long long slot = 0; slot < one->slots; slot++) {
+                    REAL *out = AT(one->out);
+                    const REAL *start = AT(one->start), *a = AT(one->a), *b = AT(one->b);
+                    switch (one->kind) {
+                    case SET:
+                        ANY_ORDER
+                        for (long long k = 0; k < n; k++)
+                            out[k] = constant + factor * a[k];
+                        break;
+                    case SET_PRODUCT:
+                        ANY_ORDER
+                        for (long long k = 0; k < n; k++)
+                            out[k] = constant + factor * a[k] * b[k];
+                        break;
+                    case ADD_NUMBER:
+                        ANY_ORDER
+                        for (long long k = 0; k < n; k++)
+                            out[k] = start[k] + factor;
+                        break;
+                    case ADD:
+                        ANY_ORDER
+                        for (long long k = 0; k < n; k++)
+                            out[k] = start[k] + factor * a[k];
+                        break;
+                    case ADD_PRODUCT:
+                        ANY_ORDER
+                        for (long long k = 0; k < n; k++)
+                            out[k] = start[k] + factor * a[k] * b[k];
+                        break;
+                    case TIMES_SLOPE_OF_TANH:
+                        ANY_ORDER
+                        for (long long k = 0; k < n; k++)
+                            out[k] = a[k] * (1 - b[k] * b[k]);
+                        break;
+                    }
+                }
+            }
+}
+
+#undef AT

@@ -1,0 +1,256 @@
+"""Pointwise arithmetic on the slots of a block, many operations in one pass.
+
+The chain rule takes a multiplication and an addition for each of its terms. torch carries out one
+such operation after the other, each on all numbers of a slot: most of the time goes to reading and
+writing the cache, and to the calls. So a kernel is a :class:`Program`, a list of operations, which
+compiled code carries out on a strip of some hundred numbers after the other. A strip of all slots
+stays in the innermost cache. Arrays that only the program itself needs are no longer than a strip,
+and other threads of the interpreter go on meanwhile.
+
+Where the compiled code is missing, and on a GPU, torch does the same operations.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+try:
+    from pinnlab.calculus import _strips
+except ImportError:  # no compiler when the package was installed
+    _strips = None
+
+_ARRAY = np.dtype([("address", "i8"), ("row", "i8"), ("slot", "i8"), ("advances", "i8")])
+_INSTRUCTION = np.dtype(
+    [
+        *((name, "i8") for name in ("kind", "slots", "columns")),
+        *((name, "f8") for name in ("factor", "constant")),
+        ("arrays", _ARRAY, 5),  # out, start, a, b, scale
+    ]
+)
+_SET, _SET_PRODUCT, _ADD_NUMBER, _ADD, _ADD_PRODUCT, _TIMES_SLOPE_OF_TANH = range(6)
+
+# tanh_backward(g, t) = g (1 − t²) in one pass.
+_times_slope_of_tanh = torch.ops.aten.tanh_backward.grad_input
+
+
+def compiled() -> bool:
+    """Whether the compiled code is there, and as old as this module."""
+    return _strips is not None and _INSTRUCTION.itemsize == _strips.INSTRUCTION_BYTES
+
+
+@dataclass(frozen=True, eq=False)
+class Local:
+    """An array that only a program itself needs; indexed as slots.
+
+    Args:
+        array: What torch writes it to, ``(width, slots, columns)`` or one slot of that.
+        strip: Where compiled code writes it to strip by strip, ``(slots, n)`` or one slot.
+    """
+
+    array: Tensor
+    strip: Tensor
+
+    def __getitem__(self, slots: int | slice) -> "Local":
+        return Local(self.array[:, slots], self.strip[slots])
+
+
+@dataclass(frozen=True)
+class Input:
+    """An array that is another one in each run, contiguous.
+
+    Args:
+        number: Among those that are given to :meth:`Program.run`.
+        points: Its number of columns.
+    """
+
+    number: int
+    points: int
+
+
+Operand = Tensor | Local | Input
+
+
+@dataclass(frozen=True, eq=False)
+class _Operation:
+    """One operation; see :class:`Program` for what it does.
+
+    Args:
+        kind: As the compiled code numbers them.
+        out: What is written.
+        start: What is added to, if anything; also a number as a tensor, for torch.
+        a: The first factor.
+        b: The second, if there is one.
+        factor: A number as a factor.
+        constant: What else is added.
+    """
+
+    kind: int
+    out: Tensor | Local
+    start: Operand | None
+    a: Operand
+    b: Operand | None
+    factor: float = 1.0
+    constant: float = 0.0
+
+    @property
+    def _written(self) -> Tensor:
+        return self.out.array if isinstance(self.out, Local) else self.out
+
+    def by_torch(self, inputs: Sequence[Tensor]) -> None:
+        """Let torch do it."""
+        out, a = self._written, self._view(self.a, inputs)
+        b = None if self.b is None else self._view(self.b, inputs)
+        start = None if self.start is None else self._view(self.start, inputs)
+        if self.kind == _TIMES_SLOPE_OF_TANH:
+            _times_slope_of_tanh(a, b, grad_input=out)
+        elif start is None:
+            torch.mul(a, self.factor if b is None else b, out=out)
+        elif b is None:
+            torch.add(start, a, alpha=self.factor, out=out)
+        else:
+            torch.addcmul(start, a, b, value=self.factor, out=out)
+
+    def _view(self, operand: Operand, inputs: Sequence[Tensor]) -> Tensor:
+        """An operand in the shape of the result."""
+        if isinstance(operand, Input):
+            operand = inputs[operand.number]
+        found = operand.array if isinstance(operand, Local) else operand
+        if found.ndim == 0:
+            return found
+        out = self._written
+        found = found[..., : out.shape[-1]]
+        return found[:, None] if found.ndim < out.ndim else found
+
+    def instruction(self) -> tuple:
+        """What the compiled code reads."""
+        out = self._written
+        kind, a, b, scale = self.kind, self.a, self.b, None
+        if kind in (_SET_PRODUCT, _ADD_PRODUCT):
+            if _is_column(b):
+                kind, b, scale = kind - 1, None, b
+        elif kind == _ADD and _is_column(a):
+            kind, a, scale = _ADD_NUMBER, None, a
+        slots = out.shape[1] if out.ndim == 3 else 1
+        start = self.start if self.kind in (_ADD, _ADD_PRODUCT) else None
+        arrays = [_located(x) for x in (self.out, start, a, b, scale)]
+        return kind, slots, out.shape[-1], self.factor, self.constant, arrays
+
+
+def _is_column(operand: Operand | None) -> bool:
+    return isinstance(operand, Tensor) and operand.shape[-1] == 1
+
+
+def _located(operand: Operand | None) -> tuple[int, int, int, int]:
+    """Address, steps and whether an array goes on from strip to strip."""
+    if operand is None:
+        return 0, 0, 0, 0
+    if isinstance(operand, Input):
+        return 0, operand.points, 0, 1
+    if isinstance(operand, Local):
+        strip = operand.strip
+        return strip.data_ptr(), 0, strip.stride(0) if strip.ndim == 2 else 0, 0
+    several = operand.ndim == 3 and operand.shape[1] > 1
+    return operand.data_ptr(), operand.stride(0), operand.stride(1) if several else 0, 1
+
+
+class Program:
+    """Operations on arrays of the same width, one after the other.
+
+    Arrays are ``(width, columns)``, or ``(width, slots, columns)`` for the same with several slots;
+    an array without slots stands beside all of them, and one that is longer than the result is cut
+    off. A ``(width, 1)`` array as the last factor is a number for each feature. All of them stay
+    where they are, their columns beside each other.
+
+    Args:
+        like: An array of the right width, type and device.
+    """
+
+    def __init__(self, like: Tensor) -> None:
+        self._like, self._width, self._bytes = like.new_empty(0), len(like), like.element_size()
+        known_type = like.dtype in (torch.float32, torch.float64)
+        self._compiled = compiled() and known_type and like.device.type == "cpu"
+        self._operations: list[_Operation] = []
+        self._inputs: list[tuple[int, int, int]] = []  # operation, place and number of each
+        self._code: np.ndarray | None = None
+        self._columns = 0
+
+    def local(self, array: Tensor) -> Local:
+        """An array ``(width, slots, columns)`` whose contents nothing but the program needs."""
+        length = 0
+        if self._compiled:
+            assert _strips is not None
+            length = _strips.STRIP_BYTES // self._bytes
+        return Local(array, self._like.new_empty((array.shape[1], length)))
+
+    def set(
+        self,
+        out: Tensor | Local,
+        a: Operand,
+        b: Operand | None = None,
+        *,
+        factor: float = 1.0,
+        constant: float = 0.0,
+    ) -> None:
+        """Let ``out = factor a``, or ``out = constant + factor a b``."""
+        kind, start = _SET if b is None else _SET_PRODUCT, None
+        if b is not None and (constant or factor != 1.0):
+            start = self._like.new_full((), constant)
+        self._append(_Operation(kind, out, start, a, b, factor, constant))
+
+    def add(
+        self,
+        out: Tensor | Local,
+        a: Operand,
+        b: Operand | None = None,
+        *,
+        factor: float = 1.0,
+        to: Operand | None = None,
+    ) -> None:
+        """Let ``out = to + factor a b``, by default to what stands there."""
+        kind = _ADD if b is None else _ADD_PRODUCT
+        start = out if to is None else to
+        self._append(_Operation(kind, out, start, a, b, factor))
+
+    def times_slope_of_tanh(self, out: Tensor | Local, a: Operand, tangent: Operand) -> None:
+        """Let ``out = a (1 − tangent²)``."""
+        self._append(_Operation(_TIMES_SLOPE_OF_TANH, out, None, a, tangent))
+
+    def run(self, *inputs: Tensor) -> None:
+        """Carry out all operations; ``inputs`` are the arrays of every :class:`Input`."""
+        if not self._compiled:
+            for operation in self._operations:
+                operation.by_torch(inputs)
+            return
+        if self._code is None:
+            self._code = np.array([one.instruction() for one in self._operations], _INSTRUCTION)
+            self._columns = int(self._code["columns"].max(initial=0))
+        assert _strips is not None
+        inputs = tuple(one.contiguous() for one in inputs)
+        addresses = self._code["arrays"]["address"]
+        for line, place, number in self._inputs:
+            addresses[line, place] = inputs[number].data_ptr()
+        _strips.run(self._code, self._width, self._columns, self._bytes)
+
+    def _append(self, operation: _Operation) -> None:
+        for place, operand in enumerate((operation.start, operation.a, operation.b), start=1):
+            if isinstance(operand, Input):
+                self._inputs.append((len(self._operations), place, operand.number))
+        self._operations.append(operation)
+        self._code = None
+
+
+def set_tanh_derivatives(program: Program, t: Tensor, f: Sequence[Local]) -> None:
+    """Let a program write the derivatives of tanh, from the first on, given its values ``t``."""
+    known = [t, *f]
+    # t' = 1 − t², and Leibniz on t² gives t^{(j+1)} = −Σ C(j,i) t^{(i)} t^{(j−i)}.
+    for j, out in enumerate(f):
+        for i in range(j // 2 + 1):
+            c = -math.comb(j, i) * (1 if 2 * i == j else 2)
+            if i:
+                program.add(out, known[i], known[j - i], factor=c)
+            else:
+                program.set(out, t, known[j], factor=c, constant=float(j == 0))
