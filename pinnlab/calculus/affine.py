@@ -11,45 +11,78 @@ import torch
 from torch import Tensor
 
 from pinnlab.calculus.blocks import Block
-from pinnlab.calculus.fast_tanh import tanh
+from pinnlab.calculus.fast_tanh import bound_tanh
 from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.pointwise import POINTWISE, Derivatives
 from pinnlab.calculus.strips import Input, Local, Operand, Program, set_tanh_derivatives
 from pinnlab.calculus.workspace import Slots
 
 
-def slope_products(slopes: Tensor, layout: Layout) -> Tensor:
-    """All products P of a layout, ``(width, products)``, from slopes ``(width, k)``."""
-    columns = []
-    for product in layout.slope_products:
-        (c, rows), *others = product.terms
-        column = _product(slopes, rows)
-        column = column if c == 1.0 else column * c
-        for c, rows in others:
-            column = torch.add(column, _product(slopes, rows), alpha=c)
-        columns.append(column)
-    return torch.stack(columns, 1) if columns else slopes.new_empty((len(slopes), 0))
+class SlopeProducts:
+    """All products P of a layout, from slopes, and the way back.
 
+    Args:
+        layout: Which products.
+        like: A tensor ``(width, ...)`` of the right type.
 
-def slope_products_backward(slopes: Tensor, layout: Layout, g: Tensor) -> Tensor:
-    """The cotangent of the slopes ``(width, k)`` from that of their products."""
-    out = torch.zeros_like(slopes)
-    for column, product in zip(g.unbind(1), layout.slope_products, strict=True):
-        for coefficient, rows in product.terms:
-            for position, row in enumerate(rows):
-                others = rows[:position] + rows[position + 1 :]
-                if others:
-                    out[:, row].addcmul_(column, _product(slopes, others), value=coefficient)
-                else:
-                    out[:, row].add_(column, alpha=coefficient)
-    return out
+    Attributes:
+        values: The products, ``(P, width)``.
+    """
 
+    def __init__(self, layout: Layout, like: Tensor) -> None:
+        self._terms = [product.terms for product in layout.slope_products]
+        count, width = len(layout.directions), len(like)
+        self._slopes, self._g_slopes = like.new_empty((2, 1, count, width))
+        self._values, self._g_values = like.new_empty((2, 1, len(self._terms), width))
+        self.values = self._values[0]
+        self._onwards, self._back = Program(self._slopes), Program(self._slopes)
+        self._room = like.new_empty((1, 1, width))
+        self._set_up()
+        self._set_up_way_back()
 
-def _product(slopes: Tensor, rows: tuple[int, ...]) -> Tensor:
-    out = slopes[:, rows[0]]
-    for row in rows[1:]:
-        out = out * slopes[:, row]
-    return out
+    def _set_up(self) -> None:
+        program, room = self._onwards, self._onwards.local(self._room)[0]
+        for out, terms in zip(self._values.unbind(1), self._terms, strict=True):
+            write = program.set
+            for c, rows in terms:
+                write(out, *self._factors(program, room, rows), factor=c)
+                write = program.add
+
+    def _set_up_way_back(self) -> None:
+        program, room = self._back, self._back.local(self._room)[0]
+        pulled = self._g_slopes.unbind(1)
+        for g, terms in zip(self._g_values.unbind(1), self._terms, strict=True):
+            for c, rows in terms:
+                for position, row in enumerate(rows):
+                    others = rows[:position] + rows[position + 1 :]
+                    if len(others) > 1:
+                        program.set(room, *self._factors(program, room, others))
+                        program.add(pulled[row], g, room, factor=c)
+                    else:
+                        factors = self._factors(program, room, others) if others else ()
+                        program.add(pulled[row], g, *factors, factor=c)
+
+    def _factors(self, program: Program, room: Local, rows: Sequence[int]) -> Sequence[Operand]:
+        """One or two arrays, the product of which is that of some slopes."""
+        slopes = [self._slopes[:, row] for row in rows]
+        if len(slopes) < 3:
+            return slopes
+        program.set(room, slopes[0], slopes[1])
+        for slope in slopes[2:-1]:
+            program.set(room, room, slope)
+        return room, slopes[-1]
+
+    def forward(self, slopes: Tensor) -> None:
+        """Write ``values``, from slopes ``(width, k)``."""
+        self._slopes[0].copy_(slopes.T)
+        self._onwards.run()
+
+    def backward(self, g: Tensor) -> Tensor:
+        """The cotangent of the slopes ``(width, k)`` from that of their products ``(width, P)``."""
+        self._g_values[0].copy_(g.T)
+        self._g_slopes.zero_()
+        self._back.run()
+        return self._g_slopes[0].T
 
 
 class AffineKernel:
@@ -61,6 +94,7 @@ class AffineKernel:
         z: Where z is to be written before ``forward``, ``(width, points)``.
         out: Where f(z) goes.
         g: Where the cotangent of f(z) stands on the way back, or None if there is none.
+        slopes: The products of slopes of the block's slots, ``(width, 1)`` each.
         take: Gives room of a name and a shape, whose contents others may overwrite later.
 
     Attributes:
@@ -74,13 +108,16 @@ class AffineKernel:
         z: Tensor,
         out: Slots,
         g: Slots | None,
+        slopes: Sequence[Tensor],
         take: Callable[..., Tensor],
     ) -> None:
         self._function, self.argument, self._out = function, z, out
         self._keep, self._inner = g is not None, block.inner
-        self._order, self._tanh = block.layout.order, function is POINTWISE[torch.tanh]
+        self._order, self._tanh = block.layout.order, None
+        if function is POINTWISE[torch.tanh]:
+            self._tanh = bound_tanh(z, out.value)
         self._products = block.layout.slope_products
-        self._slopes = z.new_empty((len(z), len(self._products)))
+        self._slopes = slopes
         self._f: list[Tensor] = []
         self._onwards, self._back = Program(z), Program(z)
         self._set_up(self._onwards, self._derivatives(self._onwards, self._order, take))
@@ -97,7 +134,7 @@ class AffineKernel:
     ) -> Sequence[Operand]:
         """f(z) and its derivatives; those of tanh follow from its values."""
         width, points = self.argument.shape
-        if not self._tanh:
+        if self._tanh is None:
             return [Input(k, points) for k in range(order + 1)]
         first = program.local(take("tangent's slope", width, 1, points))
         higher = program.local(take("tangent's derivatives", width, max(order - 1, 0), self._inner))
@@ -105,15 +142,11 @@ class AffineKernel:
         set_tanh_derivatives(program, self._out.value, f)
         return [self._out.value, *f]
 
-    def _columns(self) -> tuple[Tensor, ...]:
-        """The products of slopes, ``(width, 1)`` each."""
-        return self._slopes.unsqueeze(-1).unbind(1)
-
     def _set_up(self, program: Program, f: Sequence[Operand]) -> None:
-        if not self._tanh:
+        if self._tanh is None:
             program.set(self._out.value, f[0])
         written = set()
-        for product, slope in zip(self._products, self._columns(), strict=True):
+        for product, slope in zip(self._products, self._slopes, strict=True):
             write = program.add if product.slot in written else program.set
             write(self._out.parts[product.slot], f[product.order], slope)
             written.add(product.slot)
@@ -126,20 +159,17 @@ class AffineKernel:
         orders = [product.order for product in self._products]
         for cotangent, part, order in zip(self._cotangents.unbind(1), own, orders, strict=True):
             program.set(cotangent, part, f[order])
-        slopes = self._columns()
         for order in sorted(set(orders)):
             first, *others = (k for k, one in enumerate(orders) if one == order)
-            program.set(combined, own[first], slopes[first])
+            program.set(combined, own[first], self._slopes[first])
             for k in others:
-                program.add(combined, own[k], slopes[k])
+                program.add(combined, own[k], self._slopes[k])
             program.add(self.argument[:, : self._inner], combined, f[order + 1])
 
-    def forward(self, products: Sequence[Tensor]) -> None:
-        """Write f(z), from the products of slopes of the block's slots, ``(width, 1)`` each."""
-        if products:
-            torch.cat(list(products), 1, out=self._slopes)
-        if self._tanh:
-            tanh(self.argument, out=self._out.value)
+    def forward(self) -> None:
+        """Write f(z)."""
+        if self._tanh is not None:
+            self._tanh()
             self._onwards.run()
             return
         f = self._function(self.argument, self._order + self._keep)
@@ -147,13 +177,12 @@ class AffineKernel:
         if self._keep:
             self._f = f
 
-    def backward(self, receive: Callable[[int, Tensor], None]) -> None:
+    def backward(self) -> Tensor:
         """Write the cotangent of z over z.
 
-        Args:
-            receive: Takes the number of a product, and the array ``(width, inner)`` whose columns
-                add up to its cotangent; it holds something else afterwards.
+        Returns:
+            An array ``(width, products, inner)`` whose columns add up to the cotangents of the
+            products of slopes.
         """
         self._back.run(*self._f)
-        for k, cotangent in enumerate(self._cotangents.unbind(1)):
-            receive(k, cotangent)
+        return self._cotangents

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from pinnlab.calculus.affine import AffineKernel
+from pinnlab.calculus.affine import AffineKernel, SlopeProducts
 from pinnlab.calculus.blocks import Block, cut, shared_out
 from pinnlab.calculus.chain_gradients import Gradients, Inputs, SplitGradients
 from pinnlab.calculus.direction_chain import DirectionChain, Structure, fits
@@ -30,11 +30,12 @@ from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.pointwise import ENTIRE, Derivatives
 from pinnlab.calculus.row_split import Shares, Span
 from pinnlab.calculus.slopes import Slopes, Units
+from pinnlab.calculus.strips import Input, Program
 from pinnlab.calculus.workspace import Scratch, Slots
 from pinnlab.parallel import run_at_once, threads
 
 # Numbers in one slot of a block: enough to amortise the calls, few enough to stay in the cache.
-BLOCK_NUMBERS = 100_000
+BLOCK_NUMBERS = 70_000
 # Numbers in one slot that keep a thread busy: of shorter operations threads wait for each other.
 SHARE_NUMBERS = 60_000
 # Numbers that are rather computed for nothing than cut off into a block of their own.
@@ -124,9 +125,12 @@ class _Chain(torch.autograd.Function):
         linear = tuple(weight is not None for weight in inputs.weights)
         shape = Shape(functions, linear, inputs.widths, inputs.affine, keep)
         key = (kind, shape, start.dtype, start.device, BLOCK_NUMBERS, SHARE_NUMBERS, threads())
-        ctx.lease = layout.workspace.lease(key, lambda: _passes(kind, layout, shape, start))
+        ctx.lease = layout.workspace.lease(key, lambda: Passes.of(kind, layout, shape, start))
+        shares, inputs.products = ctx.lease.item.shares, ctx.lease.item.products
+        if inputs.products is not None:
+            inputs.products.forward(inputs.slopes)
         out = start.new_empty((inputs.widths[-1], layout.rows))
-        tasks = [partial(_forward, share, inputs, out) for share in ctx.lease.item]
+        tasks = [partial(_forward, share, inputs, out) for share in shares]
         run_at_once(tasks, every_step=True)
         ctx.inputs = inputs
         ctx.save_for_backward(start, slopes, *tensors)
@@ -136,7 +140,7 @@ class _Chain(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, *grad_outputs: Tensor):
         _ = ctx.saved_tensors  # which refuses tensors that were written over meanwhile
-        inputs, shares, needed = ctx.inputs, ctx.lease.item, ctx.needs_input_grad[5:]
+        inputs, shares, needed = ctx.inputs, ctx.lease.item.shares, ctx.needs_input_grad[5:]
         split, grad = inputs.layout.workspace.split, grad_outputs[0].T
         if split is None:
             gradients = Gradients(inputs, needed)
@@ -182,22 +186,38 @@ class Shape:
     keep: bool
 
 
-def _passes(kind: "type[Pass]", layout: Layout, shape: Shape, like: Tensor) -> list[list["Pass"]]:
-    """The blocks of points that go through the chain, those of each thread."""
-    width = kind.width(shape)
-    entire = all(f is None or f in ENTIRE for f in shape.functions)
-    spare = SPARE_NUMBERS // width if entire else 0
-    if like.device.type == "cpu":
-        shares = min(threads(), layout.n * width // SHARE_NUMBERS)
-        blocks = cut(layout, max(BLOCK_NUMBERS // width, 1), spare, max(shares, 1))
-    else:
-        blocks = cut(layout, layout.n, spare)  # a GPU wants few large operations instead
-        shares = 1
-    made = []
-    for share in shared_out(blocks, shares):
-        scratch = Scratch(like)
-        made.append([kind(block, layout, shape, scratch, like) for block in share])
-    return made
+@dataclass(frozen=True, eq=False)
+class Passes:
+    """All blocks of points that go through a chain.
+
+    Args:
+        shares: Those of each thread.
+        products: The products of slopes of an affine start.
+    """
+
+    shares: list[list["Pass"]]
+    products: SlopeProducts | None
+
+    @classmethod
+    def of(cls, kind: "type[Pass]", layout: Layout, shape: Shape, like: Tensor) -> "Passes":
+        """All passes of one kind."""
+        width = kind.width(shape)
+        entire = all(f is None or f in ENTIRE for f in shape.functions)
+        spare = SPARE_NUMBERS // width if entire else 0
+        if like.device.type == "cpu":
+            count = max(min(threads(), layout.n * width // SHARE_NUMBERS), 1)
+            blocks = cut(layout, max(BLOCK_NUMBERS // width, 1), spare, count)
+        else:
+            blocks = cut(layout, layout.n, spare)  # a GPU wants few large operations instead
+            count = 1
+        products = None
+        if shape.affine:
+            products = SlopeProducts(layout, like.new_empty((shape.widths[1], 0)))
+        shares = []
+        for share in shared_out(blocks, count):
+            scratch = Scratch(like)
+            shares.append([kind(b, layout, shape, products, scratch, like) for b in share])
+        return cls(shares, products)
 
 
 class Pass(ABC):
@@ -207,18 +227,28 @@ class Pass(ABC):
         block: Points and slots.
         layout: Of all points.
         shape: Of the chain.
+        products: The products of slopes of an affine start.
         scratch: Memory that all blocks of a thread share.
         like: A tensor of the right type.
     """
 
     def __init__(
-        self, block: Block, layout: Layout, shape: Shape, scratch: Scratch, like: Tensor
+        self,
+        block: Block,
+        layout: Layout,
+        shape: Shape,
+        products: SlopeProducts | None,
+        scratch: Scratch,
+        like: Tensor,
     ) -> None:
         self._block, self._shape, self._scratch = block, shape, scratch
         self._like = like.new_empty(0)
         self._whole = block.size == layout.rows
         present = set(block.numbers)
         self._products = [k for k, p in enumerate(layout.slope_products) if p.slot in present]
+        self._slopes = []
+        if products is not None:
+            self._slopes = [products.values[k][:, None] for k in self._products]
         self._shares: dict[tuple[tuple[Span, ...], ...], Shares] = {}
 
     @staticmethod
@@ -261,7 +291,7 @@ class Pass(ABC):
         block, width, function = self._block, len(out.flat), self._shape.functions[0]
         assert function is not None
         z = self._scratch.take("z", width, block.points)
-        return AffineKernel(function, block, z, out, g, self._scratch.take)
+        return AffineKernel(function, block, z, out, g, self._slopes, self._scratch.take)
 
     def _enter_affine(self, first: AffineKernel, inputs: Inputs) -> None:
         weight, bias = inputs.weights[0], inputs.biases[0]
@@ -272,10 +302,10 @@ class Pass(ABC):
             torch.mm(weight, x, out=first.argument)
         else:
             torch.addmm(bias[:, None], weight, x, out=first.argument)
-        first.forward([inputs.products[k] for k in self._products])
+        first.forward()
 
     def _leave_affine(self, first: AffineKernel, inputs: Inputs, gradients: Gradients) -> None:
-        first.backward(lambda k, array: gradients.add_product(self._products[k], array))
+        gradients.add_products(self._products, first.backward())
         gradients.add_affine(self._block, first.argument)
 
     def _read(self, a: Slots, stacked: Tensor) -> None:
@@ -305,9 +335,15 @@ class BlockPass(Pass):
     """One layer after the other; see :class:`Pass` for the arguments."""
 
     def __init__(
-        self, block: Block, layout: Layout, shape: Shape, scratch: Scratch, like: Tensor
+        self,
+        block: Block,
+        layout: Layout,
+        shape: Shape,
+        products: SlopeProducts | None,
+        scratch: Scratch,
+        like: Tensor,
     ) -> None:
-        super().__init__(block, layout, shape, scratch, like)
+        super().__init__(block, layout, shape, products, scratch, like)
         # The cotangents of the results of all layers, and of what their linear maps give.
         count = len(shape.functions)
         self._g: list[Slots | None] = [None] * (count + 1)
@@ -318,6 +354,7 @@ class BlockPass(Pass):
         self._a: list[Slots] = []
         self._z: list[Slots] = []
         self._kernels: list[Kernel | None] = []
+        self._biases: dict[int, Program] = {}
         self._first = self._set_up_affine() if shape.affine else None
         if self._first is None:
             self._a.append(self._slots("even", shape.widths[0], kept=shape.keep))
@@ -364,6 +401,8 @@ class BlockPass(Pass):
             kept = make is not None and make.keeps_argument and shape.keep
             z = self._slots("z", width, kept=kept)
         self._z.append(z)
+        bias = self._biases[layer] = Program(z.flat)
+        bias.add(z.value, Input(0, 1))
         if make is None:
             self._a.append(z)
             self._kernels.append(None)
@@ -386,7 +425,7 @@ class BlockPass(Pass):
             if weight is not None:
                 torch.mm(weight, self._a[layer].flat, out=z.flat)
                 if bias is not None:
-                    z.value.add_(bias[:, None])
+                    self._biases[layer].run(bias)
             made = self._kernels[layer]
             if made is not None:
                 made.forward()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from pinnlab.calculus.affine import slope_products, slope_products_backward
+from pinnlab.calculus.affine import SlopeProducts
 from pinnlab.calculus.blocks import Block
 from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.outer_products import add_outer_products, outer_products
@@ -23,7 +23,7 @@ class Inputs:
 
     Attributes:
         slopes: First derivatives of an affine start by the first layer's argument, ``(width, k)``.
-        products: Their products, ``(width, 1)`` each.
+        products: Their products.
     """
 
     def __init__(
@@ -46,8 +46,7 @@ class Inputs:
             self.slopes = first[:, units.columns] * units.scale
         elif slopes is not None:
             self.slopes = slopes.T if first is None else first @ slopes.T
-        if self.affine:
-            self.products = slope_products(self.slopes, layout).unsqueeze(-1).unbind(1)
+        self.products: SlopeProducts | None = None
 
     @property
     def affine(self) -> bool:
@@ -70,8 +69,8 @@ class Gradients:
         self._biases: list[Tensor | None] = [None] * len(self._needed)
         self.start = torch.empty_like(inputs.start) if start_needed else None
         self._products = None
-        if inputs.affine:
-            self._products = inputs.slopes.new_zeros((len(inputs.slopes), len(inputs.products)))
+        if inputs.products is not None:
+            self._products = inputs.products.values.T.new_zeros(inputs.products.values.T.shape)
 
     def apart(self) -> "Gradients":
         """Sums of their own for another thread; that of the start, block by block, is the same."""
@@ -93,10 +92,10 @@ class Gradients:
         """Begin with a block; whether anybody needs it."""
         return True
 
-    def add_product(self, product: int, array: Tensor) -> None:
-        """That of a product of slopes, the sum of the columns of an array ``(width, inner)``."""
+    def add_products(self, numbers: Sequence[int], arrays: Tensor) -> None:
+        """Those of some products of slopes, the sums of columns ``(width, products, inner)``."""
         assert self._products is not None
-        self._products[:, product].add_(array.sum(1))
+        _add_to_columns(self._products, numbers, arrays.sum(2))
 
     def add(self, layer: int, g: Tensor, a: Tensor, value: Tensor) -> None:
         """A linear layer's.
@@ -145,7 +144,8 @@ class Gradients:
     def _finish_slopes(self, products: Tensor, gradient: Tensor | None) -> Tensor | None:
         """Add to the first weight's gradient what comes through the slopes; that of the slopes."""
         inputs = self._inputs
-        g = slope_products_backward(inputs.slopes, inputs.layout, products)
+        assert inputs.products is not None
+        g = inputs.products.backward(products)
         weight, units, slopes = inputs.weights[0], inputs.units, inputs.start_slopes
         if gradient is not None and units is not None:
             gradient.index_add_(1, units.columns, g * units.scale)
@@ -154,6 +154,13 @@ class Gradients:
         if not self._slopes_needed:
             return None
         return g.T if weight is None else g.T @ weight
+
+
+def _add_to_columns(out: Tensor, numbers: Sequence[int], columns: Tensor) -> None:
+    if len(numbers) == out.shape[1]:
+        out.add_(columns)
+    else:
+        out[:, numbers] += columns
 
 
 class SplitGradients(Gradients):
@@ -208,7 +215,7 @@ class SplitGradients(Gradients):
         self._shares = one.shares(self._split.spans)
         return bool(self._shares.parts)
 
-    def add_product(self, product: int, array: Tensor) -> None:
+    def add_products(self, numbers: Sequence[int], arrays: Tensor) -> None:
         """See :class:`Gradients`."""
         assert self._products is not None
         assert self._shares is not None
@@ -218,8 +225,7 @@ class SplitGradients(Gradients):
                 total = self._products if first else torch.zeros_like(self._products)
                 self._products_of[part.number] = total
             for a, b in part.inner:
-                own = array if b - a == array.shape[1] else array[:, a:b]
-                self._products_of[part.number][:, product].add_(own.sum(1))
+                _add_to_columns(self._products_of[part.number], numbers, arrays[..., a:b].sum(2))
 
     def add(self, layer: int, g: Tensor, a: Tensor, value: Tensor) -> None:
         """See :class:`Gradients`."""

@@ -1,5 +1,8 @@
 """The hyperbolic tangent of large arrays."""
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,8 +19,13 @@ def tanh(x: Tensor, out: Tensor) -> Tensor:
     On a processor NumPy computes it, to within two units in the last place, unless torch would
     use many threads.
     """
+    bound_tanh(x, out)()
+    return out
+
+
+def bound_tanh(x: Tensor, out: Tensor) -> Callable[[], object]:
+    """What writes tanh x into ``out`` as often as it is called, see :func:`tanh`."""
     numpy = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
     if numpy and (x.numel() < SHARED_FROM or torch.get_num_threads() <= THREADS):
-        np.tanh(x.numpy(), out=out.numpy())
-        return out
-    return torch.tanh(x, out=out)
+        return partial(np.tanh, x.numpy(), out=out.numpy())
+    return partial(torch.tanh, x, out=out)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pinnlab.calculus.affine import AffineKernel
+from pinnlab.calculus.affine import AffineKernel, SlopeProducts
 from pinnlab.calculus.blocks import Block
 from pinnlab.calculus.chain import Layer, Pass, Shape, apply
 from pinnlab.calculus.chain_gradients import Gradients, Inputs
@@ -72,9 +72,15 @@ class _GatedPass(Pass):
     """Encoders, gated layers and a last linear map; see :class:`Pass` for the arguments."""
 
     def __init__(
-        self, block: Block, layout: Layout, shape: Shape, scratch: Scratch, like: Tensor
+        self,
+        block: Block,
+        layout: Layout,
+        shape: Shape,
+        products: SlopeProducts | None,
+        scratch: Scratch,
+        like: Tensor,
     ) -> None:
-        super().__init__(block, layout, shape, scratch, like)
+        super().__init__(block, layout, shape, products, scratch, like)
         keep, width = shape.keep, shape.widths[1] // 3
         self._encoded = self._slots("encoded", 3 * width, kept=keep)
         self._d = self._slots("difference", width, kept=keep)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from pinnlab.calculus.blocks import Block
-from pinnlab.calculus.fast_tanh import tanh
+from pinnlab.calculus.fast_tanh import bound_tanh
 from pinnlab.calculus.layout import Bell, Layout
 from pinnlab.calculus.pointwise import POINTWISE, Derivatives
 from pinnlab.calculus.strips import Input, Local, Operand, Program
@@ -134,6 +134,7 @@ class TanhKernel(Kernel):
 
     def __init__(self, block: Block, arrays: Arrays, function: Derivatives) -> None:
         super().__init__(block, arrays, function)
+        self._tanh = bound_tanh(self._z.value, self._out.value)
         self._squares = [_halves(terms) for terms in block.layout.products]
         if self._derived:
             self._set_up_derivatives(block)
@@ -176,7 +177,7 @@ class TanhKernel(Kernel):
 
     def forward(self) -> None:
         """See :meth:`Kernel.forward`."""
-        tanh(self._z.value, out=self._out.value)
+        self._tanh()
         self._onwards.run()
 
     def backward(self) -> None:

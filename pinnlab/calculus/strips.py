@@ -117,7 +117,7 @@ class _Operation:
     def _view(self, operand: Operand, inputs: Sequence[Tensor]) -> Tensor:
         """An operand in the shape of the result."""
         if isinstance(operand, Input):
-            operand = inputs[operand.number]
+            operand = inputs[operand.number].view(-1, operand.points)
         found = operand.array if isinstance(operand, Local) else operand
         if found.ndim == 0:
             return found
@@ -125,22 +125,31 @@ class _Operation:
         found = found[..., : out.shape[-1]]
         return found[:, None] if found.ndim < out.ndim else found
 
+    def places(self) -> tuple[int, list[Operand | None]]:
+        """The kind, and the arrays in the places where the compiled code reads them.
+
+        A number for each feature is no factor there, but scales the number that is one.
+        """
+        kind, a, b, scale = self.kind, self.a, self.b, None
+        start = self.start if kind in (_ADD, _ADD_PRODUCT) else None
+        if kind in (_SET_PRODUCT, _ADD_PRODUCT) and _is_column(b):
+            kind, b, scale = kind - 1, None, b
+        elif kind == _ADD and _is_column(a):
+            kind, a, scale = _ADD_NUMBER, None, a
+        return kind, [self.out, start, a, b, scale]
+
     def instruction(self) -> tuple:
         """What the compiled code reads."""
         out = self._written
-        kind, a, b, scale = self.kind, self.a, self.b, None
-        if kind in (_SET_PRODUCT, _ADD_PRODUCT):
-            if _is_column(b):
-                kind, b, scale = kind - 1, None, b
-        elif kind == _ADD and _is_column(a):
-            kind, a, scale = _ADD_NUMBER, None, a
+        kind, places = self.places()
         slots = out.shape[1] if out.ndim == 3 else 1
-        start = self.start if self.kind in (_ADD, _ADD_PRODUCT) else None
-        arrays = [_located(x) for x in (self.out, start, a, b, scale)]
+        arrays = [_located(x) for x in places]
         return kind, slots, out.shape[-1], self.factor, self.constant, arrays
 
 
 def _is_column(operand: Operand | None) -> bool:
+    if isinstance(operand, Input):
+        return operand.points == 1
     return isinstance(operand, Tensor) and operand.shape[-1] == 1
 
 
@@ -176,7 +185,7 @@ class Program:
         self._operations: list[_Operation] = []
         self._inputs: list[tuple[int, int, int]] = []  # operation, place and number of each
         self._code: np.ndarray | None = None
-        self._columns = 0
+        self._columns, self._addresses = 0, np.empty((0, 0))
 
     def local(self, array: Tensor) -> Local:
         """An array ``(width, slots, columns)`` whose contents nothing but the program needs."""
@@ -226,21 +235,30 @@ class Program:
                 operation.by_torch(inputs)
             return
         if self._code is None:
-            self._code = np.array([one.instruction() for one in self._operations], _INSTRUCTION)
-            self._columns = int(self._code["columns"].max(initial=0))
+            self._code = self._compile()
+        if inputs:
+            inputs = tuple(one.contiguous() for one in inputs)
+            pointers = [one.data_ptr() for one in inputs]
+            for line, place, number in self._inputs:
+                self._addresses[line, place] = pointers[number]
         assert _strips is not None
-        inputs = tuple(one.contiguous() for one in inputs)
-        addresses = self._code["arrays"]["address"]
-        for line, place, number in self._inputs:
-            addresses[line, place] = inputs[number].data_ptr()
         _strips.run(self._code, self._width, self._columns, self._bytes)
 
     def _append(self, operation: _Operation) -> None:
-        for place, operand in enumerate((operation.start, operation.a, operation.b), start=1):
-            if isinstance(operand, Input):
-                self._inputs.append((len(self._operations), place, operand.number))
         self._operations.append(operation)
         self._code = None
+
+    def _compile(self) -> np.ndarray:
+        code = np.array([one.instruction() for one in self._operations], _INSTRUCTION)
+        self._columns = int(code["columns"].max(initial=0))
+        self._addresses = code["arrays"]["address"]
+        self._inputs = [
+            (line, place, operand.number)
+            for line, operation in enumerate(self._operations)
+            for place, operand in enumerate(operation.places()[1])
+            if isinstance(operand, Input)
+        ]
+        return code
 
 
 def set_tanh_derivatives(program: Program, t: Tensor, f: Sequence[Local]) -> None:
