@@ -34,10 +34,10 @@ from pinnlab.calculus.strips import Input, Program
 from pinnlab.calculus.workspace import Scratch, Slots
 from pinnlab.parallel import run_at_once, threads
 
-# Numbers in one slot of a block: enough to amortise the calls, few enough to stay in the cache.
-BLOCK_NUMBERS = 70_000
-# Numbers in one slot that keep a thread busy: of shorter operations threads wait for each other.
-SHARE_NUMBERS = 60_000
+# Numbers in all slots of a block: enough to amortise the calls, few enough to stay in the cache.
+BLOCK_NUMBERS = 300_000
+# Numbers in all slots that keep a thread busy: of shorter operations threads wait for each other.
+SHARE_NUMBERS = 100_000
 # Numbers that are rather computed for nothing than cut off into a block of their own.
 SPARE_NUMBERS = 10_000
 
@@ -205,8 +205,9 @@ class Passes:
         entire = all(f is None or f in ENTIRE for f in shape.functions)
         spare = SPARE_NUMBERS // width if entire else 0
         if like.device.type == "cpu":
-            count = max(min(threads(), layout.n * width // SHARE_NUMBERS), 1)
-            blocks = cut(layout, max(BLOCK_NUMBERS // width, 1), spare, count)
+            count = max(min(threads(), layout.rows * width // SHARE_NUMBERS), 1)
+            points = max(BLOCK_NUMBERS // (width * len(layout.slots)), 1)
+            blocks = cut(layout, points, spare, count)
         else:
             blocks = cut(layout, layout.n, spare)  # a GPU wants few large operations instead
             count = 1

@@ -31,7 +31,7 @@ from pinnlab.parallel import run_at_once, threads
 
 FEWEST = 4  # directions; of fewer each is treated for itself as fast
 BLOCK_NUMBERS = 1 << 18  # in an array: 1 MiB in float32
-SHARE_NUMBERS = 200_000  # in an array of all points: what keeps a thread busy, as in the chain
+SHARE_NUMBERS = 100_000  # in an array of all points: what keeps a thread busy, as in the chain
 
 
 @dataclass(frozen=True)

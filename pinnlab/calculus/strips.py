@@ -132,9 +132,10 @@ class _Operation:
         """
         kind, a, b, scale = self.kind, self.a, self.b, None
         start = self.start if kind in (_ADD, _ADD_PRODUCT) else None
-        if kind in (_SET_PRODUCT, _ADD_PRODUCT) and _is_column(b):
+        columns = self._written.shape[-1]
+        if kind in (_SET_PRODUCT, _ADD_PRODUCT) and _is_column(b, columns):
             kind, b, scale = kind - 1, None, b
-        elif kind == _ADD and _is_column(a):
+        elif kind == _ADD and _is_column(a, columns):
             kind, a, scale = _ADD_NUMBER, None, a
         return kind, [self.out, start, a, b, scale]
 
@@ -147,10 +148,12 @@ class _Operation:
         return kind, slots, out.shape[-1], self.factor, self.constant, arrays
 
 
-def _is_column(operand: Operand | None) -> bool:
-    if isinstance(operand, Input):
-        return operand.points == 1
-    return isinstance(operand, Tensor) and operand.shape[-1] == 1
+def _is_column(operand: Operand | None, columns: int) -> bool:
+    """Whether an operand has one column beside several of the result."""
+    if operand is None or isinstance(operand, Local):
+        return False
+    own = operand.points if isinstance(operand, Input) else operand.shape[-1]
+    return own == 1 and columns > 1
 
 
 def _located(operand: Operand | None) -> tuple[int, int, int, int]:

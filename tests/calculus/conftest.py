@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 from jets import LAYOUTS
 
-from pinnlab.calculus import chain
+from pinnlab.calculus import chain, strips
+from pinnlab.calculus.workspace import Workspace
 
 
 @pytest.fixture(params=LAYOUTS)
 def of(request):
-    return replace(LAYOUTS[request.param])
+    return replace(LAYOUTS[request.param], workspace=Workspace())
 
 
 @pytest.fixture(
@@ -28,4 +29,14 @@ def shares(request, monkeypatch, torch_threads):
     """Threads that share even the smallest blocks."""
     monkeypatch.setattr(chain, "SHARE_NUMBERS", 1)
     torch_threads(request.param)
+    return request.param
+
+
+@pytest.fixture(params=["compiled", "torch"])
+def by(request, monkeypatch):
+    """Who carries out the pointwise operations of a chain."""
+    if request.param == "torch":
+        monkeypatch.setattr(strips, "_strips", None)
+    elif not strips.compiled():
+        pytest.skip("pinnlab was installed without a compiler")
     return request.param

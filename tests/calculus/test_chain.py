@@ -11,6 +11,8 @@ from pinnlab.calculus.chain import Layer, evaluate, evaluate_affine
 from pinnlab.calculus.pointwise import POINTWISE, power
 from pinnlab.calculus.taylor import TaylorTensor, seed
 
+pytestmark = pytest.mark.usefixtures("by")
+
 
 class Network(nn.Module):
     """Every combination of links: with and without bias, two functions, two linear maps."""

@@ -14,6 +14,9 @@ from pinnlab.calculus.gated_chain import GatedLayers, evaluate_gated
 from pinnlab.calculus.pointwise import POINTWISE
 from pinnlab.calculus.taylor import TaylorTensor, follow_gated, seed
 from pinnlab.calculus.unsupported import UnsupportedOperation
+from pinnlab.calculus.workspace import Workspace
+
+pytestmark = pytest.mark.usefixtures("by")
 
 
 class Gated(nn.Module):
@@ -78,7 +81,7 @@ def test_threads_give_the_same(numbers, of, generator, monkeypatch):
 
 @pytest.mark.parametrize("depth", [1, 2])
 def test_few_layers(depth, generator):
-    of = replace(LAYOUTS["prefix_of_mixed_orders"])
+    of = replace(LAYOUTS["prefix_of_mixed_orders"], workspace=Workspace())
     network, x = Gated(torch.tanh, generator, depth), random(generator, N, 2).requires_grad_()
     expected = network(seed(x, replace(of, transparent=True))).data
     found = follow_gated(seed(x, of), network.layers()).data
@@ -99,7 +102,7 @@ def test_along_directions_of_any_kind(of, generator):
 
 
 def test_single_precision(generator):
-    of = replace(LAYOUTS["prefix_of_mixed_orders"])
+    of = replace(LAYOUTS["prefix_of_mixed_orders"], workspace=Workspace())
     network, x = Gated(torch.tanh, generator, dtype=torch.float32), random(generator, N, 2).float()
     expected = network(seed(x, replace(of, transparent=True))).data
     found = follow_gated(seed(x, of), network.layers()).data

@@ -1,7 +1,6 @@
 import pytest
 import torch
 
-from pinnlab.calculus import strips
 from pinnlab.calculus.blocks import cut
 from pinnlab.calculus.kernels import Arrays, BellKernel, TanhKernel, compose_slot, kernel_of
 from pinnlab.calculus.layout import Collapsed, Layout, closure
@@ -14,6 +13,8 @@ QUARTIC = Collapsed((((0, 0, 0, 0), 1.0), ((0, 0, 1, 1), -0.5), ((1, 1, 1, 1), 2
 HEAT = Collapsed((((0, 0), -0.3), ((1,), 1.0)))
 KORTEWEG = Collapsed((((0, 0, 0), 0.7), ((1,), 1.0), ((0, 1), 2.0)))
 N, M, WIDTH = 5, 3, 2  # points, points with derivatives, features
+
+pytestmark = pytest.mark.usefixtures("by")
 
 SLOTS = {
     "values": [],
@@ -39,15 +40,6 @@ def layout(slots, points):
 @pytest.fixture(params=SLOTS)
 def slots(request):
     return SLOTS[request.param]
-
-
-@pytest.fixture(params=["compiled", "torch"], autouse=True)
-def by(request, monkeypatch):
-    """Who carries out the operations."""
-    if request.param == "torch":
-        monkeypatch.setattr(strips, "_strips", None)
-    else:
-        assert strips.compiled()
 
 
 def random(generator, *shape):

@@ -1,0 +1,161 @@
+"""Programs, carried out by compiled code and by torch, against the formulas they stand for."""
+
+import pytest
+import torch
+
+from pinnlab.calculus import strips
+from pinnlab.calculus.strips import Input, Program, set_tanh_derivatives
+
+WIDTH, SLOTS = 3, 4
+
+pytestmark = pytest.mark.usefixtures("by")
+
+
+@pytest.fixture(params=[torch.float32, torch.float64], ids=["float32", "float64"])
+def dtype(request):
+    return request.param
+
+
+@pytest.fixture(params=[1, 7, 2500])  # the last one is longer than two strips
+def columns(request):
+    return request.param
+
+
+@pytest.fixture
+def random(dtype, generator):
+    """Arrays whose rows lie apart from each other."""
+
+    def make(*shape):
+        wide = torch.randn(*shape[:-1], shape[-1] + 5, generator=generator, dtype=dtype)
+        return wide[..., 2:-3]
+
+    return make
+
+
+def agree(found, expected):
+    tolerance = 1e-5 if found.dtype == torch.float32 else 1e-14
+    torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
+
+
+def test_every_operation_does_what_it_says(random, columns):
+    a, b, start = (random(WIDTH, columns) for _ in range(3))
+    out = [random(WIDTH, columns) for _ in range(6)]
+    before = out[4].clone()
+    program = Program(a)
+    program.set(out[0], a, factor=-2.5)
+    program.set(out[1], a, b)
+    program.set(out[2], a, b, factor=0.3, constant=1.5)
+    program.add(out[3], a, factor=0.7, to=start)
+    program.add(out[4], a, b, factor=-0.2)
+    program.times_slope_of_tanh(out[5], a, b)
+    program.run()
+    agree(out[0], -2.5 * a)
+    agree(out[1], a * b)
+    agree(out[2], 1.5 + 0.3 * a * b)
+    agree(out[3], start + 0.7 * a)
+    agree(out[4], before - 0.2 * a * b)
+    agree(out[5], a * (1 - b * b))
+
+
+def test_operations_follow_one_after_the_other(random, columns):
+    a, out = random(WIDTH, columns), random(WIDTH, columns)
+    program = Program(a)
+    program.set(out, a, a)
+    program.set(out, out, out)
+    program.add(out, a)
+    program.run()
+    agree(out, a**4 + a)
+
+
+def test_an_array_without_slots_stands_beside_all_slots(random, columns):
+    a, b = random(WIDTH, SLOTS, columns), random(WIDTH, columns)
+    out = random(WIDTH, SLOTS, columns)
+    program = Program(a)
+    program.set(out, a, b[:, None])
+    program.add(out[:, 1:3], a[:, 1:3], b[:, None], factor=2.0)
+    program.run()
+    expected = a * b[:, None]
+    expected[:, 1:3] *= 3
+    agree(out, expected)
+
+
+def test_a_number_for_each_feature_is_a_factor_or_is_added(random, columns):
+    a, number, out = random(WIDTH, columns), random(WIDTH, 1), random(WIDTH, columns)
+    program = Program(a)
+    program.set(out, a, number, factor=0.5)
+    program.add(out, a, number)
+    program.add(out, number, factor=3.0)
+    program.run()
+    agree(out, 1.5 * a * number + 3 * number)
+
+
+def test_a_longer_array_is_cut_off(random, columns):
+    a, longer, out = random(WIDTH, columns), random(WIDTH, columns + 3), random(WIDTH, columns)
+    whole = random(WIDTH, columns + 3)
+    program = Program(a)
+    program.set(whole, longer)
+    program.set(out, a, longer[:, :columns])
+    program.run()
+    agree(whole, longer)
+    agree(out, a * longer[:, :columns])
+
+
+def test_local_arrays_hold_what_was_written(random, columns):
+    a, out = random(WIDTH, SLOTS, columns), random(WIDTH, columns)
+    program = Program(a)
+    local = program.local(torch.full_like(a, torch.nan))
+    program.set(local, a, factor=2.0)
+    program.set(local[1:3], local[1:3], a[:, 1:3])
+    program.set(out, local[0], local[1])
+    program.add(out, local[2])
+    program.run()
+    agree(out, 2 * a[:, 0] * 2 * a[:, 1] ** 2 + 2 * a[:, 2] ** 2)
+
+
+def test_inputs_may_be_others_in_each_run(random, columns):
+    out, more = random(WIDTH, columns), random(WIDTH, SLOTS, columns)
+    program = Program(out)
+    program.set(out, Input(0, columns + 2), Input(1, 1))
+    program.set(more, more, Input(0, columns + 2))
+    for _ in range(2):
+        first, number, before = random(WIDTH, columns + 2), random(WIDTH), more.clone()
+        program.run(first, number)
+        agree(out, first[:, :columns] * number[:, None])
+        agree(more, before * first[:, None, :columns])
+
+
+def test_a_program_may_grow_after_a_run(random, columns):
+    a, out = random(WIDTH, columns), random(WIDTH, columns)
+    program = Program(a)
+    program.run()
+    program.set(out, a)
+    program.run()
+    program.add(out, a)
+    program.run()
+    agree(out, 2 * a)
+
+
+def test_derivatives_of_tanh_agree_with_autograd(columns, generator):
+    x = torch.randn(WIDTH, columns, generator=generator, dtype=torch.float64).requires_grad_()
+    expected = [torch.tanh(x)]
+    for _ in range(5):
+        (derivative,) = torch.autograd.grad(expected[-1].sum(), x, create_graph=True)
+        expected.append(derivative)
+    t, out = torch.tanh(x).detach(), torch.empty(WIDTH, 5, columns, dtype=torch.float64)
+    program = Program(t)
+    local = program.local(torch.empty_like(out))
+    set_tanh_derivatives(program, t, [local[k] for k in range(5)])
+    program.set(out, local)
+    program.run()
+    torch.testing.assert_close(out, torch.stack(expected[1:], 1).detach(), rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.skipif(not strips.compiled(), reason="pinnlab was installed without a compiler")
+def test_compiled_code_refuses_what_it_cannot_read():
+    from pinnlab.calculus import _strips
+
+    for code, size in ((b"\0" * 8, 4), (b"", 2)):
+        with pytest.raises(ValueError, match=r"expected instructions of .* and numbers of 4 or 8"):
+            _strips.run(code, 1, 1, size)
+    with pytest.raises(TypeError, match="expected code, rows, columns and bytes of a number"):
+        _strips.run(b"")
