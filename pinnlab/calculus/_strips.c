@@ -1,7 +1,7 @@
 /* Pointwise arithmetic on short strips of many arrays; see strips.py.
 
 Every instruction does one operation with the numbers of some rows and columns. All instructions
-are carried out on a strip of one row, which stays in the innermost cache, before the next strip. */
+are carried out on a strip of one row, which stays in the cache, before the next strip. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>

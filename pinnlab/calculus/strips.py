@@ -4,8 +4,8 @@ The chain rule takes a multiplication and an addition for each of its terms. tor
 such operation after the other, each on all numbers of a slot: most of the time goes to reading and
 writing the cache, and to the calls. So a kernel is a :class:`Program`, a list of operations, which
 compiled code carries out on a strip of some hundred numbers after the other. A strip of all slots
-stays in the innermost cache. Arrays that only the program itself needs are no longer than a strip,
-and other threads of the interpreter go on meanwhile.
+stays in the cache. Arrays that only the program itself needs are no longer than a strip, and other
+threads of the interpreter go on meanwhile.
 
 Where the compiled code is missing, and on a GPU, torch does the same operations.
 """
@@ -13,6 +13,7 @@ Where the compiled code is missing, and on a GPU, torch does the same operations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -102,9 +103,12 @@ class _Operation:
 
     def by_torch(self, inputs: Sequence[Tensor]) -> None:
         """Let torch do it."""
-        out, a = self._written, self._view(self.a, inputs)
-        b = None if self.b is None else self._view(self.b, inputs)
-        start = None if self.start is None else self._view(self.start, inputs)
+        out = self._written
+        start, a, b = (
+            self._beside(inputs[x.number].view(-1, x.points)) if isinstance(x, Input) else x
+            for x in self._views
+        )
+        assert a is not None
         if self.kind == _TIMES_SLOPE_OF_TANH:
             _times_slope_of_tanh(a, b, grad_input=out)
         elif start is None:
@@ -114,16 +118,19 @@ class _Operation:
         else:
             torch.addcmul(start, a, b, value=self.factor, out=out)
 
-    def _view(self, operand: Operand, inputs: Sequence[Tensor]) -> Tensor:
-        """An operand in the shape of the result."""
-        if isinstance(operand, Input):
-            operand = inputs[operand.number].view(-1, operand.points)
-        found = operand.array if isinstance(operand, Local) else operand
-        if found.ndim == 0:
-            return found
+    @cached_property
+    def _views(self) -> tuple[Tensor | Input | None, ...]:
+        """What torch adds to, and both factors, in the shape of the result if they stay."""
+        arrays = (x.array if isinstance(x, Local) else x for x in (self.start, self.a, self.b))
+        return tuple(self._beside(x) if isinstance(x, Tensor) else x for x in arrays)
+
+    def _beside(self, array: Tensor) -> Tensor:
+        """An array in the shape of the result."""
+        if array.ndim == 0:
+            return array
         out = self._written
-        found = found[..., : out.shape[-1]]
-        return found[:, None] if found.ndim < out.ndim else found
+        array = array[..., : out.shape[-1]]
+        return array[:, None] if array.ndim < out.ndim else array
 
     def places(self) -> tuple[int, list[Operand | None]]:
         """The kind, and the arrays in the places where the compiled code reads them.
@@ -179,6 +186,10 @@ class Program:
 
     Args:
         like: An array of the right width, type and device.
+
+    Raises:
+        ValueError: If an array has another width or type, or does not cover the result. Compiled
+            code would read and write beyond it.
     """
 
     def __init__(self, like: Tensor) -> None:
@@ -186,7 +197,7 @@ class Program:
         known_type = like.dtype in (torch.float32, torch.float64)
         self._compiled = compiled() and known_type and like.device.type == "cpu"
         self._operations: list[_Operation] = []
-        self._inputs: list[tuple[int, int, int]] = []  # operation, place and number of each
+        self._inputs: list[tuple[int, int, Input]] = []  # operation and place of each
         self._code: np.ndarray | None = None
         self._columns, self._addresses = 0, np.empty((0, 0))
 
@@ -241,22 +252,49 @@ class Program:
             self._code = self._compile()
         if inputs:
             inputs = tuple(one.contiguous() for one in inputs)
-            pointers = [one.data_ptr() for one in inputs]
-            for line, place, number in self._inputs:
-                self._addresses[line, place] = pointers[number]
+            for line, place, own in self._inputs:
+                self._addresses[line, place] = self._address(inputs[own.number], own)
         assert _strips is not None
         _strips.run(self._code, self._width, self._columns, self._bytes)
 
+    def _address(self, array: Tensor, own: Input) -> int:
+        if array.numel() != self._width * own.points or array.dtype != self._like.dtype:
+            raise ValueError(
+                f"expected input {own.number} as {self._like.dtype} {(self._width, own.points)}, "
+                f"got {array.dtype} {tuple(array.shape)}"
+            )
+        return array.data_ptr()
+
     def _append(self, operation: _Operation) -> None:
+        out = operation.out.array if isinstance(operation.out, Local) else operation.out
+        for operand in (out, operation.start, operation.a, operation.b):
+            if operand is not None and not isinstance(operand, Input):
+                self._check(operand.array if isinstance(operand, Local) else operand, out)
         self._operations.append(operation)
         self._code = None
+
+    def _check(self, array: Tensor, out: Tensor) -> None:
+        shape = array.shape
+        if array.dtype == self._like.dtype and (
+            not shape  # a number
+            or (
+                shape[0] == self._width
+                and (shape[-1] == 1 or (shape[-1] >= out.shape[-1] and array.stride(-1) == 1))
+                and (array.ndim == 2 or shape[1] in (1, out.shape[1]))
+            )
+        ):
+            return
+        raise ValueError(
+            f"expected an array of {self._like.dtype} beside {tuple(out.shape)}, columns next to "
+            f"each other, got {array.dtype} {tuple(shape)} with steps {array.stride()}"
+        )
 
     def _compile(self) -> np.ndarray:
         code = np.array([one.instruction() for one in self._operations], _INSTRUCTION)
         self._columns = int(code["columns"].max(initial=0))
         self._addresses = code["arrays"]["address"]
         self._inputs = [
-            (line, place, operand.number)
+            (line, place, operand)
             for line, operation in enumerate(self._operations)
             for place, operand in enumerate(operation.places()[1])
             if isinstance(operand, Input)

@@ -159,3 +159,21 @@ def test_compiled_code_refuses_what_it_cannot_read():
             _strips.run(code, 1, 1, size)
     with pytest.raises(TypeError, match="expected code, rows, columns and bytes of a number"):
         _strips.run(b"")
+
+
+def test_arrays_that_do_not_fit_are_refused(random):
+    out = random(WIDTH, 6)
+    program = Program(out)
+    for wrong in (
+        random(WIDTH + 1, 6),
+        random(WIDTH, 5),
+        random(WIDTH, 2, 6),
+        random(WIDTH, 6).to(torch.float16),
+        random(6, WIDTH).T,
+    ):
+        with pytest.raises(ValueError, match=r"expected an array of .* beside \(3, 6\)"):
+            program.set(out, wrong)
+    program.set(out, Input(0, 6))
+    if strips.compiled():
+        with pytest.raises(ValueError, match=r"expected input 0 as .* \(3, 6\), got .* \(3, 5\)"):
+            program.run(random(WIDTH, 5))
