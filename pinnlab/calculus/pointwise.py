@@ -6,7 +6,7 @@ Hermite polynomials times a Gaussian.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 
 import torch
@@ -20,28 +20,16 @@ def _tanh(z: Tensor, k: int) -> list[Tensor]:
     return tanh_derivatives(torch.tanh(z), k)
 
 
-def tanh_derivatives(
-    t: Tensor,
-    k: int,
-    out: Sequence[Tensor] | None = None,
-    constants: tuple[Tensor, Tensor] | None = None,
-) -> list[Tensor]:
-    """The tangent and its derivatives up to order k, polynomials in its value t.
-
-    Args:
-        t: The tangent.
-        k: Highest order.
-        out: Where its derivatives go, from the first on; new arrays by default.
-        constants: Zero and one, if they are at hand.
-    """
+def tanh_derivatives(t: Tensor, k: int) -> list[Tensor]:
+    """The tangent and its derivatives up to order k, polynomials in its value t."""
     f = [t]
-    zero, one = constants or (t.new_zeros(()), t.new_ones(()))
+    zero, one = t.new_zeros(()), t.new_ones(())
     # t' = 1 − t², and Leibniz on t² gives t^{(j+1)} = −Σ C(j,i) t^{(i)} t^{(j−i)}.
     for j in range(k):
-        total, place = one if j == 0 else zero, None if out is None else out[j]
+        total = one if j == 0 else zero
         for i in range(j // 2 + 1):
             c = math.comb(j, i) * (1 if 2 * i == j else 2)
-            total = torch.addcmul(total, f[i], f[j - i], value=-c, out=place)
+            total = torch.addcmul(total, f[i], f[j - i], value=-c)
         f.append(total)
     return f
 
