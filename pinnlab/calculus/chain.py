@@ -187,6 +187,25 @@ class Shape:
 
 
 @dataclass(frozen=True, eq=False)
+class Common:
+    """What all blocks of a thread share.
+
+    Args:
+        layout: Of all points.
+        shape: Of the chain.
+        products: The products of slopes of an affine start.
+        scratch: Memory.
+        like: A tensor of the right type.
+    """
+
+    layout: Layout
+    shape: Shape
+    products: SlopeProducts | None
+    scratch: Scratch
+    like: Tensor
+
+
+@dataclass(frozen=True, eq=False)
 class Passes:
     """All blocks of points that go through a chain.
 
@@ -216,8 +235,8 @@ class Passes:
             products = SlopeProducts(layout, like.new_empty((shape.widths[1], 0)))
         shares = []
         for share in shared_out(blocks, count):
-            scratch = Scratch(like)
-            shares.append([kind(b, layout, shape, products, scratch, like) for b in share])
+            common = Common(layout, shape, products, Scratch(like), like)
+            shares.append([kind(block, common) for block in share])
         return cls(shares, products)
 
 
@@ -226,24 +245,13 @@ class Pass(ABC):
 
     Args:
         block: Points and slots.
-        layout: Of all points.
-        shape: Of the chain.
-        products: The products of slopes of an affine start.
-        scratch: Memory that all blocks of a thread share.
-        like: A tensor of the right type.
+        common: What all blocks of a thread share.
     """
 
-    def __init__(
-        self,
-        block: Block,
-        layout: Layout,
-        shape: Shape,
-        products: SlopeProducts | None,
-        scratch: Scratch,
-        like: Tensor,
-    ) -> None:
-        self._block, self._shape, self._scratch = block, shape, scratch
-        self._like = like.new_empty(0)
+    def __init__(self, block: Block, common: Common) -> None:
+        layout, products = common.layout, common.products
+        self._block, self._shape, self._scratch = block, common.shape, common.scratch
+        self._like = common.like.new_empty(0)
         self._whole = block.size == layout.rows
         present = set(block.numbers)
         self._products = [k for k, p in enumerate(layout.slope_products) if p.slot in present]
@@ -335,16 +343,9 @@ class Pass(ABC):
 class BlockPass(Pass):
     """One layer after the other; see :class:`Pass` for the arguments."""
 
-    def __init__(
-        self,
-        block: Block,
-        layout: Layout,
-        shape: Shape,
-        products: SlopeProducts | None,
-        scratch: Scratch,
-        like: Tensor,
-    ) -> None:
-        super().__init__(block, layout, shape, products, scratch, like)
+    def __init__(self, block: Block, common: Common) -> None:
+        super().__init__(block, common)
+        shape = common.shape
         # The cotangents of the results of all layers, and of what their linear maps give.
         count = len(shape.functions)
         self._g: list[Slots | None] = [None] * (count + 1)

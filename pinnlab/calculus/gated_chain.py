@@ -16,15 +16,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pinnlab.calculus.affine import AffineKernel, SlopeProducts
+from pinnlab.calculus.affine import AffineKernel
 from pinnlab.calculus.blocks import Block
-from pinnlab.calculus.chain import Layer, Pass, Shape, apply
+from pinnlab.calculus.chain import Common, Layer, Pass, Shape, apply
 from pinnlab.calculus.chain_gradients import Gradients, Inputs
 from pinnlab.calculus.kernels import Arrays, Kernel, kernel_of, leibniz_pulls
 from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.slopes import Slopes
 from pinnlab.calculus.strips import Program
-from pinnlab.calculus.workspace import Scratch, Slots
+from pinnlab.calculus.workspace import Slots
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,16 +71,9 @@ def evaluate_gated(
 class _GatedPass(Pass):
     """Encoders, gated layers and a last linear map; see :class:`Pass` for the arguments."""
 
-    def __init__(
-        self,
-        block: Block,
-        layout: Layout,
-        shape: Shape,
-        products: SlopeProducts | None,
-        scratch: Scratch,
-        like: Tensor,
-    ) -> None:
-        super().__init__(block, layout, shape, products, scratch, like)
+    def __init__(self, block: Block, common: Common) -> None:
+        super().__init__(block, common)
+        shape = common.shape
         keep, width = shape.keep, shape.widths[1] // 3
         self._encoded = self._slots("encoded", 3 * width, kept=keep)
         self._d = self._slots("difference", width, kept=keep)
