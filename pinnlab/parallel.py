@@ -91,6 +91,16 @@ def run_at_once(tasks: Sequence[Task], *, every_step: bool = False) -> None:
         other.result()
 
 
+def keep_to_one_thread() -> None:
+    """Leave operations of torch to one thread until the run ends, see :func:`threads_for_tasks`.
+
+    For what is so short that several threads only wait for each other.
+    """
+    if _caller.lasting and _caller.threads is None and torch.get_num_threads() > 1:
+        _caller.threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+
+
 def _give_back() -> None:
     """Let torch's operations have all threads again."""
     if _caller.threads is not None:

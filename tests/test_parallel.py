@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from pinnlab import parallel
-from pinnlab.parallel import run_at_once, threads, threads_for_tasks
+from pinnlab.parallel import keep_to_one_thread, run_at_once, threads, threads_for_tasks
 from pinnlab.sampling.noise import Noise
 
 
@@ -141,3 +141,14 @@ def test_a_forked_process_has_threads_of_its_own():
         os.waitpid(child, 0)
         pytest.fail("the child process waits for ever")
     assert os.waitstatus_to_exitcode(status) == 0
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_short_work_keeps_operations_to_one_thread_until_the_run_ends():
+    keep_to_one_thread()
+    assert torch.get_num_threads() == 2  # nobody said when it would end
+    with threads_for_tasks():
+        keep_to_one_thread()
+        keep_to_one_thread()
+        assert (torch.get_num_threads(), threads()) == (1, 2)
+    assert (torch.get_num_threads(), threads()) == (2, 2)

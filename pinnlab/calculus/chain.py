@@ -32,7 +32,7 @@ from pinnlab.calculus.row_split import Shares, Span
 from pinnlab.calculus.slopes import Slopes, Units
 from pinnlab.calculus.strips import Input, Program
 from pinnlab.calculus.workspace import Scratch, Slots
-from pinnlab.parallel import run_at_once, threads
+from pinnlab.parallel import keep_to_one_thread, run_at_once, threads
 
 # Numbers in all slots of a block: enough to amortise the calls, few enough to stay in the cache.
 BLOCK_NUMBERS = 300_000
@@ -129,6 +129,8 @@ class _Chain(torch.autograd.Function):
         shares, inputs.products = ctx.lease.item.shares, ctx.lease.item.products
         if inputs.products is not None:
             inputs.products.forward(inputs.slopes)
+        if ctx.lease.item.short:
+            keep_to_one_thread()
         out = start.new_empty((inputs.widths[-1], layout.rows))
         tasks = [partial(_forward, share, inputs, out) for share in shares]
         run_at_once(tasks, every_step=True)
@@ -212,10 +214,12 @@ class Passes:
     Args:
         shares: Those of each thread.
         products: The products of slopes of an affine start.
+        short: Whether several threads would only wait for each other.
     """
 
     shares: list[list["Pass"]]
     products: SlopeProducts | None
+    short: bool
 
     @classmethod
     def of(cls, kind: "type[Pass]", layout: Layout, shape: Shape, like: Tensor) -> "Passes":
@@ -237,7 +241,8 @@ class Passes:
         for share in shared_out(blocks, count):
             common = Common(layout, shape, products, Scratch(like), like)
             shares.append([kind(block, common) for block in share])
-        return cls(shares, products)
+        short = like.device.type == "cpu" and layout.rows * max(shape.widths) < 2 * SHARE_NUMBERS
+        return cls(shares, products, short)
 
 
 class Pass(ABC):

@@ -10,6 +10,7 @@ from pinnlab.calculus import chain
 from pinnlab.calculus.chain import Layer, evaluate, evaluate_affine
 from pinnlab.calculus.pointwise import POINTWISE, power
 from pinnlab.calculus.taylor import TaylorTensor, seed
+from pinnlab.parallel import threads_for_tasks
 
 pytestmark = pytest.mark.usefixtures("by")
 
@@ -127,6 +128,19 @@ def test_nothing_changes_where_no_gradient_is_wanted(of, generator):
     with torch.no_grad():
         without = network(seed(x, of)).data
     torch.testing.assert_close(with_gradient, without, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("limit, left", [(10**6, 1), (1, 2)], ids=["short", "long"])
+def test_only_short_chains_keep_operations_to_one_thread(
+    limit, left, generator, torch_threads, monkeypatch
+):
+    torch_threads(2)
+    monkeypatch.setattr(chain, "SHARE_NUMBERS", limit)
+    of, network = layout([LAPLACE], (1, 1, 1, 1)), Network(torch.tanh, generator)
+    with threads_for_tasks():
+        _ = network(seed(random(generator, 1, 2), of)).data  # one point cannot be shared
+        assert torch.get_num_threads() == left
+    assert torch.get_num_threads() == 2
 
 
 def test_two_passes_before_their_backward_passes_do_not_share_memory(generator):
