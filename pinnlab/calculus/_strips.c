@@ -26,7 +26,8 @@ that the processor has. */
 #define ANY_ORDER
 #endif
 
-#define STRIP_BYTES 4096 /* of one array: long enough to amortise the instruction, short enough for the cache */
+/* Of one array: long enough to amortise an instruction, short enough for the cache. */
+#define STRIP_BYTES 4096
 
 /* Where an array begins, the steps from row to row and from slot to slot, and whether it goes on
 from strip to strip (1) or is written anew in each (0). Steps are counted in numbers. */
