@@ -82,7 +82,7 @@ class SlopeProducts:
         self._g_values[0].copy_(g.T)
         self._g_slopes.zero_()
         self._back.run()
-        return self._g_slopes[0].T
+        return self._g_slopes[0].T.clone()  # the next one writes over it
 
 
 class AffineKernel:

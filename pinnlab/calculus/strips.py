@@ -101,6 +101,11 @@ class _Operation:
     def _written(self) -> Tensor:
         return self.out.array if isinstance(self.out, Local) else self.out
 
+    @property
+    def takes_column(self) -> bool:
+        """Whether the last factor may be a number for each feature."""
+        return self.kind in (_SET_PRODUCT, _ADD, _ADD_PRODUCT)
+
     def by_torch(self, inputs: Sequence[Tensor]) -> None:
         """Let torch do it."""
         out = self._written
@@ -267,27 +272,30 @@ class Program:
 
     def _append(self, operation: _Operation) -> None:
         out = operation.out.array if isinstance(operation.out, Local) else operation.out
-        for operand in (out, operation.start, operation.a, operation.b):
+        last = operation.a if operation.b is None else operation.b
+        added_to = operation.start if operation.kind in (_ADD, _ADD_PRODUCT) else None
+        for operand in (out, added_to, operation.a, operation.b):
             if operand is not None and not isinstance(operand, Input):
-                self._check(operand.array if isinstance(operand, Local) else operand, out)
+                array = operand.array if isinstance(operand, Local) else operand
+                self._check(array, out, column=operand is last and operation.takes_column)
         self._operations.append(operation)
         self._code = None
 
-    def _check(self, array: Tensor, out: Tensor) -> None:
-        shape = array.shape
-        if array.dtype == self._like.dtype and (
-            not shape  # a number
-            or (
-                shape[0] == self._width
-                and (shape[-1] == 1 or (shape[-1] >= out.shape[-1] and array.stride(-1) == 1))
-                and (array.ndim == 2 or shape[1] in (1, out.shape[1]))
+    def _check(self, array: Tensor, out: Tensor, *, column: bool) -> None:
+        """Refuse an array that does not cover the result, or is no column where that may stand."""
+        shape, columns = array.shape, out.shape[-1]
+        if array.dtype != self._like.dtype or not shape or shape[0] != self._width:
+            fits = False
+        elif column and shape == (self._width, 1):
+            fits = True
+        else:
+            beside = array.ndim == 2 or (array.ndim == out.ndim and shape[1] in (1, out.shape[1]))
+            fits = beside and shape[-1] >= columns and (columns == 1 or array.stride(-1) == 1)
+        if not fits:
+            raise ValueError(
+                f"expected an array of {self._like.dtype} beside {tuple(out.shape)}, columns next "
+                f"to each other, got {array.dtype} {tuple(shape)} with steps {array.stride()}"
             )
-        ):
-            return
-        raise ValueError(
-            f"expected an array of {self._like.dtype} beside {tuple(out.shape)}, columns next to "
-            f"each other, got {array.dtype} {tuple(shape)} with steps {array.stride()}"
-        )
 
     def _compile(self) -> np.ndarray:
         code = np.array([one.instruction() for one in self._operations], _INSTRUCTION)

@@ -170,6 +170,8 @@ def test_arrays_that_do_not_fit_are_refused(random):
         random(WIDTH, 2, 6),
         random(WIDTH, 6).to(torch.float16),
         random(6, WIDTH).T,
+        random(WIDTH, 1),  # no factor beside another one
+        random(WIDTH, 1, 6),
     ):
         with pytest.raises(ValueError, match=r"expected an array of .* beside \(3, 6\)"):
             program.set(out, wrong)
