@@ -91,13 +91,36 @@ def run_at_once(tasks: Sequence[Task], *, every_step: bool = False) -> None:
         other.result()
 
 
-def keep_to_one_thread() -> None:
-    """Leave operations of torch to one thread until the run ends, see :func:`threads_for_tasks`.
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep operations of torch to one thread meanwhile.
 
     For what is so short that several threads only wait for each other.
     """
-    if _caller.lasting and _caller.threads is None and torch.get_num_threads() > 1:
-        _caller.threads = torch.get_num_threads()
+    known = torch.get_num_threads()
+    if known == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(known)
+
+
+@contextmanager
+def all_threads() -> Iterator[None]:
+    """Give operations of torch back the threads that :func:`threads_for_tasks` took, meanwhile.
+
+    For linear algebra that lasts much longer than a task.
+    """
+    if _caller.threads is None:
+        yield
+        return
+    torch.set_num_threads(_caller.threads)
+    try:
+        yield
+    finally:
         torch.set_num_threads(1)
 
 

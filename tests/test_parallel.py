@@ -10,7 +10,13 @@ import pytest
 import torch
 
 from pinnlab import parallel
-from pinnlab.parallel import keep_to_one_thread, run_at_once, threads, threads_for_tasks
+from pinnlab.parallel import (
+    all_threads,
+    one_thread,
+    run_at_once,
+    threads,
+    threads_for_tasks,
+)
 from pinnlab.sampling.noise import Noise
 
 
@@ -143,12 +149,45 @@ def test_a_forked_process_has_threads_of_its_own():
     assert os.waitstatus_to_exitcode(status) == 0
 
 
+def counts() -> tuple[int, int]:
+    """Threads of torch's operations, and those that may work at once."""
+    return torch.get_num_threads(), threads()
+
+
 @pytest.mark.usefixtures("two_threads")
-def test_short_work_keeps_operations_to_one_thread_until_the_run_ends():
-    keep_to_one_thread()
-    assert torch.get_num_threads() == 2  # nobody said when it would end
+def test_short_work_keeps_operations_to_one_thread_meanwhile():
+    with one_thread():
+        assert torch.get_num_threads() == 1
+    with pytest.raises(KeyError), one_thread():
+        {}["missing"]
+    assert counts() == (2, 2)
     with threads_for_tasks():
-        keep_to_one_thread()
-        keep_to_one_thread()
-        assert (torch.get_num_threads(), threads()) == (1, 2)
-    assert (torch.get_num_threads(), threads()) == (2, 2)
+        run_at_once([list, list], every_step=True)
+        with one_thread():
+            assert torch.get_num_threads() == 1
+        assert counts() == (1, 2)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_long_work_has_all_threads_in_a_run_that_shares_out_its_steps():
+    with all_threads():
+        assert counts() == (2, 2)
+    with threads_for_tasks():
+        run_at_once([list, list], every_step=True)
+        with all_threads():
+            assert counts() == (2, 2)
+        with pytest.raises(KeyError), all_threads():
+            {}["missing"]
+        assert counts() == (1, 2)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_task_keeps_to_one_thread_whatever_it_asks_for():
+    seen = []
+
+    def task():
+        with all_threads():
+            seen.append(torch.get_num_threads())
+
+    run_at_once([task, task])
+    assert seen == [1, 1]

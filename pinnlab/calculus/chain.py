@@ -14,6 +14,7 @@ of gradients of their own.
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -32,7 +33,7 @@ from pinnlab.calculus.row_split import Shares, Span
 from pinnlab.calculus.slopes import Slopes, Units
 from pinnlab.calculus.strips import Input, Program
 from pinnlab.calculus.workspace import Scratch, Slots
-from pinnlab.parallel import keep_to_one_thread, run_at_once, threads
+from pinnlab.parallel import Task, one_thread, run_at_once, threads
 
 # Numbers in all slots of a block: enough to amortise the calls, few enough to stay in the cache.
 BLOCK_NUMBERS = 300_000
@@ -129,11 +130,9 @@ class _Chain(torch.autograd.Function):
         shares, inputs.products = ctx.lease.item.shares, ctx.lease.item.products
         if inputs.products is not None:
             inputs.products.forward(inputs.slopes)
-        if ctx.lease.item.short:
-            keep_to_one_thread()
         out = start.new_empty((inputs.widths[-1], layout.rows))
         tasks = [partial(_forward, share, inputs, out) for share in shares]
-        run_at_once(tasks, every_step=True)
+        ctx.lease.item.run(tasks)
         ctx.inputs = inputs
         ctx.save_for_backward(start, slopes, *tensors)
         return out.T
@@ -151,7 +150,7 @@ class _Chain(torch.autograd.Function):
         sums = [gradients, *(gradients.apart() for _ in shares[1:])]
         pairs = zip(shares, sums, strict=True)
         tasks = [partial(_backward, share, inputs, grad, own) for share, own in pairs]
-        run_at_once(tasks, every_step=True)
+        ctx.lease.item.run(tasks)
         for other in sums[1:]:
             gradients.join(other)
         return None, None, None, None, None, *gradients.finish()
@@ -243,6 +242,11 @@ class Passes:
             shares.append([kind(block, common) for block in share])
         short = like.device.type == "cpu" and layout.rows * max(shape.widths) < 2 * SHARE_NUMBERS
         return cls(shares, products, short)
+
+    def run(self, tasks: Sequence[Task]) -> None:
+        """Carry out what is to be done with each share."""
+        with one_thread() if self.short else nullcontext():
+            run_at_once(tasks, every_step=True)
 
 
 class Pass(ABC):

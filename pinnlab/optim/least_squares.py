@@ -14,6 +14,7 @@ from pinnlab.errors import DeclarationError
 from pinnlab.objective.objective import Objective
 from pinnlab.optim.base import Phase, Status, Stepper, StepReport, refuse_estimates
 from pinnlab.optim.first_order_stepper import non_finite_message
+from pinnlab.parallel import all_threads
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ class _LeastSquaresStepper(Stepper):
             loss, squares = objective.loss_and_gradient()
             message = non_finite_message(objective, squares)
             return StepReport(Status.NON_FINITE, loss, squares, 2, message=message)
-        step = shortest_solution(matrix, rho, self.phase.cutoff)
+        with all_threads():
+            step = shortest_solution(matrix, rho, self.phase.cutoff)
         objective.set_flat_parameters(flat - step)
         loss, squares = objective.loss_and_gradient()
         predicted = torch.linalg.vector_norm(rho - matrix @ step) ** 2 / 2

@@ -10,7 +10,6 @@ from pinnlab.calculus import chain
 from pinnlab.calculus.chain import Layer, evaluate, evaluate_affine
 from pinnlab.calculus.pointwise import POINTWISE, power
 from pinnlab.calculus.taylor import TaylorTensor, seed
-from pinnlab.parallel import threads_for_tasks
 
 pytestmark = pytest.mark.usefixtures("by")
 
@@ -130,16 +129,22 @@ def test_nothing_changes_where_no_gradient_is_wanted(of, generator):
     torch.testing.assert_close(with_gradient, without, rtol=1e-13, atol=1e-13)
 
 
-@pytest.mark.parametrize("limit, left", [(10**6, 1), (1, 2)], ids=["short", "long"])
+@pytest.mark.parametrize("limit, expected", [(10**6, 1), (1, 2)], ids=["short", "long"])
 def test_only_short_chains_keep_operations_to_one_thread(
-    limit, left, generator, torch_threads, monkeypatch
+    limit, expected, generator, torch_threads, monkeypatch
 ):
     torch_threads(2)
     monkeypatch.setattr(chain, "SHARE_NUMBERS", limit)
+    counts, run = [], chain.run_at_once
+
+    def counted(tasks, **options):
+        counts.append(torch.get_num_threads())
+        run(tasks, **options)
+
+    monkeypatch.setattr(chain, "run_at_once", counted)
     of, network = layout([LAPLACE], (1, 1, 1, 1)), Network(torch.tanh, generator)
-    with threads_for_tasks():
-        _ = network(seed(random(generator, 1, 2), of)).data  # one point cannot be shared
-        assert torch.get_num_threads() == left
+    network(seed(random(generator, 1, 2), of)).data.sum().backward()  # a point cannot be shared
+    assert counts == [expected, expected]
     assert torch.get_num_threads() == 2
 
 
