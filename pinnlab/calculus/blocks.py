@@ -6,6 +6,9 @@ from functools import cached_property
 
 from pinnlab.calculus.layout import Layout, order
 
+# Numbers in a line of the cache. Vector registers are read fast from the beginning of one.
+LINE = 16
+
 
 @dataclass(frozen=True)
 class Block:
@@ -113,11 +116,12 @@ def _numbers(layout: Layout, start: int) -> tuple[int, ...]:
 
 
 def _pieces(layout: Layout, section: Section, points: int, shares: int) -> Iterator[Block]:
-    """A section in blocks of at most ``points``, a multiple of ``shares``."""
+    """A section in blocks of at most ``points``, a multiple of ``shares``, in whole lines."""
     begin, end, _ = section
     numbers = _numbers(layout, begin)
-    pieces = -(-(end - begin) // (points * shares)) * shares
-    length = -(-(end - begin) // pieces)
+    lines = LINE if points >= 8 * LINE else 1
+    pieces = -(-(end - begin) // (points // lines * lines * shares)) * shares
+    length = -(-(end - begin) // (pieces * lines)) * lines
     for start in range(begin, end, length):
         yield _block(layout, numbers, start, min(start + length, end))
 

@@ -23,12 +23,13 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from pinnlab.calculus.affine import AffineKernel, SlopeProducts
-from pinnlab.calculus.blocks import Block, cut, shared_out
+from pinnlab.calculus.blocks import LINE, Block, cut, shared_out
 from pinnlab.calculus.chain_gradients import Gradients, Inputs, SplitGradients
 from pinnlab.calculus.direction_chain import DirectionChain, Structure, fits
 from pinnlab.calculus.kernels import Arrays, Kernel, kernel_of
 from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.pointwise import ENTIRE, Derivatives
+from pinnlab.calculus.products import product
 from pinnlab.calculus.row_split import Shares, Span
 from pinnlab.calculus.slopes import Slopes, Units
 from pinnlab.calculus.strips import Input, Program
@@ -296,8 +297,9 @@ class Pass(ABC):
     def _slots(self, name: str, width: int, *, kept: bool = False) -> Slots:
         """An array of its own, or that of the name, which other blocks use as well."""
         block = self._block
-        shape = (width, block.size)
-        flat = self._like.new_empty(shape) if kept else self._scratch.take(name, *shape)
+        shape = (width, -(-block.size // LINE) * LINE)  # every row begins a line of the cache
+        room = self._like.new_empty(shape) if kept else self._scratch.take(name, *shape)
+        flat = room[:, : block.size]
         return Slots(flat, len(block.numbers), block.points, block.inner)
 
     def _room(self, width: int) -> Tensor:
@@ -434,7 +436,7 @@ class BlockPass(Pass):
         for layer in range(self._shape.affine, len(self._kernels)):
             weight, bias, z = inputs.weights[layer], inputs.biases[layer], self._z[layer]
             if weight is not None:
-                torch.mm(weight, self._a[layer].flat, out=z.flat)
+                product(weight, self._a[layer].flat, z.flat)
                 if bias is not None:
                     self._biases[layer].run(bias)
             made = self._kernels[layer]
@@ -459,7 +461,7 @@ class BlockPass(Pass):
             if weight is not None and gz is not None and lower is not None:
                 gradients.add(layer, gz.flat, self._a[layer].flat, gz.value)
                 if layer or gradients.start is not None:
-                    torch.mm(weight.T, gz.flat, out=lower.flat)
+                    product(weight.T, gz.flat, lower.flat)
         if self._first is not None:
             self._leave_affine(self._first, inputs, gradients)
         elif gradients.start is not None and self._g[0] is not None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from pinnlab.calculus.affine import SlopeProducts
 from pinnlab.calculus.blocks import Block
 from pinnlab.calculus.layout import Layout
-from pinnlab.calculus.outer_products import add_outer_products, outer_products
+from pinnlab.calculus.products import add_outer_products, outer_products
 from pinnlab.calculus.row_split import RowSplit, Shares, Target
 from pinnlab.calculus.slopes import Units
 

@@ -23,8 +23,8 @@ from torch.autograd.function import once_differentiable
 
 from pinnlab.calculus.fast_tanh import tanh
 from pinnlab.calculus.layout import Layout
-from pinnlab.calculus.outer_products import outer_products
 from pinnlab.calculus.pointwise import POINTWISE, Derivatives, tanh_derivatives
+from pinnlab.calculus.products import outer_products
 from pinnlab.calculus.slopes import Units
 from pinnlab.calculus.workspace import Lease, Pool
 from pinnlab.parallel import run_at_once, threads

@@ -22,6 +22,7 @@ from pinnlab.calculus.chain import Common, Layer, Pass, Shape, apply
 from pinnlab.calculus.chain_gradients import Gradients, Inputs
 from pinnlab.calculus.kernels import Arrays, Kernel, kernel_of, leibniz_pulls
 from pinnlab.calculus.layout import Layout
+from pinnlab.calculus.products import product
 from pinnlab.calculus.slopes import Slopes
 from pinnlab.calculus.strips import Program
 from pinnlab.calculus.workspace import Slots
@@ -202,7 +203,7 @@ def _linear(inputs: Inputs, number: int, a: Slots, out: Slots) -> None:
     """Write W a + b; the bias moves only the values."""
     weight, bias = inputs.weights[number], inputs.biases[number]
     assert weight is not None
-    torch.mm(weight, a.flat, out=out.flat)
+    product(weight, a.flat, out.flat)
     if bias is not None:
         out.value.add_(bias[:, None])
 
@@ -211,7 +212,7 @@ def _pulled_back(inputs: Inputs, number: int, g: Slots, out: Slots) -> Slots:
     """Write the cotangent of the input of a linear map, from that of its result."""
     weight = inputs.weights[number]
     assert weight is not None
-    torch.mm(weight.T, g.flat, out=out.flat)
+    product(weight.T, g.flat, out.flat)
     return out
 
 

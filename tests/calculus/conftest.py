@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from jets import LAYOUTS
 
-from pinnlab.calculus import chain, strips
+from pinnlab.calculus import chain, products, strips
 from pinnlab.calculus.workspace import Workspace
 
 
@@ -34,9 +34,10 @@ def shares(request, monkeypatch, torch_threads):
 
 @pytest.fixture(params=["compiled", "torch"])
 def by(request, monkeypatch):
-    """Who carries out the pointwise operations of a chain."""
+    """Who carries out the pointwise operations and the matrix products of a chain."""
     if request.param == "torch":
         monkeypatch.setattr(strips, "_strips", None)
+        monkeypatch.setattr(products, "_products", None)
     elif not strips.compiled():
         pytest.skip("pinnlab was installed without a compiler")
     return request.param

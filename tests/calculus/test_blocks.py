@@ -1,6 +1,6 @@
 import pytest
 
-from pinnlab.calculus.blocks import cut, shared_out
+from pinnlab.calculus.blocks import LINE, cut, shared_out
 from pinnlab.calculus.layout import Collapsed, Layout, closure, order
 
 LAPLACE = Collapsed((((0, 0), 1.0), ((1, 1), 1.0)))
@@ -52,6 +52,8 @@ def test_blocks_are_shared_out_evenly(counts, shares):
     assert len(sizes) == shares
     assert max(sizes) < 1.35 * of.rows / shares
     assert all(block.inner <= 300 for block in blocks)
+    whole = [block for block in blocks if block.stop not in of.counts]
+    assert all(block.inner % LINE == 0 for block in whole)
 
 
 def test_no_more_parts_than_blocks():

@@ -1,0 +1,192 @@
+/* The loops for numbers of type REAL in vectors of BYTES: tiles of ROWS x 2 vectors of x y, and of
+LEFT x RIGHT sums of x yT. */
+
+typedef REAL NAME(vector) __attribute__((vector_size(BYTES), aligned(sizeof(REAL)), may_alias));
+#define VECTOR NAME(vector)
+#define LENGTH ((Number)(BYTES / sizeof(REAL)))
+#define PANEL (2 * LENGTH)
+#define INNER ((Number)(BLOCK_BYTES / sizeof(REAL)))
+#define CHUNK ((Number)(CHUNK_BYTES / sizeof(REAL)))
+
+/* out (+)= x y for a few rows of x, packed term by term, and a panel of y. */
+INLINE void NAME(tile)(const int rows, const REAL *x, const REAL *y, Number y_row, REAL *out,
+                       Number out_row, Number inner, int add)
+{
+    VECTOR sums[ROWS][2] = {{{0}}};
+    if (add)
+        for (int r = 0; r < rows; r++)
+            for (int c = 0; c < 2; c++)
+                sums[r][c] = *(const VECTOR *)(out + r * out_row + c * LENGTH);
+    for (Number p = 0; p < inner; p++, x += rows, y += y_row) {
+        const VECTOR left = *(const VECTOR *)y, right = *(const VECTOR *)(y + LENGTH);
+        __builtin_prefetch(y + PANEL);
+        __builtin_prefetch(y + PANEL + LENGTH);
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; r++) {
+            sums[r][0] += x[r] * left;
+            sums[r][1] += x[r] * right;
+        }
+    }
+    for (int r = 0; r < rows; r++)
+        for (int c = 0; c < 2; c++)
+            *(VECTOR *)(out + r * out_row + c * LENGTH) = sums[r][c];
+}
+
+/* The same for any number of rows up to ROWS. */
+INLINE void NAME(rows)(Number rows, const REAL *x, const REAL *y, Number y_row, REAL *out,
+                       Number out_row, Number inner, int add)
+{
+#define CASE(r) \
+    case r: \
+        NAME(tile)(r, x, y, y_row, out, out_row, inner, add); \
+        break;
+    switch (rows) {
+        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+#if ROWS > 6
+        CASE(7) CASE(8) CASE(9) CASE(10)
+#endif
+    }
+#undef CASE
+}
+
+/* out (+)= x y; columns of y and of out are next to each other. */
+__attribute__((target(TARGET))) static void NAME(times)(Matrix out, Matrix x, Matrix y, Number m,
+                                                        Number inner, Number n, int add)
+{
+    REAL packed[BLOCK_ROWS * INNER], edge[INNER * PANEL], corner[ROWS * PANEL];
+    for (Number p = 0; p < inner; p += INNER, add = 1) {
+        const Number terms = inner - p < INNER ? inner - p : INNER;
+        for (Number i = 0; i < m; i += BLOCK_ROWS) {
+            const Number block = m - i < BLOCK_ROWS ? m - i : BLOCK_ROWS;
+            const Number tiles = (block + ROWS - 1) / ROWS;
+            for (Number t = 0; t < tiles; t++) {
+                const Number from = block * t / tiles, rows = block * (t + 1) / tiles - from;
+                REAL *into = packed + from * terms;
+                const REAL *own = (const REAL *)x.start + (i + from) * x.row + p * x.column;
+                for (Number k = 0; k < terms; k++)
+                    for (Number r = 0; r < rows; r++)
+                        into[k * rows + r] = own[r * x.row + k * x.column];
+            }
+            for (Number j = 0; j < n; j += PANEL) {
+                const Number columns = n - j < PANEL ? n - j : PANEL;
+                const REAL *panel = (const REAL *)y.start + p * y.row + j;
+                Number step = y.row;
+                if (columns < PANEL) {
+                    for (Number k = 0; k < terms; k++)
+                        for (Number c = 0; c < PANEL; c++)
+                            edge[k * PANEL + c] = c < columns ? panel[k * y.row + c] : 0;
+                    panel = edge, step = PANEL;
+                }
+                for (Number t = 0; t < tiles; t++) {
+                    const Number from = block * t / tiles, rows = block * (t + 1) / tiles - from;
+                    const REAL *own = packed + from * terms;
+                    REAL *into = (REAL *)out.start + (i + from) * out.row + j;
+                    if (columns == PANEL) {
+                        NAME(rows)(rows, own, panel, step, into, out.row, terms, add);
+                        continue;
+                    }
+                    NAME(rows)(rows, own, panel, step, corner, PANEL, terms, 0);
+                    for (Number r = 0; r < rows; r++)
+                        for (Number c = 0; c < columns; c++)
+                            into[r * out.row + c] =
+                                corner[r * PANEL + c] + (add ? into[r * out.row + c] : 0);
+                }
+            }
+        }
+    }
+}
+
+INLINE REAL NAME(sum)(VECTOR all)
+{
+    typedef REAL half __attribute__((vector_size(BYTES / 2)));
+    typedef REAL quarter __attribute__((vector_size(BYTES / 4)));
+    half two[2];
+    quarter four[2];
+    memcpy(two, &all, BYTES);
+    two[0] += two[1];
+    memcpy(four, two, BYTES / 2);
+    four[0] += four[1];
+    REAL sum = four[0][0];
+    for (Number k = 1; k < LENGTH / 4; k++)
+        sum += four[0][k];
+    return sum;
+}
+
+/* Sums over the first terms of some rows each of x and of y, left x right of them. Beyond the last
+row stands the last one again. */
+INLINE void NAME(corner)(const int left, const int right, const REAL *x, Number x_row, Number m,
+                         const REAL *y, Number y_row, Number n, Number terms, REAL *out,
+                         Number row, Number column, int add)
+{
+    const REAL *a[LEFT], *b[RIGHT];
+    VECTOR sums[LEFT][RIGHT] = {{{0}}};
+    const Number whole = terms - terms % LENGTH;
+    for (int r = 0; r < left; r++)
+        a[r] = x + (r < m ? r : m - 1) * x_row;
+    for (int c = 0; c < right; c++)
+        b[c] = y + (c < n ? c : n - 1) * y_row;
+    for (Number k = 0; k < whole; k += LENGTH) {
+        VECTOR beside[RIGHT];
+#pragma GCC unroll 8
+        for (int c = 0; c < right; c++) {
+            __builtin_prefetch(b[c] + k + 8 * LENGTH);
+            beside[c] = *(const VECTOR *)(b[c] + k);
+        }
+#pragma GCC unroll 8
+        for (int r = 0; r < left; r++) {
+            const VECTOR own = *(const VECTOR *)(a[r] + k);
+#pragma GCC unroll 8
+            for (int c = 0; c < right; c++)
+                sums[r][c] += own * beside[c];
+        }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < left; r++)
+#pragma GCC unroll 8
+        for (int c = 0; c < right; c++) {
+            REAL sum = NAME(sum)(sums[r][c]), *into = out + r * row + c * column;
+            for (Number k = whole; k < terms; k++)
+                sum += a[r][k] * b[c][k];
+            if (r < m && c < n)
+                *into = add ? *into + sum : sum;
+        }
+}
+
+/* out (+)= x yT; columns of x and of y, over which the sums run, are next to each other. */
+__attribute__((target(TARGET))) static void NAME(dots)(Matrix out, Matrix x, Matrix y, Number m,
+                                                       Number inner, Number n, int add)
+{
+    const Number tall = (m + LEFT - 1) / LEFT, wide = (n + RIGHT - 1) / RIGHT;
+    const Number vectors = (inner + LENGTH - 1) / LENGTH, chunks = (inner + CHUNK - 1) / CHUNK;
+    for (Number chunk = 0; chunk < chunks; chunk++, add = 1) {
+        const Number p = vectors * chunk / chunks * LENGTH;
+        const Number end = vectors * (chunk + 1) / chunks * LENGTH;
+        const Number terms = (end < inner ? end : inner) - p;
+        for (Number s = 0; s < tall; s++)
+            for (Number t = 0; t < wide; t++) {
+                const Number i = m * s / tall, rows = m * (s + 1) / tall - i;
+                const Number j = n * t / wide, columns = n * (t + 1) / wide - j;
+                const REAL *a = (const REAL *)x.start + i * x.row + p;
+                const REAL *b = (const REAL *)y.start + j * y.row + p;
+                REAL *into = (REAL *)out.start + i * out.row + j * out.column;
+#define CASE(left, right) \
+    NAME(corner)(left, right, a, x.row, rows, b, y.row, columns, terms, into, out.row, \
+                 out.column, add)
+                if (rows == LEFT && columns == RIGHT)
+                    CASE(LEFT, RIGHT);
+                else if (rows == LEFT)
+                    CASE(LEFT, RIGHT - 1);
+                else if (columns == RIGHT)
+                    CASE(LEFT - 1, RIGHT);
+                else
+                    CASE(LEFT - 1, RIGHT - 1);
+#undef CASE
+            }
+    }
+}
+
+#undef VECTOR
+#undef LENGTH
+#undef PANEL
+#undef INNER
+#undef CHUNK
