@@ -15,7 +15,8 @@ typedef struct {
     Number row, column;
 } Matrix;
 
-typedef void (*Product)(Matrix out, Matrix x, Matrix y, Number m, Number inner, Number n, int add);
+typedef void (*Product)(Matrix out, Matrix x, Matrix y, Number m, Number inner, Number n,
+                        Matrix bias, Number biased, int add);
 
 /* Rows of x, terms of a sum and numbers of a row that are taken at once, so that what is read again
 and again stays in the nearest cache. */
@@ -81,10 +82,11 @@ static int levels(void)
 
 #endif
 
-/* product(level, kind, bytes, add, m, inner, n, out, its steps, x, its steps, y, its steps) */
+/* product(level, kind, bytes, add, m, inner, n, biased, out, its steps, x, its
+steps, y, its steps, bias, its steps) */
 static PyObject *product(PyObject *module, PyObject *const *arguments, Py_ssize_t count)
 {
-    enum { COUNT = 16 };
+    enum { COUNT = 20 };
     Number v[COUNT];
     if (count != COUNT) {
         PyErr_Format(PyExc_TypeError, "expected %d numbers, got %zd", COUNT, count);
@@ -101,17 +103,17 @@ static PyObject *product(PyObject *module, PyObject *const *arguments, Py_ssize_
         return NULL;
     }
     const Product run = known[v[0]][v[1]][v[2] == 8];
-    const Matrix out = {(void *)v[7], v[8], v[9]}, x = {(void *)v[10], v[11], v[12]};
-    const Matrix y = {(void *)v[13], v[14], v[15]};
+    const Matrix out = {(void *)v[8], v[9], v[10]}, x = {(void *)v[11], v[12], v[13]};
+    const Matrix y = {(void *)v[14], v[15], v[16]}, bias = {(void *)v[17], v[18], v[19]};
     Py_BEGIN_ALLOW_THREADS
-    run(out, x, y, v[4], v[5], v[6], v[3] != 0);
+    run(out, x, y, v[4], v[5], v[6], bias, v[7], v[3] != 0);
     Py_END_ALLOW_THREADS
     Py_RETURN_NONE;
 }
 
 static PyMethodDef functions[] = {
     {"product", (PyCFunction)(void (*)(void))product, METH_FASTCALL,
-     "product(level, kind, bytes, add, m, inner, n, *matrices)\n\nMultiply two matrices."},
+     "product(level, kind, bytes, add, m, inner, n, biased, *matrices)\n\nMultiply two matrices."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,5 +1,14 @@
 LEVELS: int
 
 def product(
-    level: int, kind: int, bytes: int, add: bool, m: int, inner: int, n: int, /, *matrices: int
+    level: int,
+    kind: int,
+    bytes: int,
+    add: bool,
+    m: int,
+    inner: int,
+    n: int,
+    biased: int,
+    /,
+    *matrices: int,
 ) -> None: ...

@@ -8,15 +8,23 @@ typedef REAL NAME(vector) __attribute__((vector_size(BYTES), aligned(sizeof(REAL
 #define INNER ((Number)(BLOCK_BYTES / sizeof(REAL)))
 #define CHUNK ((Number)(CHUNK_BYTES / sizeof(REAL)))
 
-/* out (+)= x y for a few rows of x, packed term by term, and a panel of y. */
+/* out (+)= x y + shift for a few rows of x, packed term by term, and a panel of y. */
 INLINE void NAME(tile)(const int rows, const REAL *x, const REAL *y, Number y_row, REAL *out,
-                       Number out_row, Number inner, int add)
+                       Number out_row, Number inner, const REAL *shift, int add)
 {
     VECTOR sums[ROWS][2] = {{{0}}};
     if (add)
-        for (int r = 0; r < rows; r++)
-            for (int c = 0; c < 2; c++)
-                sums[r][c] = *(const VECTOR *)(out + r * out_row + c * LENGTH);
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; r++) {
+            sums[r][0] = *(const VECTOR *)(out + r * out_row);
+            sums[r][1] = *(const VECTOR *)(out + r * out_row + LENGTH);
+        }
+    else if (shift)
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; r++) {
+            sums[r][0] += shift[r];
+            sums[r][1] += shift[r];
+        }
     for (Number p = 0; p < inner; p++, x += rows, y += y_row) {
         const VECTOR left = *(const VECTOR *)y, right = *(const VECTOR *)(y + LENGTH);
         __builtin_prefetch(y + PANEL);
@@ -27,18 +35,20 @@ INLINE void NAME(tile)(const int rows, const REAL *x, const REAL *y, Number y_ro
             sums[r][1] += x[r] * right;
         }
     }
-    for (int r = 0; r < rows; r++)
-        for (int c = 0; c < 2; c++)
-            *(VECTOR *)(out + r * out_row + c * LENGTH) = sums[r][c];
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; r++) {
+        *(VECTOR *)(out + r * out_row) = sums[r][0];
+        *(VECTOR *)(out + r * out_row + LENGTH) = sums[r][1];
+    }
 }
 
 /* The same for any number of rows up to ROWS. */
 INLINE void NAME(rows)(Number rows, const REAL *x, const REAL *y, Number y_row, REAL *out,
-                       Number out_row, Number inner, int add)
+                       Number out_row, Number inner, const REAL *shift, int add)
 {
 #define CASE(r) \
     case r: \
-        NAME(tile)(r, x, y, y_row, out, out_row, inner, add); \
+        NAME(tile)(r, x, y, y_row, out, out_row, inner, shift, add); \
         break;
     switch (rows) {
         CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
@@ -49,12 +59,14 @@ INLINE void NAME(rows)(Number rows, const REAL *x, const REAL *y, Number y_row, 
 #undef CASE
 }
 
-/* out (+)= x y; columns of y and of out are next to each other. */
+/* out (+)= x y, and the bias in its first `biased` columns; columns of y and of out are next to each
+other. */
 __attribute__((target(TARGET))) static void NAME(times)(Matrix out, Matrix x, Matrix y, Number m,
-                                                        Number inner, Number n, int add)
+                                                        Number inner, Number n, Matrix bias,
+                                                        Number biased, int add)
 {
-    REAL packed[BLOCK_ROWS * INNER], edge[INNER * PANEL], corner[ROWS * PANEL];
-    for (Number p = 0; p < inner; p += INNER, add = 1) {
+    REAL packed[BLOCK_ROWS * INNER], edge[INNER * PANEL], corner[ROWS * PANEL], shift[BLOCK_ROWS];
+    for (Number p = 0; p < inner; p += INNER, add = 1, biased = 0) {
         const Number terms = inner - p < INNER ? inner - p : INNER;
         for (Number i = 0; i < m; i += BLOCK_ROWS) {
             const Number block = m - i < BLOCK_ROWS ? m - i : BLOCK_ROWS;
@@ -67,8 +79,11 @@ __attribute__((target(TARGET))) static void NAME(times)(Matrix out, Matrix x, Ma
                     for (Number r = 0; r < rows; r++)
                         into[k * rows + r] = own[r * x.row + k * x.column];
             }
+            for (Number r = 0; biased && r < block; r++)
+                shift[r] = ((const REAL *)bias.start)[(i + r) * bias.row];
             for (Number j = 0; j < n; j += PANEL) {
                 const Number columns = n - j < PANEL ? n - j : PANEL;
+                const Number shifted = biased - j < columns ? biased - j : columns;
                 const REAL *panel = (const REAL *)y.start + p * y.row + j;
                 Number step = y.row;
                 if (columns < PANEL) {
@@ -81,15 +96,17 @@ __attribute__((target(TARGET))) static void NAME(times)(Matrix out, Matrix x, Ma
                     const Number from = block * t / tiles, rows = block * (t + 1) / tiles - from;
                     const REAL *own = packed + from * terms;
                     REAL *into = (REAL *)out.start + (i + from) * out.row + j;
-                    if (columns == PANEL) {
-                        NAME(rows)(rows, own, panel, step, into, out.row, terms, add);
+                    if (columns == PANEL && (shifted == PANEL || shifted <= 0)) {
+                        NAME(rows)(rows, own, panel, step, into, out.row, terms,
+                                   shifted > 0 ? shift + from : NULL, add);
                         continue;
                     }
-                    NAME(rows)(rows, own, panel, step, corner, PANEL, terms, 0);
+                    NAME(rows)(rows, own, panel, step, corner, PANEL, terms, NULL, 0);
                     for (Number r = 0; r < rows; r++)
                         for (Number c = 0; c < columns; c++)
-                            into[r * out.row + c] =
-                                corner[r * PANEL + c] + (add ? into[r * out.row + c] : 0);
+                            into[r * out.row + c] = corner[r * PANEL + c] +
+                                                    (c < shifted ? shift[from + r] : 0) +
+                                                    (add ? into[r * out.row + c] : 0);
                 }
             }
         }
@@ -154,8 +171,10 @@ INLINE void NAME(corner)(const int left, const int right, const REAL *x, Number 
 
 /* out (+)= x yT; columns of x and of y, over which the sums run, are next to each other. */
 __attribute__((target(TARGET))) static void NAME(dots)(Matrix out, Matrix x, Matrix y, Number m,
-                                                       Number inner, Number n, int add)
+                                                       Number inner, Number n, Matrix bias,
+                                                       Number biased, int add)
 {
+    (void)bias, (void)biased;
     const Number tall = (m + LEFT - 1) / LEFT, wide = (n + RIGHT - 1) / RIGHT;
     const Number vectors = (inner + LENGTH - 1) / LENGTH, chunks = (inner + CHUNK - 1) / CHUNK;
     for (Number chunk = 0; chunk < chunks; chunk++, add = 1) {

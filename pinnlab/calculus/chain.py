@@ -29,10 +29,9 @@ from pinnlab.calculus.direction_chain import DirectionChain, Structure, fits
 from pinnlab.calculus.kernels import Arrays, Kernel, kernel_of
 from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.pointwise import ENTIRE, Derivatives
-from pinnlab.calculus.products import product
+from pinnlab.calculus.products import linear, product
 from pinnlab.calculus.row_split import Shares, Span
 from pinnlab.calculus.slopes import Slopes, Units
-from pinnlab.calculus.strips import Input, Program
 from pinnlab.calculus.workspace import Scratch, Slots
 from pinnlab.parallel import Task, one_thread, run_at_once, threads
 
@@ -318,10 +317,8 @@ class Pass(ABC):
         x = inputs.start[self._block.start : self._block.stop].T
         if weight is None:
             first.argument.copy_(x)
-        elif bias is None:
-            torch.mm(weight, x, out=first.argument)
         else:
-            torch.addmm(bias[:, None], weight, x, out=first.argument)
+            linear(weight, bias, x, first.argument, self._block.points)
         first.forward()
 
     def _leave_affine(self, first: AffineKernel, inputs: Inputs, gradients: Gradients) -> None:
@@ -367,7 +364,6 @@ class BlockPass(Pass):
         self._a: list[Slots] = []
         self._z: list[Slots] = []
         self._kernels: list[Kernel | None] = []
-        self._biases: dict[int, Program] = {}
         self._first = self._set_up_affine() if shape.affine else None
         if self._first is None:
             self._a.append(self._slots("even", shape.widths[0], kept=shape.keep))
@@ -414,8 +410,6 @@ class BlockPass(Pass):
             kept = make is not None and make.keeps_argument and shape.keep
             z = self._slots("z", width, kept=kept)
         self._z.append(z)
-        bias = self._biases[layer] = Program(z.flat)
-        bias.add(z.value, Input(0, 1))
         if make is None:
             self._a.append(z)
             self._kernels.append(None)
@@ -436,9 +430,7 @@ class BlockPass(Pass):
         for layer in range(self._shape.affine, len(self._kernels)):
             weight, bias, z = inputs.weights[layer], inputs.biases[layer], self._z[layer]
             if weight is not None:
-                product(weight, self._a[layer].flat, z.flat)
-                if bias is not None:
-                    self._biases[layer].run(bias)
+                linear(weight, bias, self._a[layer].flat, z.flat, self._block.points)
             made = self._kernels[layer]
             if made is not None:
                 made.forward()

@@ -22,7 +22,7 @@ from pinnlab.calculus.chain import Common, Layer, Pass, Shape, apply
 from pinnlab.calculus.chain_gradients import Gradients, Inputs
 from pinnlab.calculus.kernels import Arrays, Kernel, kernel_of, leibniz_pulls
 from pinnlab.calculus.layout import Layout
-from pinnlab.calculus.products import product
+from pinnlab.calculus.products import linear, product
 from pinnlab.calculus.slopes import Slopes
 from pinnlab.calculus.strips import Program
 from pinnlab.calculus.workspace import Slots
@@ -203,9 +203,7 @@ def _linear(inputs: Inputs, number: int, a: Slots, out: Slots) -> None:
     """Write W a + b; the bias moves only the values."""
     weight, bias = inputs.weights[number], inputs.biases[number]
     assert weight is not None
-    product(weight, a.flat, out.flat)
-    if bias is not None:
-        out.value.add_(bias[:, None])
+    linear(weight, bias, a.flat, out.flat, out.value.shape[1])
 
 
 def _pulled_back(inputs: Inputs, number: int, g: Slots, out: Slots) -> Slots:

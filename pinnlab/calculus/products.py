@@ -20,9 +20,9 @@ WIDEST = 256
 _BYTES = {torch.float32: 4, torch.float64: 8}
 _TIMES, _DOTS = range(2)
 
-# Of a network on a few coordinates the gradient of the first weight is a narrow product, with
-# thousands of points in the middle. Libraries take two to eight times as long for it as for its
-# transpose: columns for which the transpose is the faster one, of more points than a few.
+# Factors with few features are arranged anew if that is the faster way. Of a network on a few
+# coordinates the gradient of the first weight is such a product, with thousands of points in the
+# middle, for which libraries take two to eight times as long as for its transpose.
 NARROW = range(2, 16)
 FEW = 200
 
@@ -34,10 +34,28 @@ def compiled() -> bool:
 
 def product(x: Tensor, y: Tensor, out: Tensor) -> None:
     """Let ``out = x y``, with ``x (out, in)`` and ``y (in, columns)``."""
-    if max(x.shape) <= WIDEST and y.stride(1) == out.stride(1) == 1 and _fit(out, x, y):
-        _run(_TIMES, out, x, y, add=False)
-    else:
-        torch.mm(x, y, out=out)
+    linear(x, None, y, out, 0)
+
+
+def linear(weight: Tensor, bias: Tensor | None, a: Tensor, out: Tensor, values: int) -> None:
+    """Let ``out = W a``, and add b to its first columns.
+
+    Args:
+        weight: W ``(out, in)``.
+        bias: b ``(out,)``, or None for zero.
+        a: ``(in, columns)``.
+        out: ``(out, columns)``.
+        values: How many columns are values, which the bias moves.
+    """
+    if max(weight.shape) <= WIDEST and out.stride(1) == 1 and _fit(out, weight, a):
+        if a.stride(1) != 1 and len(a) < NARROW.stop:
+            a = a.contiguous()
+        if a.stride(1) == 1 and (bias is None or bias.dtype == out.dtype):
+            _run(_TIMES, out, weight, a, bias=bias, biased=values)
+            return
+    torch.mm(weight, a, out=out)
+    if bias is not None:
+        out[:, :values].add_(bias[:, None])
 
 
 def outer_products(g: Tensor, inputs: Tensor) -> Tensor:
@@ -47,11 +65,9 @@ def outer_products(g: Tensor, inputs: Tensor) -> Tensor:
         g: Cotangents of a layer's result, ``(out, points)``.
         inputs: The layer's inputs a, ``(points, in)``.
     """
-    if _are_dots(g, inputs):
-        out = g.new_empty((len(g), inputs.shape[1]))
-        if _fit(out, g, inputs):
-            _run(_DOTS, out, g, inputs.T, add=False)
-            return out
+    out = g.new_empty((len(g), inputs.shape[1]))
+    if _add_dots(out, g, inputs, add=False):
+        return out
     if inputs.shape[1] in NARROW:
         return torch.mm(inputs.T, g.T).T
     return torch.mm(g, inputs)
@@ -59,8 +75,7 @@ def outer_products(g: Tensor, inputs: Tensor) -> Tensor:
 
 def add_outer_products(total: Tensor, g: Tensor, inputs: Tensor) -> Tensor:
     """Add it to ``total (out, in)``, which is the result."""
-    if _are_dots(g, inputs) and _fit(total, g, inputs):
-        _run(_DOTS, total, g, inputs.T, add=True)
+    if _add_dots(total, g, inputs, add=True):
         return total
     if inputs.shape[1] in NARROW and len(inputs) > FEW:
         # A product that is written into a transpose is as slow.
@@ -68,9 +83,16 @@ def add_outer_products(total: Tensor, g: Tensor, inputs: Tensor) -> Tensor:
     return total.addmm_(g, inputs)
 
 
-def _are_dots(g: Tensor, inputs: Tensor) -> bool:
-    """Whether both factors have their points next to each other, and not too many features."""
-    return max(len(g), inputs.shape[1]) <= WIDEST and g.stride(1) == inputs.stride(0) == 1
+def _add_dots(out: Tensor, g: Tensor, inputs: Tensor, *, add: bool) -> bool:
+    """Let compiled code do it if it is made for that; whether it did."""
+    if max(out.shape) > WIDEST or g.stride(1) != 1 or not _fit(out, g, inputs):
+        return False
+    if inputs.stride(0) != 1 and inputs.shape[1] < NARROW.stop:
+        inputs = inputs.T.contiguous().T
+    if inputs.stride(0) != 1:
+        return False
+    _run(_DOTS, out, g, inputs.T, add=add)
+    return True
 
 
 def _fit(out: Tensor, x: Tensor, y: Tensor) -> bool:
@@ -85,9 +107,23 @@ def _fit(out: Tensor, x: Tensor, y: Tensor) -> bool:
     )
 
 
-def _run(kind: int, out: Tensor, x: Tensor, y: Tensor, *, add: bool) -> None:
+def _run(
+    kind: int,
+    out: Tensor,
+    x: Tensor,
+    y: Tensor,
+    *,
+    add: bool = False,
+    bias: Tensor | None = None,
+    biased: int = 0,
+) -> None:
     assert _products is not None
     (m, inner), n = x.shape, out.shape[1]
-    matrices = [number for t in (out, x, y) for number in (t.data_ptr(), *t.stride())]
+    numbers = [number for t in (out, x, y) for number in (t.data_ptr(), *t.stride())]
+    if bias is None:
+        numbers += 0, 0, 0
+        biased = 0
+    else:
+        numbers += bias.data_ptr(), bias.stride(0), 0
     level = _products.LEVELS - 1
-    _products.product(level, kind, _BYTES[out.dtype], add, m, inner, n, *matrices)
+    _products.product(level, kind, _BYTES[out.dtype], add, m, inner, n, biased, *numbers)

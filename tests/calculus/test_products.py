@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pinnlab.calculus import products
-from pinnlab.calculus.products import add_outer_products, outer_products, product
+from pinnlab.calculus.products import add_outer_products, linear, outer_products, product
 
 COMPILED = products.compiled()
 needs_compiled = pytest.mark.skipif(
@@ -67,6 +67,21 @@ def test_products(m, inner, n, whole):
         assert torch.equal(out, exact(x, y))
         before[1:-1, 1:-1] = out
         assert torch.equal(room, before)  # nothing beside it is written
+
+
+@pytest.mark.parametrize("m, inner, n", SIZES)
+@pytest.mark.usefixtures("level")
+def test_linear_maps(m, inner, n, whole):
+    weight, a = whole(m, inner), whole(inner, n)
+    for values in (0, 1, n // 2, n):
+        for bias in (whole(m), whole(m, 3)[:, 1], None):
+            expected = exact(weight, a)
+            if bias is not None:
+                expected[:, :values] += bias[:, None]
+            for read in (a, a.T.contiguous().T):
+                out = whole(m, n)
+                linear(weight, bias, read, out, values)
+                assert torch.equal(out, expected)
 
 
 @pytest.mark.parametrize("m, points, n", OUTER_SIZES)
@@ -139,10 +154,10 @@ def test_narrow_products_are_done_by_compiled_code(monkeypatch, whole):
 @needs_compiled
 def test_products_that_compiled_code_does_not_know_are_refused():
     call = products._products.product
-    with pytest.raises(TypeError, match="expected 16 numbers, got 2"):
+    with pytest.raises(TypeError, match="expected 20 numbers, got 2"):
         call(0, 0)
     for level, kind, size in ((-1, 0, 4), (9, 0, 4), (0, 2, 4), (0, 0, 2)):
         with pytest.raises(ValueError, match="no product of level"):
-            call(level, kind, size, *[0] * 13)
+            call(level, kind, size, *[0] * 17)
     with pytest.raises(TypeError, match="integer"):
-        call(0, 0, 4, *["0"] * 13)
+        call(0, 0, 4, *["0"] * 17)
