@@ -102,7 +102,7 @@ def apply(
     functions = tuple(layer.function for layer in layers)
     keep = torch.is_grad_enabled()
     affine = units is not None or slopes is not None
-    if kind is BlockPass and affine and fits(tensors[0::2], functions):
+    if kind is BlockPass and affine and fits(layout, tensors[0::2], functions):
         lease = layout.workspace.lease(Structure, lambda: Structure.of(layout))
         if lease.item is not None:
             return DirectionChain.apply(lease, functions, keep, units, start, slopes, *tensors)  # type: ignore

@@ -26,10 +26,14 @@ from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.pointwise import POINTWISE, Derivatives, tanh_derivatives
 from pinnlab.calculus.products import outer_products
 from pinnlab.calculus.slopes import Units
+from pinnlab.calculus.strips import compiled
 from pinnlab.calculus.workspace import Lease, Pool
 from pinnlab.parallel import run_at_once, threads
 
-FEWEST = 4  # directions; of fewer each is treated for itself as fast
+# Directions from which this chain is the faster one: where torch treats each of them for itself,
+# and where compiled code does.
+FEWEST = 4
+FEWEST_COMPILED = 20
 BLOCK_NUMBERS = 1 << 18  # in an array: 1 MiB in float32
 SHARE_NUMBERS = 100_000  # in an array of all points: what keeps a thread busy, as in the chain
 
@@ -114,12 +118,16 @@ class Structure:
         return cls(firsts, tuple(found), []) if len(found) == len(sums) else None
 
 
-def fits(weights: Sequence[Tensor | None], functions: Sequence[Derivatives | None]) -> bool:
-    """Whether a chain is one of this kind: linear maps with functions between them."""
+def fits(
+    layout: Layout, weights: Sequence[Tensor | None], functions: Sequence[Derivatives | None]
+) -> bool:
+    """Whether a chain is one of this kind: many directions, linear maps, functions between them."""
     *inner, last = functions
+    if not inner or last is not None:
+        return False
+    alone = compiled() and weights[0] is not None and weights[0].device.type == "cpu"
     return (
-        len(inner) > 0
-        and last is None
+        len(layout.first_order) >= (FEWEST_COMPILED if alone else FEWEST)
         and all(weight is not None for weight in weights)
         and all(function is not None for function in inner)
     )

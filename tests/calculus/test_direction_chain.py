@@ -4,10 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from pinnlab.calculus import chain
-from pinnlab.calculus.direction_chain import Structure, _blocks
+from pinnlab.calculus import chain, direction_chain
+from pinnlab.calculus.direction_chain import Structure, _blocks, fits
 from pinnlab.calculus.engine import propagate
 from pinnlab.calculus.layout import Collapsed, Layout, closure
+from pinnlab.calculus.pointwise import POINTWISE
 from pinnlab.calculus.slopes import Rows, Slopes, Units
 from pinnlab.calculus.taylor import seed
 
@@ -17,6 +18,11 @@ N, D, K = 40, 12, 9
 class Sine(nn.Module):
     def forward(self, x):
         return torch.sin(x)
+
+
+@pytest.fixture(autouse=True)
+def from_few_directions_on(monkeypatch):
+    monkeypatch.setattr(direction_chain, "FEWEST_COMPILED", direction_chain.FEWEST)
 
 
 def network(activation=nn.Tanh):
@@ -149,6 +155,14 @@ def test_without_gradients_the_same_values():
 )
 def test_other_layouts_are_left_to_the_general_chain(carried):
     assert Structure.of(carried) is None
+
+
+@pytest.mark.parametrize("by, directions", [("torch", 4), ("compiled", 20)], indirect=["by"])
+def test_it_takes_as_many_directions_as_pay(by, directions, monkeypatch):
+    monkeypatch.setattr(direction_chain, "FEWEST_COMPILED", 20)
+    weights, functions = [torch.zeros(2, 2)] * 2, [POINTWISE[torch.tanh], None]
+    for count in (directions - 1, directions):
+        assert fits(layout([range(count)], [1.0]), weights, functions) == (count == directions)
 
 
 def test_unequal_coefficients_are_left_to_the_general_chain():
