@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from pinnlab._version import __version__
-from pinnlab.calculus.strips import compiled
+from pinnlab.calculus import products, strips
 from pinnlab.io._json import to_json
 from pinnlab.training.solution import Solution
 from pinnlab.training.trainer import Trainer
@@ -26,7 +26,8 @@ def versions(settings: Mapping[str, Any]) -> dict[str, Any]:
         "scipy": version("scipy"),
         "platform": platform.platform(),
         "processor": platform.machine(),
-        "pointwise_arithmetic": "compiled" if compiled() else "torch",
+        "pointwise_arithmetic": "compiled" if strips.compiled() else "torch",
+        "matrix_products": "compiled" if products.compiled() else "torch",
         "threads": torch.get_num_threads(),
         "device": settings["device"],
         "dtype": settings["dtype"],
