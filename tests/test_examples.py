@@ -32,7 +32,7 @@ REDUCED = {
     ),
     "inverse/lorenz": ({"adam": 500, "lbfgs": 200, "interior": 200}, 0.5),
     "inverse/burgers_viscosity": ({"adam": 150, "lbfgs": 150, "interior": 400}, 2.0),  # 0.82
-    "methods/convection": ({"steps": 500, "interior": 150}, 0.3),  # 0.06
+    "methods/convection": ({"steps": 500, "interior": 150}, 0.1),  # 0.02
     "methods/random_features": ({"features": 300, "interior": 600, "boundary": 200}, 1e-5),
     "methods/conflict_free": ({"steps": 250, "interior": 150, "lr": 5e-3}, 0.45),  # 0.28
     "methods/adversarial_sampling": (
