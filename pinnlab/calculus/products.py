@@ -50,7 +50,7 @@ def linear(weight: Tensor, bias: Tensor | None, a: Tensor, out: Tensor, values: 
     if max(weight.shape) <= WIDEST and out.stride(1) == 1 and _fit(out, weight, a):
         if a.stride(1) != 1 and len(a) < NARROW.stop:
             a = a.contiguous()
-        if a.stride(1) == 1 and (bias is None or bias.dtype == out.dtype):
+        if a.stride(1) == 1 and (bias is None or _is_bias(bias, out)):
             _run(_TIMES, out, weight, a, bias=bias, biased=values)
             return
     torch.mm(weight, a, out=out)
@@ -105,6 +105,12 @@ def _fit(out: Tensor, x: Tensor, y: Tensor) -> bool:
         and x.shape[1] == y.shape[0] > 0
         and out.shape == (x.shape[0], y.shape[1])
     )
+
+
+def _is_bias(bias: Tensor, out: Tensor) -> bool:
+    """Whether a bias has a number for each row of a result."""
+    alike = bias.dtype == out.dtype and bias.device == out.device
+    return alike and bias.shape == out.shape[:1]
 
 
 def _run(

@@ -118,6 +118,12 @@ def test_what_does_not_match_is_refused(x, y, whole):
 
 
 @pytest.mark.usefixtures("level")
+def test_a_bias_of_another_length_is_refused(whole):
+    with pytest.raises(RuntimeError, match="size"):
+        linear(whole(3, 4), whole(2), whole(4, 6), whole(3, 6), 6)
+
+
+@pytest.mark.usefixtures("level")
 def test_numbers_of_two_types_are_refused(whole):
     x = whole(3, 4)
     other = x.to(torch.float32 if x.dtype == torch.float64 else torch.float64)
