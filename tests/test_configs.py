@@ -89,7 +89,7 @@ FULL = {
     "heat/two_materials": 2e-3,
     "high_order/kadomtsev_petviashvili": 5e-2,
     "inverse/lorenz": 5e-3,
-    "inverse/burgers_viscosity": 2e-2,
+    "inverse/burgers_viscosity": 5e-2,
     "methods/random_features": 1e-6,
     "methods/adversarial_sampling": 0.4,
     "high_dimension/allen_cahn": 5e-3,

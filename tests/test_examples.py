@@ -59,7 +59,7 @@ FULL = {
     "forward/bracket_heat": 0.15,
     "high_order/kadomtsev_petviashvili": 5e-2,
     "inverse/lorenz": 5e-3,
-    "inverse/burgers_viscosity": 2e-2,
+    "inverse/burgers_viscosity": 5e-2,
     "methods/convection": 1e-2,
     "methods/random_features": 1e-6,
     "methods/adversarial_sampling": 0.4,

@@ -5,7 +5,8 @@ Equation   u_t + u u_x = ν u_xx with ν unknown; first guess 0.05
 Domain     x in [-1, 1], t in [0, 1]; no boundary or initial condition, only measurements
 Reference  2000 values of DeepXDE's data set at random points with 1 % noise; ν = 0.01/π.
            The error is the relative one of ν.
-Result     2.9e-02, in an earlier run 6.1e-03; 57 s on one of 2 CPU cores
+Result     2.9e-02, in an earlier run 6.1e-03, 0.8e-2 to 3.6e-2 from three seeds of the
+           configuration; 57 s on one of 2 CPU cores
 """
 
 # %%
