@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache, partial
 
 import torch
@@ -91,37 +91,34 @@ def run_at_once(tasks: Sequence[Task], *, every_step: bool = False) -> None:
         other.result()
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
+def one_thread() -> AbstractContextManager[None]:
     """Keep operations of torch to one thread meanwhile.
 
     For what is so short that several threads only wait for each other.
     """
-    known = torch.get_num_threads()
-    if known == 1:
-        yield
-        return
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(known)
+    return _torch_threads(1)
 
 
-@contextmanager
-def all_threads() -> Iterator[None]:
+def all_threads() -> AbstractContextManager[None]:
     """Give operations of torch back the threads that :func:`threads_for_tasks` took, meanwhile.
 
     For linear algebra that lasts much longer than a task.
     """
-    if _caller.threads is None:
+    return _torch_threads(threads())
+
+
+@contextmanager
+def _torch_threads(count: int) -> Iterator[None]:
+    """Let operations of torch have so many threads meanwhile."""
+    before = torch.get_num_threads()
+    if count == before:
         yield
         return
-    torch.set_num_threads(_caller.threads)
+    torch.set_num_threads(count)
     try:
         yield
     finally:
-        torch.set_num_threads(1)
+        torch.set_num_threads(before)
 
 
 def _give_back() -> None:

@@ -82,8 +82,8 @@ static int levels(void)
 
 #endif
 
-/* product(level, kind, bytes, add, m, inner, n, biased, out, its steps, x, its
-steps, y, its steps, bias, its steps) */
+/* product(level, kind, bytes, add, m, inner, n, biased, *matrices), with out, x, y and the bias as
+matrices: address, step from row to row and step from column to column of each. */
 static PyObject *product(PyObject *module, PyObject *const *arguments, Py_ssize_t count)
 {
     enum { COUNT = 20 };

@@ -6,7 +6,8 @@ from functools import cached_property
 
 from pinnlab.calculus.layout import Layout, order
 
-# Numbers in a line of the cache. Vector registers are read fast from the beginning of one.
+# Numbers of single precision in a line of the cache; of double precision they take two lines.
+# Vector registers are read fast from the beginning of one.
 LINE = 16
 
 
