@@ -24,7 +24,7 @@ import torch
 from _measure import machine, median_of_ratios, pin, write
 from torch import Tensor
 
-from pinnlab.calculus.products import add_outer_products, compiled, product
+from pinnlab.calculus.products import OuterProducts, Product, compiled
 
 FEATURES = (10, 20, 32, 50, 64, 100, 128, 200, 256)
 COLUMNS = (2_000, 6_000)
@@ -42,15 +42,14 @@ def products_of(h: int, n: int, dtype: torch.dtype) -> dict[str, tuple[Action, A
     )
     ours, theirs = torch.empty_like(a), torch.empty_like(a)
     own, their = torch.zeros_like(w), torch.zeros_like(w)
+    values, cotangents, weights = Product(a, ours), Product(g, ours), OuterProducts(g, a)
     return {
-        "values": _agreeing(
-            ours, lambda: product(w, a, ours), theirs, lambda: torch.mm(w, a, out=theirs)
-        ),
+        "values": _agreeing(ours, lambda: values(w), theirs, lambda: torch.mm(w, a, out=theirs)),
         "cotangents": _agreeing(
-            ours, lambda: product(w.T, g, ours), theirs, lambda: torch.mm(w.T, g, out=theirs)
+            ours, lambda: cotangents(w.T), theirs, lambda: torch.mm(w.T, g, out=theirs)
         ),
         "weights": _agreeing(
-            own, lambda: add_outer_products(own, g, a.T), their, lambda: their.addmm_(g, a.T)
+            own, lambda: weights.added_to(own), their, lambda: their.addmm_(g, a.T)
         ),
     }
 

@@ -4,7 +4,7 @@ def product(
     level: int,
     kind: int,
     bytes: int,
-    add: bool,
+    add: int,
     m: int,
     inner: int,
     n: int,

@@ -28,8 +28,9 @@ from pinnlab.calculus.chain_gradients import Gradients, Inputs, SplitGradients
 from pinnlab.calculus.direction_chain import DirectionChain, Structure, fits
 from pinnlab.calculus.kernels import Arrays, Kernel, kernel_of
 from pinnlab.calculus.layout import Layout
+from pinnlab.calculus.linear_map import LinearMap
 from pinnlab.calculus.pointwise import ENTIRE, Derivatives
-from pinnlab.calculus.products import linear, product
+from pinnlab.calculus.products import linear
 from pinnlab.calculus.row_split import Shares, Span
 from pinnlab.calculus.slopes import Slopes, Units
 from pinnlab.calculus.workspace import Scratch, Slots
@@ -318,7 +319,7 @@ class Pass(ABC):
         if weight is None:
             first.argument.copy_(x)
         else:
-            linear(weight, bias, x, first.argument, self._block.points)
+            linear(weight, bias, x, first.argument)
         first.forward()
 
     def _leave_affine(self, first: AffineKernel, inputs: Inputs, gradients: Gradients) -> None:
@@ -360,9 +361,9 @@ class BlockPass(Pass):
         self._gz: list[Slots | None] = [None] * count
         if shape.keep:
             self._set_up_cotangents()
-        # The inputs of all layers, and what their linear maps give.
+        # The inputs of all layers, their linear maps and functions.
         self._a: list[Slots] = []
-        self._z: list[Slots] = []
+        self._maps: list[LinearMap | None] = []
         self._kernels: list[Kernel | None] = []
         self._first = self._set_up_affine() if shape.affine else None
         if self._first is None:
@@ -393,7 +394,7 @@ class BlockPass(Pass):
     def _set_up_affine(self) -> AffineKernel:
         out = self._slots("odd", self._shape.widths[1], kept=self._shape.keep)
         self._a += [out, out]  # the start itself is never written out
-        self._z.append(out)
+        self._maps.append(None)
         self._kernels.append(None)
         return self._affine_kernel(out, self._g[1])
 
@@ -409,7 +410,8 @@ class BlockPass(Pass):
         else:
             kept = make is not None and make.keeps_argument and shape.keep
             z = self._slots("z", width, kept=kept)
-        self._z.append(z)
+        places = self._a[layer], z, self._gz[layer], self._g[layer]
+        self._maps.append(LinearMap(*places) if shape.linear[layer] else None)
         if make is None:
             self._a.append(z)
             self._kernels.append(None)
@@ -428,10 +430,9 @@ class BlockPass(Pass):
         else:
             self._read(self._a[0], inputs.start.T)
         for layer in range(self._shape.affine, len(self._kernels)):
-            weight, bias, z = inputs.weights[layer], inputs.biases[layer], self._z[layer]
-            if weight is not None:
-                linear(weight, bias, self._a[layer].flat, z.flat, self._block.points)
-            made = self._kernels[layer]
+            own, weight, made = self._maps[layer], inputs.weights[layer], self._kernels[layer]
+            if own is not None and weight is not None:
+                own.forward(weight, inputs.biases[layer])
             if made is not None:
                 made.forward()
         self._write(self._a[-1], out)
@@ -442,18 +443,13 @@ class BlockPass(Pass):
         assert top is not None
         self._read(top, grad)
         for layer in reversed(range(self._shape.affine, len(self._kernels))):
-            made, weight, gz, lower = (
-                self._kernels[layer],
-                inputs.weights[layer],
-                self._gz[layer],
-                self._g[layer],
-            )
+            own, weight, made = self._maps[layer], inputs.weights[layer], self._kernels[layer]
             if made is not None:
                 made.backward()
-            if weight is not None and gz is not None and lower is not None:
-                gradients.add(layer, gz.flat, self._a[layer].flat, gz.value)
+            if own is not None and weight is not None:
+                gradients.add(layer, own)
                 if layer or gradients.start is not None:
-                    product(weight.T, gz.flat, lower.flat)
+                    own.backward(weight)
         if self._first is not None:
             self._leave_affine(self._first, inputs, gradients)
         elif gradients.start is not None and self._g[0] is not None:

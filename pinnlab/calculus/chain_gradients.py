@@ -10,7 +10,8 @@ from torch import Tensor
 from pinnlab.calculus.affine import SlopeProducts
 from pinnlab.calculus.blocks import Block
 from pinnlab.calculus.layout import Layout
-from pinnlab.calculus.products import add_outer_products, outer_products
+from pinnlab.calculus.linear_map import LinearMap
+from pinnlab.calculus.products import OuterProducts, in_rows, outer_products, row_sums
 from pinnlab.calculus.row_split import RowSplit, Shares, Target
 from pinnlab.calculus.slopes import Units
 
@@ -97,24 +98,16 @@ class Gradients:
         assert self._products is not None
         _add_to_columns(self._products, numbers, arrays.sum(2))
 
-    def add(self, layer: int, g: Tensor, a: Tensor, value: Tensor) -> None:
-        """A linear layer's.
+    def add(self, layer: int, own: LinearMap) -> None:
+        """Those of a linear layer, given its number, on one block."""
+        self._add(layer, own.weights, own.biases)
 
-        Args:
-            layer: Its number.
-            g: The cotangent of its result in all slots, ``(width, slots * points)``.
-            a: Its input ``(in, slots * points)``.
-            value: The cotangent of its values, ``(width, points)``.
-        """
+    def _add(self, layer: int, weights: OuterProducts, biases: OuterProducts) -> None:
         with_weight, with_bias = self._needed[layer]
         if with_weight:
-            known = self._weights[layer]
-            self._weights[layer] = (
-                outer_products(g, a.T) if known is None else add_outer_products(known, g, a.T)
-            )
+            self._weights[layer] = weights.added_to(self._weights[layer])
         if with_bias:
-            known, more = self._biases[layer], value.sum(1)
-            self._biases[layer] = more if known is None else known.add_(more)
+            self._biases[layer] = biases.added_to(self._biases[layer])
 
     def add_affine(self, block: Block, argument: Tensor) -> None:
         """Those of the first layer, from the cotangent of its argument.
@@ -131,14 +124,15 @@ class Gradients:
 
     def _add_start(self, g: Tensor, inputs: Tensor) -> None:
         """The first layer's, from the values alone and what it is applied to, ``(points, in)``."""
-        self.add(0, g, inputs.T, g)
+        self._add(0, OuterProducts(g, in_rows(inputs.T)), row_sums(g))
 
     def finish(self) -> list[Tensor | None]:
         """Start, slopes, and every weight and bias in turn."""
         grad_slopes = None
         if self._products is not None:
             grad_slopes = self._finish_slopes(self._products, self._weights[0])
-        tensors = [t for pair in zip(self._weights, self._biases, strict=True) for t in pair]
+        biases = [None if column is None else column[:, 0] for column in self._biases]
+        tensors = [t for pair in zip(self._weights, biases, strict=True) for t in pair]
         return [self.start, grad_slopes, *tensors]
 
     def _finish_slopes(self, products: Tensor, gradient: Tensor | None) -> Tensor | None:
@@ -227,16 +221,16 @@ class SplitGradients(Gradients):
             for a, b in part.inner:
                 _add_to_columns(self._products_of[part.number], numbers, arrays[..., a:b].sum(2))
 
-    def add(self, layer: int, g: Tensor, a: Tensor, value: Tensor) -> None:
+    def add(self, layer: int, own: LinearMap) -> None:
         """See :class:`Gradients`."""
         assert self._shares is not None
         weights, biases = self._into[layer]
-        columns, points = self._shares.columns(layer, g, a, value)
+        of_weights, of_biases = self._shares.of(own)
         if weights is not None:
-            for number, own, inputs in columns:
-                add_outer_products(weights.parts[number], own, inputs)
+            for number, products in of_weights:
+                products.added_to(weights.parts[number])
         if biases is not None:
-            biases.whole.addmm_(self._shares.owners, points)
+            of_biases.added_to(biases.whole)
 
     def _add_start(self, g: Tensor, inputs: Tensor) -> None:
         """See :class:`Gradients`."""
@@ -245,9 +239,9 @@ class SplitGradients(Gradients):
         if weights is not None:
             for part in self._shares.parts:
                 for i, j in part.points:
-                    add_outer_products(weights.parts[part.number], g[:, i:j], inputs[i:j])
+                    outer_products(g[:, i:j], inputs[i:j].T, weights.parts[part.number])
         if biases is not None:
-            biases.whole.addmm_(self._shares.owners, g.T)
+            outer_products(self._shares.owners, g, biases.whole)
 
     def finish(self) -> list[Tensor | None]:
         """See :class:`Gradients`."""

@@ -188,7 +188,7 @@ class DirectionChain(torch.autograd.Function):
         for other in others:
             gradients.join(other)
         grad_slopes = structure.pull(gradients.products, slopes)
-        first = outer_products(grad_z.T, start)
+        first = outer_products(grad_z.T, start.T)
         if units is None:
             first.addmm_(grad_slopes.T, rows)
         else:

@@ -22,7 +22,7 @@ from pinnlab.calculus.chain import Common, Layer, Pass, Shape, apply
 from pinnlab.calculus.chain_gradients import Gradients, Inputs
 from pinnlab.calculus.kernels import Arrays, Kernel, kernel_of, leibniz_pulls
 from pinnlab.calculus.layout import Layout
-from pinnlab.calculus.products import linear, product
+from pinnlab.calculus.linear_map import LinearMap
 from pinnlab.calculus.slopes import Slopes
 from pinnlab.calculus.strips import Program
 from pinnlab.calculus.workspace import Slots
@@ -90,8 +90,9 @@ class _GatedPass(Pass):
         self._gates = [self._gate(z, g_z, last=last == 0)]
         for number in range(1, last + 1):
             out, g = self._slots("z", width, kept=keep), self._slots("g z", width)
-            self._layers.append(self._layer(number, out, g))
+            self._layers.append(self._layer(number, self._gates[-1].h, self._g_h, out, g))
             self._gates.append(self._gate(out, g, last=number == last))
+        self._last = LinearMap(self._gates[-1].h, self._out, self._g_out, self._g_u)
 
     @staticmethod
     def width(shape: Shape) -> int:
@@ -111,11 +112,12 @@ class _GatedPass(Pass):
 
     def _stacked_entry(self) -> "_Entry":
         width, keep = self._shape.widths[0], self._shape.keep
-        layer = self._layer(0, self._encoded, self._g_encoded)
-        return _Entry(self._slots("start", width, kept=keep), self._slots("g start", width), layer)
+        start, g_start = self._slots("start", width, kept=keep), self._slots("g start", width)
+        layer = self._layer(0, start, g_start, self._encoded, self._g_encoded)
+        return _Entry(start, g_start, layer)
 
-    def _layer(self, number: int, out: Slots, g: Slots) -> "_Layer":
-        """A linear map and its function, from the result and the cotangent of that."""
+    def _layer(self, number: int, a: Slots, g_a: Slots, out: Slots, g: Slots) -> "_Layer":
+        """A linear map and its function, from input, result and the cotangents of both."""
         function, width, keep = self._shape.functions[number], len(out.flat), self._shape.keep
         assert function is not None
         make = kernel_of(function)
@@ -123,7 +125,7 @@ class _GatedPass(Pass):
         pulled = self._slots("pulled", width)
         slope, room = self._slots("slope", width), self._room(width)
         arrays = Arrays(z, out, g if keep else None, pulled, slope, room)
-        return _Layer(z, pulled, make(self._block, arrays, function))
+        return _Layer(LinearMap(a, z, pulled, g_a), make(self._block, arrays, function))
 
     def _gate(self, z: Slots, g_z: Slots, *, last: bool) -> "_Gate":
         h = self._slots("h", len(z.flat), kept=self._shape.keep)
@@ -139,28 +141,28 @@ class _GatedPass(Pass):
             self._enter_affine(entry, inputs)
         else:
             self._read(entry.start, inputs.start.T)
-            entry.layer.forward(inputs, 0, entry.start)
+            entry.layer.forward(inputs, 0)
         torch.sub(self._v.flat, self._u.flat, out=self._d.flat)
         self._gates[0].forward()
         for number, layer in enumerate(self._layers, start=1):
-            layer.forward(inputs, number, self._gates[number - 1].h)
+            layer.forward(inputs, number)
             self._gates[number].forward()
-        _linear(inputs, -1, self._gates[-1].h, self._out)
+        _forward(self._last, inputs, -1)
         self._write(self._out, out)
 
     def _backward(self, inputs: Inputs, grad: Tensor, gradients: Gradients) -> None:
         """See :class:`Pass`."""
-        last, g = len(self._layers) + 1, self._g_out
-        self._read(g, grad)
-        gradients.add(last, g.flat, self._gates[-1].h.flat, g.value)
-        _pulled_back(inputs, last, g, self._g_u)
+        last = len(self._layers) + 1
+        self._read(self._g_out, grad)
+        gradients.add(last, self._last)
+        _backward(self._last, inputs, last)
         self._gates[-1].backward()
         for number in reversed(range(1, last)):
-            layer, h = self._layers[number - 1], self._gates[number - 1].h
+            layer = self._layers[number - 1]
             layer.kernel.backward()
-            gradients.add(number, layer.pulled.flat, h.flat, layer.pulled.value)
-            g = _pulled_back(inputs, number, layer.pulled, self._g_h)
-            self._g_u.flat.add_(g.flat)
+            gradients.add(number, layer.map)
+            _backward(layer.map, inputs, number)
+            self._g_u.flat.add_(self._g_h.flat)
             self._gates[number - 1].backward()
         self._g_u.flat.sub_(self._g_d.flat)  # of V - U; that of V stands where it belongs
         self._leave(inputs, gradients)
@@ -170,23 +172,22 @@ class _GatedPass(Pass):
         if isinstance(entry, AffineKernel):
             self._leave_affine(entry, inputs, gradients)
             return
-        pulled = entry.layer.pulled
         entry.layer.kernel.backward()
-        gradients.add(0, pulled.flat, entry.start.flat, pulled.value)
+        gradients.add(0, entry.layer.map)
         if gradients.start is not None:
-            self._write(_pulled_back(inputs, 0, pulled, entry.g), gradients.start.T)
+            _backward(entry.layer.map, inputs, 0)
+            self._write(entry.g, gradients.start.T)
 
 
 @dataclass
 class _Layer:
-    """A linear map to ``z`` and the function behind it; ``pulled`` is the cotangent of ``z``."""
+    """A linear map and the function behind it."""
 
-    z: Slots
-    pulled: Slots
+    map: LinearMap
     kernel: Kernel
 
-    def forward(self, inputs: Inputs, number: int, a: Slots) -> None:
-        _linear(inputs, number, a, self.z)
+    def forward(self, inputs: Inputs, number: int) -> None:
+        _forward(self.map, inputs, number)
         self.kernel.forward()
 
 
@@ -199,19 +200,16 @@ class _Entry:
     layer: _Layer
 
 
-def _linear(inputs: Inputs, number: int, a: Slots, out: Slots) -> None:
-    """Write W a + b; the bias moves only the values."""
-    weight, bias = inputs.weights[number], inputs.biases[number]
-    assert weight is not None
-    linear(weight, bias, a.flat, out.flat, out.value.shape[1])
-
-
-def _pulled_back(inputs: Inputs, number: int, g: Slots, out: Slots) -> Slots:
-    """Write the cotangent of the input of a linear map, from that of its result."""
+def _forward(own: LinearMap, inputs: Inputs, number: int) -> None:
     weight = inputs.weights[number]
     assert weight is not None
-    product(weight.T, g.flat, out.flat)
-    return out
+    own.forward(weight, inputs.biases[number])
+
+
+def _backward(own: LinearMap, inputs: Inputs, number: int) -> None:
+    weight = inputs.weights[number]
+    assert weight is not None
+    own.backward(weight)
 
 
 class _Gate:

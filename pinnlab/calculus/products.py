@@ -8,6 +8,8 @@ times as many sums of gradients (``benchmarks/narrow_products.py``). For more fe
 arrangements, and where the compiled code is missing, torch does them.
 """
 
+from itertools import chain
+
 import torch
 from torch import Tensor
 
@@ -20,6 +22,7 @@ except ImportError:  # no compiler when the package was installed
 WIDEST = 256
 _BYTES = {torch.float32: 4, torch.float64: 8}
 _TIMES, _DOTS = range(2)
+_OUT = slice(8, 11)  # where the place of the result stands among the arguments
 
 # Factors with few features are arranged anew if that is the faster way. Of a network on a few
 # coordinates the gradient of the first weight is such a product, with thousands of points in the
@@ -33,67 +36,122 @@ def compiled() -> bool:
     return _products is not None and _products.LEVELS > 0
 
 
-def product(x: Tensor, y: Tensor, out: Tensor) -> None:
-    """Let ``out = x y``, with ``x (out, in)`` and ``y (in, columns)``."""
-    linear(x, None, y, out, 0)
+class Product:
+    """``out = x y``, with a bias in its first columns, for arrays that stay where they are.
+
+    Where x and the bias lie may change; what follows from the places of all is found out once.
+
+    Args:
+        y: ``(in, columns)``.
+        out: ``(out, columns)``.
+        values: How many columns are values, which a bias moves.
+    """
+
+    def __init__(self, y: Tensor, out: Tensor, values: int = 0) -> None:
+        self._y, self._out, self._values = y, out, values
+        self._key: tuple | None = None
+        self._arguments: tuple[int, ...] | None = None
+
+    def __call__(self, x: Tensor, bias: Tensor | None = None) -> None:
+        """Write ``out``.
+
+        Args:
+            x: ``(out, in)``.
+            bias: b ``(out,)``, or None for zero.
+        """
+        key = _place(x), None if bias is None else _place(bias)
+        if key != self._key:
+            self._key, self._arguments = key, self._found(x, bias)
+        if self._arguments is not None:
+            _run(self._arguments)
+            return
+        torch.mm(x, self._y, out=self._out)
+        if bias is not None:
+            self._out[:, : self._values].add_(bias[:, None])
+
+    def _found(self, x: Tensor, bias: Tensor | None) -> tuple[int, ...] | None:
+        """What the compiled code is told; None if torch has to do it."""
+        y, out = self._y, self._out
+        if max(x.shape) > WIDEST or out.stride(1) != 1 or y.stride(1) != 1 or not _fit(out, x, y):
+            return None
+        if bias is None:
+            return _arguments(_TIMES, out, x, y)
+        if bias.dtype != out.dtype or bias.device != out.device or bias.shape != out.shape[:1]:
+            return None
+        return _arguments(_TIMES, out, x, y, bias=bias[:, None], biased=self._values)
 
 
-def linear(weight: Tensor, bias: Tensor | None, a: Tensor, out: Tensor, values: int) -> None:
-    """Let ``out = W a``, and add b to its first columns.
+class OuterProducts:
+    """The sum of g aᵀ over the points, for arrays that stay where they are.
+
+    Args:
+        g: Cotangents of a layer's result, ``(out, points)``.
+        a: The layer's inputs ``(in, points)``.
+    """
+
+    def __init__(self, g: Tensor, a: Tensor) -> None:
+        self.g, self.a = g, a
+        self._key: tuple | None = None
+        self._arguments: tuple[tuple[int, ...], tuple[int, ...]] | None = None
+
+    def added_to(self, total: Tensor | None) -> Tensor:
+        """``total (out, in)``, to which the sum was added; None for zero."""
+        add = total is not None
+        if total is None:
+            total = self.g.new_empty((len(self.g), len(self.a)))
+        key = total.shape, total.dtype, total.is_cpu, add
+        if key != self._key:
+            self._key, self._arguments = key, self._found(total, add)
+        if self._arguments is not None:
+            before, behind = self._arguments
+            _run((*before, total.data_ptr(), *total.stride(), *behind))
+            return total
+        g, a = self.g, self.a
+        if len(a) in NARROW and (not add or a.shape[1] > FEW):
+            # A product that is written into a transpose is as slow.
+            found = torch.mm(a, g.T).T
+            return total.add_(found) if add else found
+        return total.addmm_(g, a.T) if add else torch.mm(g, a.T, out=total)
+
+    def _found(self, out: Tensor, add: bool) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+        """What the compiled code is told before and behind the place of the result, or None."""
+        g, a = self.g, self.a
+        if max(out.shape) > WIDEST or g.stride(1) != 1 or a.stride(1) != 1 or not _fit(out, g, a.T):
+            return None
+        told = _arguments(_DOTS, out, g, a, add=add)
+        return told[: _OUT.start], told[_OUT.stop :]
+
+
+def linear(weight: Tensor, bias: Tensor | None, a: Tensor, out: Tensor) -> None:
+    """Let ``out = W a + b``.
 
     Args:
         weight: W ``(out, in)``.
         bias: b ``(out,)``, or None for zero.
         a: ``(in, columns)``.
         out: ``(out, columns)``.
-        values: How many columns are values, which the bias moves.
     """
-    if max(weight.shape) <= WIDEST and out.stride(1) == 1 and _fit(out, weight, a):
-        if a.stride(1) != 1 and len(a) < NARROW.stop:
-            a = a.contiguous()
-        if a.stride(1) == 1 and (bias is None or _is_bias(bias, out)):
-            _run(_TIMES, out, weight, a, bias=bias, biased=values)
-            return
-    torch.mm(weight, a, out=out)
-    if bias is not None:
-        out[:, :values].add_(bias[:, None])
+    Product(in_rows(a), out, out.shape[1])(weight, bias)
 
 
-def outer_products(g: Tensor, inputs: Tensor) -> Tensor:
-    """The sum of g aᵀ over the points, ``(out, in)``.
-
-    Args:
-        g: Cotangents of a layer's result, ``(out, points)``.
-        inputs: The layer's inputs a, ``(points, in)``.
-    """
-    out = g.new_empty((len(g), inputs.shape[1]))
-    if _add_dots(out, g, inputs, add=False):
-        return out
-    if inputs.shape[1] in NARROW:
-        return torch.mm(inputs.T, g.T).T
-    return torch.mm(g, inputs)
+def outer_products(g: Tensor, a: Tensor, total: Tensor | None = None) -> Tensor:
+    """``total + g aᵀ``, in place; see :class:`OuterProducts`."""
+    return OuterProducts(g, in_rows(a)).added_to(total)
 
 
-def add_outer_products(total: Tensor, g: Tensor, inputs: Tensor) -> Tensor:
-    """Add it to ``total (out, in)``, which is the result."""
-    if _add_dots(total, g, inputs, add=True):
-        return total
-    if inputs.shape[1] in NARROW and len(inputs) > FEW:
-        # A product that is written into a transpose is as slow.
-        return total.add_(torch.mm(inputs.T, g.T).T)
-    return total.addmm_(g, inputs)
+def row_sums(g: Tensor) -> OuterProducts:
+    """The sum over the columns of g, as a column."""
+    return OuterProducts(g, g.new_ones((1, g.shape[1])))
 
 
-def _add_dots(out: Tensor, g: Tensor, inputs: Tensor, *, add: bool) -> bool:
-    """Let compiled code do it if it is made for that; whether it did."""
-    if max(out.shape) > WIDEST or g.stride(1) != 1 or not _fit(out, g, inputs):
-        return False
-    if inputs.stride(0) != 1 and inputs.shape[1] < NARROW.stop:
-        inputs = inputs.T.contiguous().T
-    if inputs.stride(0) != 1:
-        return False
-    _run(_DOTS, out, g, inputs.T, add=add)
-    return True
+def in_rows(a: Tensor) -> Tensor:
+    """A few features as the compiled code reads them, anew if that is the faster way."""
+    return a.contiguous() if compiled() and a.stride(1) != 1 and len(a) < NARROW.stop else a
+
+
+def _place(x: Tensor) -> tuple:
+    """What the compiled code depends on."""
+    return x.data_ptr(), x.stride(), x.shape, x.dtype, x.is_cpu
 
 
 def _fit(out: Tensor, x: Tensor, y: Tensor) -> bool:
@@ -108,13 +166,7 @@ def _fit(out: Tensor, x: Tensor, y: Tensor) -> bool:
     )
 
 
-def _is_bias(bias: Tensor, out: Tensor) -> bool:
-    """Whether a bias has a number for each row of a result."""
-    alike = bias.dtype == out.dtype and bias.device == out.device
-    return alike and bias.shape == out.shape[:1]
-
-
-def _run(
+def _arguments(
     kind: int,
     out: Tensor,
     x: Tensor,
@@ -123,14 +175,15 @@ def _run(
     add: bool = False,
     bias: Tensor | None = None,
     biased: int = 0,
-) -> None:
+) -> tuple[int, ...]:
+    """What the compiled code is told."""
     assert _products is not None
     (m, inner), n = x.shape, out.shape[1]
-    numbers = [number for t in (out, x, y) for number in (t.data_ptr(), *t.stride())]
-    if bias is None:
-        numbers += 0, 0, 0
-        biased = 0
-    else:
-        numbers += bias.data_ptr(), bias.stride(0), 0
+    places = [(0, 0, 0) if t is None else (t.data_ptr(), *t.stride()) for t in (out, x, y, bias)]
     level = _products.LEVELS - 1
-    _products.product(level, kind, _BYTES[out.dtype], add, m, inner, n, biased, *numbers)
+    return level, kind, _BYTES[out.dtype], add, m, inner, n, biased, *chain.from_iterable(places)
+
+
+def _run(arguments: tuple[int, ...]) -> None:
+    assert _products is not None
+    _products.product(*arguments)

@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from pinnlab.calculus.blocks import Block
+from pinnlab.calculus.linear_map import LinearMap
+from pinnlab.calculus.products import OuterProducts
 
 # First row and one after the last.
 Span = tuple[int, int]
-# Number of a quantity, its columns of one array, and those of another one transposed.
-Columns = tuple[int, Tensor, Tensor]
+# Number of a quantity, and what the gradient of a weight is the sum of in its columns.
+Columns = tuple[int, OuterProducts]
 
 
 class Target:
@@ -99,31 +101,23 @@ class Shares:
 
     def __init__(self, block: Block, spans: tuple[tuple[Span, ...], ...], like: Tensor) -> None:
         self.parts, self.owners = _parts(spans, block), _owners(spans, block, like)
-        self._columns: dict[int, tuple[Tensor, Tensor, tuple[list[Columns], Tensor]]] = {}
+        self._known: dict[LinearMap, tuple[list[Columns], OuterProducts]] = {}
 
-    def columns(
-        self, layer: int, g: Tensor, a: Tensor, value: Tensor
-    ) -> tuple[list[Columns], Tensor]:
-        """The columns of two arrays that each quantity owns.
-
-        Args:
-            layer: Whose arrays these are.
-            g: One array, all slots of the block side by side, ``(out, columns)``.
-            a: The other ``(in, columns)``.
-            value: The part of the first that belongs to the values, ``(out, points)``.
+    def of(self, own: LinearMap) -> tuple[list[Columns], OuterProducts]:
+        """What the gradients of weight and bias of a layer on the block are the sums of.
 
         Returns:
-            Number of the quantity, its columns of g, and of aᵀ; and the transpose of ``value``.
+            Of the weight the part of each quantity, and of the bias those of all, one in a row.
         """
-        known = self._columns.get(layer)
-        if known is None or known[0] is not g or known[1] is not a:
-            found = [
-                (part.number, g[:, i:j], a[:, i:j].T)
+        if own not in self._known:
+            g, a = own.weights.g, own.weights.a
+            parts = [
+                (part.number, OuterProducts(g[:, i:j], a[:, i:j]))
                 for part in self.parts
                 for i, j in part.columns
             ]
-            known = self._columns[layer] = g, a, (found, value.T)
-        return known[2]
+            self._known[own] = parts, OuterProducts(self.owners, own.biases.g)
+        return self._known[own]
 
 
 def _parts(owned: Sequence[Sequence[Span]], block: Block) -> list[Part]:

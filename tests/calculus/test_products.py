@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pinnlab.calculus import products
-from pinnlab.calculus.products import add_outer_products, linear, outer_products, product
+from pinnlab.calculus.products import OuterProducts, Product, linear, outer_products
 
 COMPILED = products.compiled()
 needs_compiled = pytest.mark.skipif(
@@ -63,7 +63,7 @@ def test_products(m, inner, n, whole):
     for x in (whole(m, inner), whole(inner, m).T, whole(m, 2 * inner)[:, ::2]):
         y, room = whole(inner, n + 3)[:, 1 : n + 1], whole(m + 2, n + 2)
         before, out = room.clone(), room[1:-1, 1:-1]
-        product(x, y, out)
+        Product(y, out)(x)
         assert torch.equal(out, exact(x, y))
         before[1:-1, 1:-1] = out
         assert torch.equal(room, before)  # nothing beside it is written
@@ -80,29 +80,32 @@ def test_linear_maps(m, inner, n, whole):
                 expected[:, :values] += bias[:, None]
             for read in (a, a.T.contiguous().T):
                 out = whole(m, n)
-                linear(weight, bias, read, out, values)
+                Product(read, out, values)(weight, bias)
                 assert torch.equal(out, expected)
+        out = whole(m, n)
+        linear(weight, None, a.T.contiguous().T, out)
+        assert torch.equal(out, exact(weight, a))
 
 
 @pytest.mark.parametrize("m, points, n", OUTER_SIZES)
 @pytest.mark.usefixtures("level")
 def test_outer_products(m, points, n, whole):
     for g in (whole(m, points), whole(m, points + 3)[:, 2:-1], whole(points, m).T):
-        for a in (whole(n, points).T, whole(n, points + 1)[:, 1:].T, whole(points, n)):
-            assert torch.equal(outer_products(g, a), exact(g, a))
+        for a in (whole(n, points), whole(n, points + 1)[:, 1:], whole(points, n).T):
+            assert torch.equal(outer_products(g, a), exact(g, a.T))
             for total in (whole(m, n), whole(n, m).T, whole(m, n + 1)[:, :-1]):
-                expected = total + exact(g, a)
-                assert add_outer_products(total, g, a) is total
+                expected = total + exact(g, a.T)
+                assert outer_products(g, a, total) is total
                 assert torch.equal(total, expected)
 
 
 @pytest.mark.usefixtures("level")
 def test_no_columns_give_nothing_and_no_terms_give_zero(whole):
     out = whole(3, 2)
-    product(whole(3, 0), whole(0, 2), out)
+    Product(whole(0, 2), out)(whole(3, 0))
     assert torch.equal(out, torch.zeros_like(out))
-    product(whole(3, 4), whole(4, 0), whole(3, 0))
-    assert torch.equal(outer_products(whole(3, 0), whole(2, 0).T), torch.zeros_like(out))
+    Product(whole(4, 0), whole(3, 0))(whole(3, 4))
+    assert torch.equal(outer_products(whole(3, 0), whole(2, 0)), torch.zeros_like(out))
 
 
 @pytest.mark.usefixtures("level")
@@ -114,13 +117,13 @@ def test_no_columns_give_nothing_and_no_terms_give_zero(whole):
 @pytest.mark.filterwarnings("error:An output with one or more elements was resized")
 def test_what_does_not_match_is_refused(x, y, whole):
     with pytest.raises((RuntimeError, UserWarning), match=r"cannot be multiplied|was resized"):
-        product(whole(*x), whole(*y), whole(3, 6))
+        Product(whole(*y), whole(3, 6))(whole(*x))
 
 
 @pytest.mark.usefixtures("level")
 def test_a_bias_of_another_length_is_refused(whole):
     with pytest.raises(RuntimeError, match="size"):
-        linear(whole(3, 4), whole(2), whole(4, 6), whole(3, 6), 6)
+        linear(whole(3, 4), whole(2), whole(4, 6), whole(3, 6))
 
 
 @pytest.mark.usefixtures("level")
@@ -128,9 +131,44 @@ def test_numbers_of_two_types_are_refused(whole):
     x = whole(3, 4)
     other = x.to(torch.float32 if x.dtype == torch.float64 else torch.float64)
     with pytest.raises(RuntimeError, match=r"type"):
-        product(x, other.T.contiguous(), whole(3, 3))
+        Product(other.T.contiguous(), whole(3, 3))(x)
     with pytest.raises(RuntimeError, match=r"type"):
-        outer_products(x, other.T)
+        outer_products(x, other)
+
+
+@pytest.mark.usefixtures("level")
+def test_a_product_follows_what_it_reads(whole):
+    """Weights that lie elsewhere, transposed, of another shape, and biases that come and go."""
+    y, out = whole(4, 40), whole(3, 40)
+    own = Product(y, out, 17)
+    for weight in (whole(3, 4), whole(3, 4), whole(4, 3).T, whole(6, 4)[::2]):
+        for bias in (None, whole(3), whole(6)[::2], None):
+            y.copy_(whole(4, 40))
+            own(weight, bias)
+            expected = exact(weight, y)
+            if bias is not None:
+                expected[:, :17] += bias[:, None]
+            assert torch.equal(out, expected)
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        own(whole(3, 5))
+
+
+@pytest.mark.usefixtures("level")
+def test_outer_products_follow_what_they_read_and_add_to(whole):
+    g, a = whole(3, 40), whole(4, 40)
+    own, total = OuterProducts(g, a), None
+    expected = torch.zeros(3, 4, dtype=g.dtype)
+    for _ in range(3):
+        g.copy_(whole(3, 40))
+        a.copy_(whole(4, 40))
+        expected += exact(g, a.T)
+        total = own.added_to(total)
+        assert torch.equal(total, expected)
+    for other in (whole(4, 3).T, whole(3, 8)[:, ::2]):
+        expected = other + exact(g, a.T)
+        assert torch.equal(own.added_to(other), expected)
+    assert torch.equal(own.added_to(None), exact(g, a.T))
+    assert torch.equal(products.row_sums(g).added_to(None), g.sum(1, keepdim=True))
 
 
 @needs_compiled
@@ -147,13 +185,13 @@ def test_narrow_products_are_done_by_compiled_code(monkeypatch, whole):
             run(level, kind, *rest)
 
     monkeypatch.setattr(products, "_products", Counted)
-    product(whole(20, 20), whole(20, 100), whole(20, 100))
-    outer_products(whole(20, 100), whole(20, 100).T)
-    add_outer_products(whole(20, 20), whole(20, 100), whole(20, 100).T)
+    Product(whole(20, 100), whole(20, 100))(whole(20, 20))
+    outer_products(whole(20, 100), whole(20, 100))
+    outer_products(whole(20, 100), whole(20, 100), whole(20, 20))
     assert kinds == [0, 1, 1]
     wide = products.WIDEST + 1
-    product(whole(wide, 20), whole(20, 100), whole(wide, 100))
-    outer_products(whole(wide, 100), whole(20, 100).T)
+    Product(whole(20, 100), whole(wide, 100))(whole(wide, 20))
+    outer_products(whole(wide, 100), whole(20, 100))
     assert kinds == [0, 1, 1]
 
 
