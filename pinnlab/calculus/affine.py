@@ -14,6 +14,7 @@ from pinnlab.calculus.blocks import Block
 from pinnlab.calculus.fast_tanh import bound_tanh
 from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.pointwise import POINTWISE, Derivatives
+from pinnlab.calculus.products import row_sums
 from pinnlab.calculus.strips import Input, Local, Operand, Program, set_tanh_derivatives
 from pinnlab.calculus.workspace import Slots
 
@@ -99,6 +100,9 @@ class AffineKernel:
 
     Attributes:
         argument: The array ``z``; on the way back its cotangent.
+        cotangents: What those of the products of slopes are the sums of, over the last axis,
+            ``(width, products, inner)``.
+        sums: Adds them up, as a column.
     """
 
     def __init__(
@@ -123,7 +127,8 @@ class AffineKernel:
         self._set_up(self._onwards, self._derivatives(self._onwards, self._order, take))
         if g is not None:
             shape = len(z), len(self._products), block.inner
-            self._cotangents = take("cotangents of products", *shape)
+            self.cotangents = take("cotangents of products", *shape)
+            self.sums = row_sums(self.cotangents.flatten(0, 1))
             # Those of tanh are computed again, which is faster than fetching them.
             f = self._derivatives(self._back, self._order + 1, take)
             combined = self._back.local(take("combined", len(z), 1, block.inner))
@@ -157,7 +162,7 @@ class AffineKernel:
         program.set(self.argument, g.value, f[1])
         own = [g.parts[product.slot] for product in self._products]
         orders = [product.order for product in self._products]
-        for cotangent, part, order in zip(self._cotangents.unbind(1), own, orders, strict=True):
+        for cotangent, part, order in zip(self.cotangents.unbind(1), own, orders, strict=True):
             program.set(cotangent, part, f[order])
         for order in sorted(set(orders)):
             first, *others = (k for k, one in enumerate(orders) if one == order)
@@ -177,12 +182,6 @@ class AffineKernel:
         if self._keep:
             self._f = f
 
-    def backward(self) -> Tensor:
-        """Write the cotangent of z over z.
-
-        Returns:
-            An array ``(width, products, inner)`` whose columns add up to the cotangents of the
-            products of slopes.
-        """
+    def backward(self) -> None:
+        """Write the cotangent of z over z, and ``cotangents``."""
         self._back.run(*self._f)
-        return self._cotangents

@@ -30,7 +30,7 @@ from pinnlab.calculus.kernels import Arrays, Kernel, kernel_of
 from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.linear_map import LinearMap
 from pinnlab.calculus.pointwise import ENTIRE, Derivatives
-from pinnlab.calculus.products import linear
+from pinnlab.calculus.products import NARROW
 from pinnlab.calculus.row_split import Shares, Span
 from pinnlab.calculus.slopes import Slopes, Units
 from pinnlab.calculus.workspace import Scratch, Slots
@@ -269,6 +269,7 @@ class Pass(ABC):
         if products is not None:
             self._slopes = [products.values[k][:, None] for k in self._products]
         self._shares: dict[tuple[tuple[Span, ...], ...], Shares] = {}
+        self._first_map: LinearMap | None = None
 
     @staticmethod
     @abstractmethod
@@ -311,20 +312,35 @@ class Pass(ABC):
         block, width, function = self._block, len(out.flat), self._shape.functions[0]
         assert function is not None
         z = self._scratch.take("z", width, block.points)
+        if self._shape.widths[0] < NARROW.stop:
+            x = self._like.new_empty((self._shape.widths[0], block.points))
+            self._first_map = LinearMap(x, z, block.points, z)
         return AffineKernel(function, block, z, out, g, self._slopes, self._scratch.take)
 
     def _enter_affine(self, first: AffineKernel, inputs: Inputs) -> None:
         weight, bias = inputs.weights[0], inputs.biases[0]
-        x = inputs.start[self._block.start : self._block.stop].T
         if weight is None:
-            first.argument.copy_(x)
+            first.argument.copy_(self._points_of(inputs))
         else:
-            linear(weight, bias, x, first.argument)
+            self._entered(first, inputs, write=True).forward(weight, bias)
         first.forward()
 
     def _leave_affine(self, first: AffineKernel, inputs: Inputs, gradients: Gradients) -> None:
-        gradients.add_products(self._products, first.backward())
-        gradients.add_affine(self._block, first.argument)
+        first.backward()
+        gradients.add_products(self._products, first)
+        gradients.add_affine(self._block, self._entered(first, inputs, write=False))
+
+    def _entered(self, first: AffineKernel, inputs: Inputs, *, write: bool) -> LinearMap:
+        """The first layer; few coordinates are copied to where products read them faster."""
+        if self._first_map is None:
+            z = first.argument
+            return LinearMap(self._points_of(inputs), z, self._block.points, z)
+        if write:
+            self._first_map.weights.a.copy_(self._points_of(inputs))
+        return self._first_map
+
+    def _points_of(self, inputs: Inputs) -> Tensor:
+        return inputs.start[self._block.start : self._block.stop].T
 
     def _read(self, a: Slots, stacked: Tensor) -> None:
         """Copy the block's part of a stacked jet ``(width, rows)``, zeros where it has none."""
@@ -335,8 +351,10 @@ class Pass(ABC):
         a.value.copy_(stacked[:, rows[0]])
         for part, own in zip(a.parts[1:], rows[1:], strict=True):
             length = own.stop - own.start
-            part[:, :length] = stacked[:, own]
-            part[:, length:] = 0
+            if length < self._block.inner:
+                part[:, length:] = 0
+                part = part[:, :length]
+            part.copy_(stacked[:, own])
 
     def _write(self, a: Slots, stacked: Tensor) -> None:
         """Copy to the block's part of a stacked jet ``(width, rows)``."""
@@ -344,8 +362,7 @@ class Pass(ABC):
             stacked.copy_(a.flat)
             return
         rows = self._block.rows
-        stacked[:, rows[0]] = a.value
-        for part, own in zip(a.parts[1:], rows[1:], strict=True):
+        for part, own in zip((a.value, *a.parts[1:]), rows, strict=True):
             stacked[:, own] = part[:, : own.stop - own.start]
 
 
@@ -410,8 +427,7 @@ class BlockPass(Pass):
         else:
             kept = make is not None and make.keeps_argument and shape.keep
             z = self._slots("z", width, kept=kept)
-        places = self._a[layer], z, self._gz[layer], self._g[layer]
-        self._maps.append(LinearMap(*places) if shape.linear[layer] else None)
+        self._maps.append(self._map(layer, z) if shape.linear[layer] else None)
         if make is None:
             self._a.append(z)
             self._kernels.append(None)
@@ -422,6 +438,10 @@ class BlockPass(Pass):
         self._a.append(out)
         assert function is not None
         self._kernels.append(make(self._block, arrays, function))
+
+    def _map(self, layer: int, z: Slots) -> LinearMap:
+        g, pulled = (None if s is None else s.flat for s in (self._gz[layer], self._g[layer]))
+        return LinearMap(self._a[layer].flat, z.flat, self._block.points, g, pulled)
 
     def forward(self, inputs: Inputs, out: Tensor) -> None:
         """See :class:`Pass`."""

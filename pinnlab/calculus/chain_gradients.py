@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from pinnlab.calculus.affine import SlopeProducts
+from pinnlab.calculus.affine import AffineKernel, SlopeProducts
 from pinnlab.calculus.blocks import Block
 from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.linear_map import LinearMap
-from pinnlab.calculus.products import OuterProducts, in_rows, outer_products, row_sums
+from pinnlab.calculus.products import outer_products
 from pinnlab.calculus.row_split import RowSplit, Shares, Target
 from pinnlab.calculus.slopes import Units
 
@@ -93,38 +93,30 @@ class Gradients:
         """Begin with a block; whether anybody needs it."""
         return True
 
-    def add_products(self, numbers: Sequence[int], arrays: Tensor) -> None:
-        """Those of some products of slopes, the sums of columns ``(width, products, inner)``."""
+    def add_products(self, numbers: Sequence[int], first: AffineKernel) -> None:
+        """Those of some products of slopes."""
         assert self._products is not None
-        _add_to_columns(self._products, numbers, arrays.sum(2))
+        columns = first.sums.added_to(None).view(len(self._products), len(numbers))
+        _add_to_columns(self._products, numbers, columns)
 
     def add(self, layer: int, own: LinearMap) -> None:
         """Those of a linear layer, given its number, on one block."""
-        self._add(layer, own.weights, own.biases)
-
-    def _add(self, layer: int, weights: OuterProducts, biases: OuterProducts) -> None:
         with_weight, with_bias = self._needed[layer]
         if with_weight:
-            self._weights[layer] = weights.added_to(self._weights[layer])
+            self._weights[layer] = own.weights.added_to(self._weights[layer])
         if with_bias:
-            self._biases[layer] = biases.added_to(self._biases[layer])
+            self._biases[layer] = own.biases.added_to(self._biases[layer])
 
-    def add_affine(self, block: Block, argument: Tensor) -> None:
-        """Those of the first layer, from the cotangent of its argument.
-
-        Args:
-            block: Which points.
-            argument: ``(width, points)``.
-        """
-        points = slice(block.start, block.stop)
-        self._add_start(argument, self._inputs.start[points])
-        weight = self._inputs.weights[0]
+    def add_affine(self, block: Block, own: LinearMap) -> None:
+        """Those of the first layer at the block's points."""
+        self._add_entry(own)
+        argument, weight = own.weights.g, self._inputs.weights[0]
         if self.start is not None:
-            self.start[points] = argument.T if weight is None else argument.T @ weight
+            grad = argument.T if weight is None else argument.T @ weight
+            self.start[block.start : block.stop] = grad
 
-    def _add_start(self, g: Tensor, inputs: Tensor) -> None:
-        """The first layer's, from the values alone and what it is applied to, ``(points, in)``."""
-        self._add(0, OuterProducts(g, in_rows(inputs.T)), row_sums(g))
+    def _add_entry(self, own: LinearMap) -> None:
+        self.add(0, own)
 
     def finish(self) -> list[Tensor | None]:
         """Start, slopes, and every weight and bias in turn."""
@@ -209,17 +201,18 @@ class SplitGradients(Gradients):
         self._shares = one.shares(self._split.spans)
         return bool(self._shares.parts)
 
-    def add_products(self, numbers: Sequence[int], arrays: Tensor) -> None:
+    def add_products(self, numbers: Sequence[int], first: AffineKernel) -> None:
         """See :class:`Gradients`."""
         assert self._products is not None
         assert self._shares is not None
         for part in self._shares.parts:
             if part.inner and part.number not in self._products_of:
-                first = not self._products_of
-                total = self._products if first else torch.zeros_like(self._products)
+                fresh = not self._products_of
+                total = self._products if fresh else torch.zeros_like(self._products)
                 self._products_of[part.number] = total
             for a, b in part.inner:
-                _add_to_columns(self._products_of[part.number], numbers, arrays[..., a:b].sum(2))
+                columns = first.cotangents[..., a:b].sum(2)
+                _add_to_columns(self._products_of[part.number], numbers, columns)
 
     def add(self, layer: int, own: LinearMap) -> None:
         """See :class:`Gradients`."""
@@ -232,14 +225,14 @@ class SplitGradients(Gradients):
         if biases is not None:
             of_biases.added_to(biases.whole)
 
-    def _add_start(self, g: Tensor, inputs: Tensor) -> None:
-        """See :class:`Gradients`."""
+    def _add_entry(self, own: LinearMap) -> None:
         assert self._shares is not None
         weights, biases = self._into[0]
+        g, a = own.weights.g, own.weights.a
         if weights is not None:
             for part in self._shares.parts:
                 for i, j in part.points:
-                    outer_products(g[:, i:j], inputs[i:j].T, weights.parts[part.number])
+                    outer_products(g[:, i:j], a[:, i:j], weights.parts[part.number])
         if biases is not None:
             outer_products(self._shares.owners, g, biases.whole)
 

@@ -92,7 +92,7 @@ class _GatedPass(Pass):
             out, g = self._slots("z", width, kept=keep), self._slots("g z", width)
             self._layers.append(self._layer(number, self._gates[-1].h, self._g_h, out, g))
             self._gates.append(self._gate(out, g, last=number == last))
-        self._last = LinearMap(self._gates[-1].h, self._out, self._g_out, self._g_u)
+        self._last = self._map(self._gates[-1].h, self._out, self._g_out, self._g_u)
 
     @staticmethod
     def width(shape: Shape) -> int:
@@ -125,7 +125,10 @@ class _GatedPass(Pass):
         pulled = self._slots("pulled", width)
         slope, room = self._slots("slope", width), self._room(width)
         arrays = Arrays(z, out, g if keep else None, pulled, slope, room)
-        return _Layer(LinearMap(a, z, pulled, g_a), make(self._block, arrays, function))
+        return _Layer(self._map(a, z, pulled, g_a), make(self._block, arrays, function))
+
+    def _map(self, a: Slots, z: Slots, g: Slots, pulled: Slots) -> LinearMap:
+        return LinearMap(a.flat, z.flat, self._block.points, g.flat, pulled.flat)
 
     def _gate(self, z: Slots, g_z: Slots, *, last: bool) -> "_Gate":
         h = self._slots("h", len(z.flat), kept=self._shape.keep)

@@ -3,30 +3,38 @@
 from torch import Tensor
 
 from pinnlab.calculus.products import OuterProducts, Product, row_sums
-from pinnlab.calculus.workspace import Slots
 
 
 class LinearMap:
-    """z = W a + b for a jet a, of which the bias moves only the values.
+    """z = W a + b for the jets of some points, of which the bias moves only the values.
+
+    All arrays stay where they are: features are rows, the slots of all points stand side by side.
 
     Args:
-        a: The jet.
-        z: The result.
-        g: The cotangent of the result; None if there is no way back.
-        pulled: Where that of ``a`` goes, or None as well.
+        a: The argument, ``(in, columns)``.
+        z: The result, ``(out, columns)``.
+        points: How many columns are values; they come first.
+        g: The cotangent of the result, ``(out, columns)``; None if there is no way back.
+        pulled: Where that of ``a`` goes, ``(in, columns)``; None if nobody reads it.
 
     Attributes:
         weights: What the gradient of W is the sum of.
-        biases: What that of b is the sum of, as a column: of the values alone.
+        biases: What that of b is the sum of, as a column.
     """
 
-    def __init__(self, a: Slots, z: Slots, g: Slots | None, pulled: Slots | None) -> None:
-        points = z.value.shape[1]
-        self._forward = Product(a.flat, z.flat, points)
-        if g is not None and pulled is not None:
-            self._back = Product(g.flat, pulled.flat)
-            self.weights = OuterProducts(g.flat, a.flat)
-            self.biases = row_sums(g.value)
+    def __init__(
+        self,
+        a: Tensor,
+        z: Tensor,
+        points: int,
+        g: Tensor | None,
+        pulled: Tensor | None = None,
+    ) -> None:
+        self._forward = Product(a, z, points)
+        if g is not None:
+            self.weights, self.biases = OuterProducts(g, a), row_sums(g[:, :points])
+            if pulled is not None:
+                self._back = Product(g, pulled)
 
     def forward(self, weight: Tensor, bias: Tensor | None) -> None:
         """Write z."""

@@ -122,31 +122,14 @@ class OuterProducts:
         return told[: _OUT.start], told[_OUT.stop :]
 
 
-def linear(weight: Tensor, bias: Tensor | None, a: Tensor, out: Tensor) -> None:
-    """Let ``out = W a + b``.
-
-    Args:
-        weight: W ``(out, in)``.
-        bias: b ``(out,)``, or None for zero.
-        a: ``(in, columns)``.
-        out: ``(out, columns)``.
-    """
-    Product(in_rows(a), out, out.shape[1])(weight, bias)
-
-
 def outer_products(g: Tensor, a: Tensor, total: Tensor | None = None) -> Tensor:
     """``total + g aᵀ``, in place; see :class:`OuterProducts`."""
-    return OuterProducts(g, in_rows(a)).added_to(total)
+    return OuterProducts(g, a).added_to(total)
 
 
 def row_sums(g: Tensor) -> OuterProducts:
     """The sum over the columns of g, as a column."""
     return OuterProducts(g, g.new_ones((1, g.shape[1])))
-
-
-def in_rows(a: Tensor) -> Tensor:
-    """A few features as the compiled code reads them, anew if that is the faster way."""
-    return a.contiguous() if compiled() and a.stride(1) != 1 and len(a) < NARROW.stop else a
 
 
 def _place(x: Tensor) -> tuple:
