@@ -82,14 +82,16 @@ static int levels(void)
 
 #endif
 
-/* product(level, kind, bytes, add, m, inner, n, biased, *matrices), with out, x, y and the bias as
-matrices: address, step from row to row and step from column to column of each. */
+/* product(level, kind, bytes, add, m, inner, n, biased, *matrices, owner), with out, x, y and the
+bias as matrices: address, step from row to row and step from column to column of each. The owner is
+any object; whoever keeps the arguments keeps the memory of its matrices. */
 static PyObject *product(PyObject *module, PyObject *const *arguments, Py_ssize_t count)
 {
     enum { COUNT = 20 };
     Number v[COUNT];
-    if (count != COUNT) {
-        PyErr_Format(PyExc_TypeError, "expected %d numbers, got %zd", COUNT, count);
+    if (count != COUNT + 1) {
+        PyErr_Format(PyExc_TypeError, "expected %d numbers and their owner, got %zd arguments",
+                     COUNT, count);
         return NULL;
     }
     for (Py_ssize_t k = 0; k < COUNT; k++) {
@@ -113,7 +115,7 @@ static PyObject *product(PyObject *module, PyObject *const *arguments, Py_ssize_
 
 static PyMethodDef functions[] = {
     {"product", (PyCFunction)(void (*)(void))product, METH_FASTCALL,
-     "product(level, kind, bytes, add, m, inner, n, biased, *matrices)\n\nMultiply two matrices."},
+     "product(level, kind, bytes, add, m, inner, n, biased, *matrices, owner)\n\nMultiply two matrices."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -10,5 +10,5 @@ def product(
     n: int,
     biased: int,
     /,
-    *matrices: int,
+    *matrices_and_owner: object,
 ) -> None: ...

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pinnlab.calculus.blocks import Block
+from pinnlab.calculus.calls import Call
 from pinnlab.calculus.fast_tanh import bound_tanh
 from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.pointwise import POINTWISE, Derivatives
@@ -171,17 +172,21 @@ class AffineKernel:
                 program.add(combined, own[k], self._slopes[k])
             program.add(self.argument[:, : self._inner], combined, f[order + 1])
 
-    def forward(self) -> None:
-        """Write f(z)."""
+    def forward(self) -> list[Call]:
+        """What writes f(z)."""
         if self._tanh is not None:
-            self._tanh()
-            self._onwards.run()
-            return
+            return [(self._tanh, ()), self._onwards.call()]
+        return [(self._forward, ())]
+
+    def backward(self) -> list[Call]:
+        """What writes the cotangent of z over z, and ``cotangents``."""
+        return [self._back.call() if self._tanh is not None else (self._backward, ())]
+
+    def _forward(self) -> None:
         f = self._function(self.argument, self._order + self._keep)
         self._onwards.run(*f)
         if self._keep:
             self._f = f
 
-    def backward(self) -> None:
-        """Write the cotangent of z over z, and ``cotangents``."""
+    def _backward(self) -> None:
         self._back.run(*self._f)

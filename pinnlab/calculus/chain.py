@@ -13,10 +13,11 @@ of gradients of their own.
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,7 +25,8 @@ from torch.autograd.function import once_differentiable
 
 from pinnlab.calculus.affine import AffineKernel, SlopeProducts
 from pinnlab.calculus.blocks import LINE, Block, cut, shared_out
-from pinnlab.calculus.chain_gradients import Gradients, Inputs, SplitGradients
+from pinnlab.calculus.calls import Call, carry_out
+from pinnlab.calculus.chain_gradients import Gradients, Inputs, SplitGradients, Sums
 from pinnlab.calculus.direction_chain import DirectionChain, Structure, fits
 from pinnlab.calculus.kernels import Arrays, Kernel, kernel_of
 from pinnlab.calculus.layout import Layout
@@ -33,7 +35,7 @@ from pinnlab.calculus.pointwise import ENTIRE, Derivatives
 from pinnlab.calculus.products import NARROW
 from pinnlab.calculus.row_split import Shares, Span
 from pinnlab.calculus.slopes import Slopes, Units
-from pinnlab.calculus.workspace import Scratch, Slots
+from pinnlab.calculus.workspace import Scratch, Slots, as_array
 from pinnlab.parallel import Task, one_thread, run_at_once, threads
 
 # Numbers in all slots of a block: enough to amortise the calls, few enough to stay in the cache.
@@ -124,15 +126,15 @@ class _Chain(torch.autograd.Function):
         *tensors: Tensor | None,
     ) -> Tensor:
         inputs = Inputs(layout, start, units, slopes, tensors)
-        linear = tuple(weight is not None for weight in inputs.weights)
-        shape = Shape(functions, linear, inputs.widths, inputs.affine, keep)
+        weights = tuple(None if weight is None else weight.shape for weight in inputs.weights)
+        shape = Shape(functions, weights, inputs.widths, inputs.affine, keep)
         key = (kind, shape, start.dtype, start.device, BLOCK_NUMBERS, SHARE_NUMBERS, threads())
         ctx.lease = layout.workspace.lease(key, lambda: Passes.of(kind, layout, shape, start))
         shares, inputs.products = ctx.lease.item.shares, ctx.lease.item.products
         if inputs.products is not None:
             inputs.products.forward(inputs.slopes)
         out = start.new_empty((inputs.widths[-1], layout.rows))
-        tasks = [partial(_forward, share, inputs, out) for share in shares]
+        tasks = [partial(_forward, share.passes, inputs, as_array(out)) for share in shares]
         ctx.lease.item.run(tasks)
         ctx.inputs = inputs
         ctx.save_for_backward(start, slopes, *tensors)
@@ -143,30 +145,31 @@ class _Chain(torch.autograd.Function):
     def backward(ctx, *grad_outputs: Tensor):
         _ = ctx.saved_tensors  # which refuses tensors that were written over meanwhile
         inputs, shares, needed = ctx.inputs, ctx.lease.item.shares, ctx.needs_input_grad[5:]
-        split, grad = inputs.layout.workspace.split, grad_outputs[0].T
+        split, grad = inputs.layout.workspace.split, as_array(grad_outputs[0].T)
         if split is None:
-            gradients = Gradients(inputs, needed)
+            gradients = Gradients(inputs, needed, shares[0].sums)
         else:
-            gradients = SplitGradients(inputs, needed, split)
-        sums = [gradients, *(gradients.apart() for _ in shares[1:])]
+            gradients = SplitGradients(inputs, needed, shares[0].sums, split)
+        sums = [gradients, *(gradients.apart(share.sums) for share in shares[1:])]
         pairs = zip(shares, sums, strict=True)
-        tasks = [partial(_backward, share, inputs, grad, own) for share, own in pairs]
+        tasks = [partial(_backward, share.passes, inputs, grad, own) for share, own in pairs]
         ctx.lease.item.run(tasks)
         for other in sums[1:]:
             gradients.join(other)
         return None, None, None, None, None, *gradients.finish()
 
 
-def _forward(share: list["Pass"], inputs: Inputs, out: Tensor) -> None:
+def _forward(passes: list["Pass"], inputs: Inputs, out: Any) -> None:
     """What one thread does on the way forward."""
-    for one in share:
+    for one in passes:
         one.forward(inputs, out)
 
 
-def _backward(share: list["Pass"], inputs: Inputs, grad: Tensor, gradients: Gradients) -> None:
+def _backward(passes: list["Pass"], inputs: Inputs, grad: Any, gradients: Gradients) -> None:
     """What one thread does on the way back."""
-    for one in share:
-        one.backward(inputs, grad, gradients)
+    start = None if gradients.start is None else as_array(gradients.start.T)
+    for one in passes:
+        one.backward(inputs, grad, gradients, start)
 
 
 @dataclass(frozen=True)
@@ -175,17 +178,26 @@ class Shape:
 
     Args:
         functions: Of the layers.
-        linear: Which layers have weights.
+        weights: The shapes of the weights of all layers, None of those that have none.
         widths: Of the start and of every result.
         affine: Whether the chain starts from something affine in the points.
         keep: Whether there may be a way back.
     """
 
     functions: tuple[Derivatives | None, ...]
-    linear: tuple[bool, ...]
+    weights: tuple[torch.Size | None, ...]
     widths: tuple[int, ...]
     affine: bool
     keep: bool
+
+    @property
+    def wide(self) -> bool:
+        """Whether an affine chain reads more coordinates than are worth a copy."""
+        return self.affine and self.linear(0) and self.widths[0] >= NARROW.stop
+
+    def linear(self, layer: int) -> bool:
+        """Whether a layer has a weight."""
+        return self.weights[layer] is not None
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,6 +220,19 @@ class Common:
 
 
 @dataclass(frozen=True, eq=False)
+class Share:
+    """What one thread does.
+
+    Args:
+        passes: Its blocks.
+        sums: Where it adds up gradients.
+    """
+
+    passes: list["Pass"]
+    sums: Sums
+
+
+@dataclass(frozen=True, eq=False)
 class Passes:
     """All blocks of points that go through a chain.
 
@@ -217,7 +242,7 @@ class Passes:
         short: Whether several threads would only wait for each other.
     """
 
-    shares: list[list["Pass"]]
+    shares: list[Share]
     products: SlopeProducts | None
     short: bool
 
@@ -240,7 +265,9 @@ class Passes:
         shares = []
         for share in shared_out(blocks, count):
             common = Common(layout, shape, products, Scratch(like), like)
-            shares.append([kind(block, common) for block in share])
+            number = len(layout.slope_products) if shape.affine else 0
+            sums = Sums(shape.weights, (shape.widths[1], number), like, kept=not shape.wide)
+            shares.append(Share([kind(block, common) for block in share], sums))
         short = like.device.type == "cpu" and layout.rows * max(shape.widths) < 2 * SHARE_NUMBERS
         return cls(shares, products, short)
 
@@ -258,18 +285,24 @@ class Pass(ABC):
         common: What all blocks of a thread share.
     """
 
+    _start: "Window | AffineStart"
+    _result: "Window"
+    _cotangent: "Window"  # of the result
+    _start_cotangent: "Window"
+
     def __init__(self, block: Block, common: Common) -> None:
         layout, products = common.layout, common.products
         self._block, self._shape, self._scratch = block, common.shape, common.scratch
         self._like = common.like.new_empty(0)
-        self._whole = block.size == layout.rows
         present = set(block.numbers)
         self._products = [k for k, p in enumerate(layout.slope_products) if p.slot in present]
         self._slopes = []
         if products is not None:
             self._slopes = [products.values[k][:, None] for k in self._products]
         self._shares: dict[tuple[tuple[Span, ...], ...], Shares] = {}
-        self._first_map: LinearMap | None = None
+        # What is to be done on both ways, and what that depends on.
+        self._onwards: tuple[object, list[Call]] = None, []
+        self._back: tuple[object, list[Call]] = None, []
 
     @staticmethod
     @abstractmethod
@@ -277,17 +310,44 @@ class Pass(ABC):
         """The features that determine how many points make a block."""
 
     @abstractmethod
-    def forward(self, inputs: Inputs, out: Tensor) -> None:
-        """Write the jets of the block's points into ``out (width, rows)``."""
-
-    def backward(self, inputs: Inputs, grad: Tensor, gradients: Gradients) -> None:
-        """Add what the block's points contribute to the gradients; ``grad (width, rows)``."""
-        if gradients.enter(self):
-            self._backward(inputs, grad, gradients)
+    def _calls(self, inputs: Inputs) -> Iterable[Call]:
+        """What leads from the start to the result."""
 
     @abstractmethod
-    def _backward(self, inputs: Inputs, grad: Tensor, gradients: Gradients) -> None:
-        """The same, if anybody needs the block."""
+    def _calls_back(self, inputs: Inputs, gradients: Gradients) -> Iterable[Call]:
+        """What leads from the cotangent of the result to that of the start, and to gradients."""
+
+    def forward(self, inputs: Inputs, out: Any) -> None:
+        """Write the jets of the block's points into ``out (width, rows)``."""
+        if self._onwards[0] != inputs.places:
+            self._onwards = inputs.places, list(self._calls(inputs))
+        if isinstance(self._start, AffineStart):
+            self._start.read(inputs)
+        else:
+            self._start.read(inputs.points.T)
+        carry_out(self._onwards[1])
+        self._result.write(out)
+
+    def backward(self, inputs: Inputs, grad: Any, gradients: Gradients, start: Any) -> None:
+        """Add what the block's points contribute to the gradients.
+
+        Args:
+            inputs: What the chain reads.
+            grad: The cotangent of the result, ``(width, rows)``.
+            gradients: What is added to.
+            start: That of a stacked start, ``(in, rows)``, or None if nobody needs it.
+        """
+        if not gradients.enter(self):
+            return
+        key = None if gradients.key is None else (gradients.key, inputs.places)
+        if key is None or key != self._back[0]:
+            self._back = key, list(self._calls_back(inputs, gradients))
+        self._cotangent.read(grad)
+        carry_out(self._back[1])
+        if isinstance(self._start, AffineStart):
+            self._start.write(inputs, gradients)
+        elif start is not None:
+            self._start_cotangent.write(start)
 
     def shares(self, spans: tuple[tuple[Span, ...], ...]) -> Shares:
         """What quantities own of the block, see :class:`RowSplit`."""
@@ -307,63 +367,108 @@ class Pass(ABC):
         """Two slots at the points with derivatives."""
         return self._scratch.take("room", width, 2, self._block.inner)
 
-    def _affine_kernel(self, out: Slots, g: Slots | None) -> AffineKernel:
+    def _window(self, a: Slots) -> "Window":
+        return Window(self._block, a)
+
+    def _affine_start(self, out: Slots, g: Slots | None) -> "AffineStart":
         """The first layer of an affine start, from its result and the cotangent of that."""
-        block, width, function = self._block, len(out.flat), self._shape.functions[0]
+        block, shape, function = self._block, self._shape, self._shape.functions[0]
         assert function is not None
-        z = self._scratch.take("z", width, block.points)
-        if self._shape.widths[0] < NARROW.stop:
-            x = self._like.new_empty((self._shape.widths[0], block.points))
-            self._first_map = LinearMap(x, z, block.points, z)
-        return AffineKernel(function, block, z, out, g, self._slopes, self._scratch.take)
+        z = self._scratch.take("z", len(out.flat), block.points)
+        kernel = AffineKernel(function, block, z, out, g, self._slopes, self._scratch.take)
+        x = None
+        if not shape.wide:
+            x = self._like.new_empty((shape.widths[0], block.points)) if shape.linear(0) else z
+        return AffineStart(block, kernel, x, self._products, linear=shape.linear(0))
 
-    def _enter_affine(self, first: AffineKernel, inputs: Inputs) -> None:
-        weight, bias = inputs.weights[0], inputs.biases[0]
-        if weight is None:
-            first.argument.copy_(self._points_of(inputs))
-        else:
-            self._entered(first, inputs, write=True).forward(weight, bias)
-        first.forward()
 
-    def _leave_affine(self, first: AffineKernel, inputs: Inputs, gradients: Gradients) -> None:
-        first.backward()
-        gradients.add_products(self._products, first)
-        gradients.add_affine(self._block, self._entered(first, inputs, write=False))
+class Window:
+    """The part of a stacked jet ``(width, rows)`` that belongs to one block.
 
-    def _entered(self, first: AffineKernel, inputs: Inputs, *, write: bool) -> LinearMap:
-        """The first layer; few coordinates are copied to where products read them faster."""
-        if self._first_map is None:
-            z = first.argument
-            return LinearMap(self._points_of(inputs), z, self._block.points, z)
-        if write:
-            self._first_map.weights.a.copy_(self._points_of(inputs))
-        return self._first_map
+    Args:
+        block: Points and slots.
+        a: The block's array for it.
+    """
 
-    def _points_of(self, inputs: Inputs) -> Tensor:
-        return inputs.start[self._block.start : self._block.stop].T
+    def __init__(self, block: Block, a: Slots) -> None:
+        self._rows = block.rows
+        self._parts = [as_array(part) for part in (a.value, *a.parts[1:])]
 
-    def _read(self, a: Slots, stacked: Tensor) -> None:
-        """Copy the block's part of a stacked jet ``(width, rows)``, zeros where it has none."""
-        if self._whole:
-            a.flat.copy_(stacked)
-            return
-        rows = self._block.rows
-        a.value.copy_(stacked[:, rows[0]])
-        for part, own in zip(a.parts[1:], rows[1:], strict=True):
+    def read(self, stacked: Any) -> None:
+        """Copy it from the whole jet, zeros where that has none."""
+        for part, own in zip(self._parts, self._rows, strict=True):
             length = own.stop - own.start
-            if length < self._block.inner:
+            if length < part.shape[1]:
                 part[:, length:] = 0
-                part = part[:, :length]
-            part.copy_(stacked[:, own])
+            part[:, :length] = stacked[:, own]
 
-    def _write(self, a: Slots, stacked: Tensor) -> None:
-        """Copy to the block's part of a stacked jet ``(width, rows)``."""
-        if self._whole:
-            stacked.copy_(a.flat)
-            return
-        rows = self._block.rows
-        for part, own in zip((a.value, *a.parts[1:]), rows, strict=True):
+    def write(self, stacked: Any) -> None:
+        """Copy it to the whole jet."""
+        for part, own in zip(self._parts, self._rows, strict=True):
             stacked[:, own] = part[:, : own.stop - own.start]
+
+
+class AffineStart:
+    """The first layer of a chain on one block, applied to something affine in the points.
+
+    Args:
+        block: Points and slots.
+        kernel: Its function.
+        x: Room for the points, features first, which products read faster there; None if they are
+            too many coordinates for a copy.
+        products: The numbers of the products of slopes.
+        linear: Whether the layer has a weight; ``x`` is the argument of the function otherwise.
+    """
+
+    def __init__(
+        self,
+        block: Block,
+        kernel: AffineKernel,
+        x: Tensor | None,
+        products: Sequence[int],
+        *,
+        linear: bool,
+    ) -> None:
+        self._block, self._kernel, self._products = block, kernel, products
+        self._x = None if x is None else as_array(x)
+        self._entry = None if x is None or not linear else self._map(x)
+
+    def _map(self, x: Tensor) -> LinearMap:
+        z = self._kernel.argument
+        return LinearMap(x, z, self._block.points, z)
+
+    def _wide(self, inputs: Inputs) -> LinearMap:
+        """The linear map where the points themselves are read."""
+        return self._map(inputs.start[self._block.start : self._block.stop].T)
+
+    def read(self, inputs: Inputs) -> None:
+        """Begin with the block's points."""
+        if self._x is not None:
+            self._x[...] = inputs.points[self._block.start : self._block.stop].T
+            return
+        weight, bias = inputs.weights[0], inputs.biases[0]
+        assert weight is not None
+        carry_out([self._wide(inputs).forward(weight, bias)])
+
+    def forward(self, inputs: Inputs) -> Iterator[Call]:
+        """What writes the result, from then on."""
+        weight, bias = inputs.weights[0], inputs.biases[0]
+        if self._entry is not None and weight is not None:
+            yield self._entry.forward(weight, bias)
+        yield from self._kernel.forward()
+
+    def backward(self, gradients: Gradients) -> Iterator[Call]:
+        """What adds the gradients, from the cotangent of the result."""
+        yield from self._kernel.backward()
+        yield from gradients.add_products(self._products, self._kernel)
+        if self._entry is not None:
+            yield from gradients.add_entry(self._entry)
+
+    def write(self, inputs: Inputs, gradients: Gradients) -> None:
+        """End with what reads the points themselves."""
+        if self._x is None:
+            gradients.add_wide_entry(self._wide(inputs))
+        gradients.write_start(self._block, self._kernel.argument)
 
 
 class BlockPass(Pass):
@@ -382,11 +487,18 @@ class BlockPass(Pass):
         self._a: list[Slots] = []
         self._maps: list[LinearMap | None] = []
         self._kernels: list[Kernel | None] = []
-        self._first = self._set_up_affine() if shape.affine else None
-        if self._first is None:
+        if shape.affine:
+            self._start = self._set_up_affine()
+        else:
             self._a.append(self._slots("even", shape.widths[0], kept=shape.keep))
+            self._start = self._window(self._a[0])
         for layer in range(shape.affine, count):
             self._set_up(layer)
+        self._result = self._window(self._a[-1])
+        if self._g[-1] is not None:
+            self._cotangent = self._window(self._g[-1])
+        if self._g[0] is not None:
+            self._start_cotangent = self._window(self._g[0])
 
     @staticmethod
     def width(shape: Shape) -> int:
@@ -404,30 +516,30 @@ class BlockPass(Pass):
             if shape.functions[layer] is not None:
                 g = self._slots(next(names), shape.widths[layer + 1])
             self._gz[layer] = g
-            if shape.linear[layer]:
+            if shape.linear(layer):
                 g = self._slots(next(names), shape.widths[layer])
         self._g[0] = g
 
-    def _set_up_affine(self) -> AffineKernel:
+    def _set_up_affine(self) -> AffineStart:
         out = self._slots("odd", self._shape.widths[1], kept=self._shape.keep)
         self._a += [out, out]  # the start itself is never written out
         self._maps.append(None)
         self._kernels.append(None)
-        return self._affine_kernel(out, self._g[1])
+        return self._affine_start(out, self._g[1])
 
     def _set_up(self, layer: int) -> None:
         shape = self._shape
         function, width = shape.functions[layer], shape.widths[layer + 1]
         name, last = ("odd", "even")[layer % 2], layer + 1 == len(shape.functions)
         make = None if function is None else kernel_of(function)
-        if not shape.linear[layer]:
+        if not shape.linear(layer):
             z = self._a[layer]
         elif make is None and not last:
             z = self._slots(name, width, kept=shape.keep)
         else:
             kept = make is not None and make.keeps_argument and shape.keep
             z = self._slots("z", width, kept=kept)
-        self._maps.append(self._map(layer, z) if shape.linear[layer] else None)
+        self._maps.append(self._map(layer, z) if shape.linear(layer) else None)
         if make is None:
             self._a.append(z)
             self._kernels.append(None)
@@ -443,34 +555,26 @@ class BlockPass(Pass):
         g, pulled = (None if s is None else s.flat for s in (self._gz[layer], self._g[layer]))
         return LinearMap(self._a[layer].flat, z.flat, self._block.points, g, pulled)
 
-    def forward(self, inputs: Inputs, out: Tensor) -> None:
+    def _calls(self, inputs: Inputs) -> Iterator[Call]:
         """See :class:`Pass`."""
-        if self._first is not None:
-            self._enter_affine(self._first, inputs)
-        else:
-            self._read(self._a[0], inputs.start.T)
+        if isinstance(self._start, AffineStart):
+            yield from self._start.forward(inputs)
         for layer in range(self._shape.affine, len(self._kernels)):
             own, weight, made = self._maps[layer], inputs.weights[layer], self._kernels[layer]
             if own is not None and weight is not None:
-                own.forward(weight, inputs.biases[layer])
+                yield own.forward(weight, inputs.biases[layer])
             if made is not None:
-                made.forward()
-        self._write(self._a[-1], out)
+                yield from made.forward()
 
-    def _backward(self, inputs: Inputs, grad: Tensor, gradients: Gradients) -> None:
+    def _calls_back(self, inputs: Inputs, gradients: Gradients) -> Iterator[Call]:
         """See :class:`Pass`."""
-        top = self._g[-1]
-        assert top is not None
-        self._read(top, grad)
         for layer in reversed(range(self._shape.affine, len(self._kernels))):
             own, weight, made = self._maps[layer], inputs.weights[layer], self._kernels[layer]
             if made is not None:
-                made.backward()
+                yield from made.backward()
             if own is not None and weight is not None:
-                gradients.add(layer, own)
+                yield from gradients.add(layer, own)
                 if layer or gradients.start is not None:
-                    own.backward(weight)
-        if self._first is not None:
-            self._leave_affine(self._first, inputs, gradients)
-        elif gradients.start is not None and self._g[0] is not None:
-            self._write(self._g[0], gradients.start.T)
+                    yield own.backward(weight)
+        if isinstance(self._start, AffineStart):
+            yield from self._start.backward(gradients)

@@ -9,11 +9,13 @@ from torch import Tensor
 
 from pinnlab.calculus.affine import AffineKernel, SlopeProducts
 from pinnlab.calculus.blocks import Block
+from pinnlab.calculus.calls import Call, carry_out
 from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.linear_map import LinearMap
 from pinnlab.calculus.products import outer_products
 from pinnlab.calculus.row_split import RowSplit, Shares, Target
 from pinnlab.calculus.slopes import Units
+from pinnlab.calculus.workspace import as_array
 
 if TYPE_CHECKING:
     from pinnlab.calculus.chain import Pass
@@ -25,6 +27,8 @@ class Inputs:
     Attributes:
         slopes: First derivatives of an affine start by the first layer's argument, ``(width, k)``.
         products: Their products.
+        places: What a list of calls depends on that reads them.
+        points: The start, for short copies.
     """
 
     def __init__(
@@ -48,6 +52,8 @@ class Inputs:
         elif slopes is not None:
             self.slopes = slopes.T if first is None else first @ slopes.T
         self.products: SlopeProducts | None = None
+        self.places = tuple(None if t is None else _place(t) for t in tensors)
+        self.points = as_array(start)
 
     @property
     def affine(self) -> bool:
@@ -55,76 +61,146 @@ class Inputs:
         return self.units is not None or self.start_slopes is not None
 
 
+def _place(x: Tensor) -> tuple:
+    return x.data_ptr(), x.stride(), x.shape, x.dtype, x.device
+
+
+class Sums:
+    """Where one thread adds up the gradients of all weights, the same arrays in every step.
+
+    Args:
+        shapes: Of the weights of all layers, None of those that have none.
+        products: The features of the first layer and the number of products of slopes.
+        kept: Whether the first layer's gradient is among them; that of very many coordinates is
+            not, of which a copy would cost more than the calls.
+        like: A tensor of the right type.
+
+    Attributes:
+        weights: ``(out, in)`` each.
+        biases: ``(out, 1)`` each.
+        products: Of the products of slopes, ``(width, products)``.
+    """
+
+    def __init__(
+        self,
+        shapes: Sequence[Sequence[int] | None],
+        products: tuple[int, int],
+        like: Tensor,
+        *,
+        kept: bool,
+    ) -> None:
+        wanted = []
+        for layer, shape in enumerate(shapes):
+            m, n = shape or (0, 0)
+            wanted += [(m if layer or kept else 0, n), (m, 1)]
+        wanted.append(products)
+        self._all = like.new_zeros(sum(m * n for m, n in wanted))
+        parts = self._all.split([m * n for m, n in wanted])
+        *tensors, self.products = (p.view(shape) for p, shape in zip(parts, wanted, strict=True))
+        self.weights, self.biases = tensors[0::2], tensors[1::2]
+
+    def clear(self) -> None:
+        """Begin with zeros."""
+        self._all.zero_()
+
+    def join(self, other: "Sums") -> None:
+        """Add those of another thread."""
+        self._all.add_(other._all)
+
+    def add_products(self, numbers: Sequence[int], first: AffineKernel) -> list[Call]:
+        """What adds those of some products of slopes on a block."""
+        if len(numbers) == self.products.shape[1]:
+            return [first.sums.call(self.products.view(-1, 1))]
+        found = self.products.new_empty((len(self.products), len(numbers)))
+        call = first.sums.call(found.view(-1, 1), add=False)
+        return [call, (_add_to_columns, (self.products, numbers, found))]
+
+
 class Gradients:
     """The gradients of everything that a chain reads, summed over blocks.
 
+    Args:
+        inputs: What it reads.
+        needed: What of start, slopes, and every weight and bias in turn needs a gradient.
+        sums: Where those of weights are added up.
+
     Attributes:
         start: That of the start, or None if nobody needs it.
+        key: What the calls depend on, besides the inputs; None if they are other ones every time.
     """
 
-    def __init__(self, inputs: Inputs, needed: Sequence[bool]) -> None:
-        self._inputs = inputs
+    def __init__(self, inputs: Inputs, needed: Sequence[bool], sums: Sums) -> None:
+        self._inputs, self._sums = inputs, sums
         start_needed, self._slopes_needed, *tensors = needed
         self._needed = list(zip(tensors[0::2], tensors[1::2], strict=True))
-        self._weights: list[Tensor | None] = [None] * len(self._needed)
-        self._biases: list[Tensor | None] = [None] * len(self._needed)
         self.start = torch.empty_like(inputs.start) if start_needed else None
-        self._products = None
-        if inputs.products is not None:
-            self._products = inputs.products.values.T.new_zeros(inputs.products.values.T.shape)
+        self.key: tuple | None = tuple(needed)
+        self._first: Tensor | None = None
+        sums.clear()
 
-    def apart(self) -> "Gradients":
+    def apart(self, sums: Sums) -> "Gradients":
         """Sums of their own for another thread; that of the start, block by block, is the same."""
         other = copy(self)
-        other._weights, other._biases = [None] * len(self._needed), [None] * len(self._needed)
-        if self._products is not None:
-            other._products = torch.zeros_like(self._products)
+        other._sums = sums
+        sums.clear()
         return other
 
     def join(self, other: "Gradients") -> None:
         """Add the sums of another thread."""
-        for own, more in ((self._weights, other._weights), (self._biases, other._biases)):
-            for k, (a, b) in enumerate(zip(own, more, strict=True)):
-                own[k] = b if a is None else a if b is None else a.add_(b)
-        if self._products is not None and other._products is not None:
-            self._products.add_(other._products)
+        self._sums.join(other._sums)
+        if self._first is None:
+            self._first = other._first
+        elif other._first is not None:
+            self._first.add_(other._first)
 
     def enter(self, one: "Pass") -> bool:
         """Begin with a block; whether anybody needs it."""
         return True
 
-    def add_products(self, numbers: Sequence[int], first: AffineKernel) -> None:
-        """Those of some products of slopes."""
-        assert self._products is not None
-        columns = first.sums.added_to(None).view(len(self._products), len(numbers))
-        _add_to_columns(self._products, numbers, columns)
+    def add_products(self, numbers: Sequence[int], first: AffineKernel) -> list[Call]:
+        """What adds those of some products of slopes on a block."""
+        return self._sums.add_products(numbers, first)
 
-    def add(self, layer: int, own: LinearMap) -> None:
-        """Those of a linear layer, given its number, on one block."""
+    def add(self, layer: int, own: LinearMap) -> list[Call]:
+        """What adds those of a linear layer, given its number, on a block."""
         with_weight, with_bias = self._needed[layer]
+        calls = []
         if with_weight:
-            self._weights[layer] = own.weights.added_to(self._weights[layer])
+            calls.append(own.weights.call(self._sums.weights[layer]))
         if with_bias:
-            self._biases[layer] = own.biases.added_to(self._biases[layer])
+            calls.append(own.biases.call(self._sums.biases[layer]))
+        return calls
 
-    def add_affine(self, block: Block, own: LinearMap) -> None:
-        """Those of the first layer at the block's points."""
-        self._add_entry(own)
-        argument, weight = own.weights.g, self._inputs.weights[0]
+    def add_entry(self, own: LinearMap) -> list[Call]:
+        """The same of a first layer that reads few coordinates of the points."""
+        return self.add(0, own)
+
+    def add_wide_entry(self, own: LinearMap) -> None:
+        """Add those of a first layer that reads many."""
+        with_weight, with_bias = self._needed[0]
+        if with_weight:
+            self._first = outer_products(own.weights.g, own.weights.a, self._first)
+        if with_bias:
+            carry_out([own.biases.call(self._sums.biases[0])])
+
+    def write_start(self, block: Block, g: Tensor) -> None:
+        """That of the start, from the cotangent of the first layer's argument."""
+        weight = self._inputs.weights[0]
         if self.start is not None:
-            grad = argument.T if weight is None else argument.T @ weight
+            grad = g.T if weight is None else g.T @ weight
             self.start[block.start : block.stop] = grad
-
-    def _add_entry(self, own: LinearMap) -> None:
-        self.add(0, own)
 
     def finish(self) -> list[Tensor | None]:
         """Start, slopes, and every weight and bias in turn."""
+        tensors: list[Tensor | None] = []
+        for k, (with_weight, with_bias) in enumerate(self._needed):
+            known = self._first if k == 0 and self._first is not None else None
+            if with_weight and known is None:
+                known = self._sums.weights[k].clone()
+            tensors += [known, self._sums.biases[k][:, 0].clone() if with_bias else None]
         grad_slopes = None
-        if self._products is not None:
-            grad_slopes = self._finish_slopes(self._products, self._weights[0])
-        biases = [None if column is None else column[:, 0] for column in self._biases]
-        tensors = [t for pair in zip(self._weights, biases, strict=True) for t in pair]
+        if self._inputs.products is not None:
+            grad_slopes = self._finish_slopes(self._sums.products, tensors[0])
         return [self.start, grad_slopes, *tensors]
 
     def _finish_slopes(self, products: Tensor, gradient: Tensor | None) -> Tensor | None:
@@ -142,21 +218,15 @@ class Gradients:
         return g.T if weight is None else g.T @ weight
 
 
-def _add_to_columns(out: Tensor, numbers: Sequence[int], columns: Tensor) -> None:
-    if len(numbers) == out.shape[1]:
-        out.add_(columns)
-    else:
-        out[:, numbers] += columns
-
-
 class SplitGradients(Gradients):
     """The same, those of weights and biases apart for every quantity of a split.
 
     They go to the split; autograd gets none.
     """
 
-    def __init__(self, inputs: Inputs, needed: Sequence[bool], split: RowSplit) -> None:
-        super().__init__(inputs, needed)
+    def __init__(self, inputs: Inputs, needed: Sequence[bool], sums: Sums, split: RowSplit) -> None:
+        super().__init__(inputs, needed, sums)
+        self.key = None
         self._split = split
         self._shares: Shares | None = None
         if self.start is not None:
@@ -171,15 +241,13 @@ class SplitGradients(Gradients):
         ]
         self._products_of: dict[int, Tensor] = {}
 
-    def apart(self) -> "SplitGradients":
+    def apart(self, sums: Sums) -> "SplitGradients":
         """See :class:`Gradients`."""
         other = copy(self)
         other._into = [
             (None if weight is None else weight.apart(), None if bias is None else bias.apart())
             for weight, bias in self._into
         ]
-        if self._products is not None:
-            other._products = torch.zeros_like(self._products)
         other._products_of = {}
         return other
 
@@ -201,31 +269,37 @@ class SplitGradients(Gradients):
         self._shares = one.shares(self._split.spans)
         return bool(self._shares.parts)
 
-    def add_products(self, numbers: Sequence[int], first: AffineKernel) -> None:
+    def add_products(self, numbers: Sequence[int], first: AffineKernel) -> list[Call]:
         """See :class:`Gradients`."""
-        assert self._products is not None
         assert self._shares is not None
-        for part in self._shares.parts:
+        return [(self._add_products, (self._shares, numbers, first.cotangents))]
+
+    def _add_products(self, shares: Shares, numbers: Sequence[int], arrays: Tensor) -> None:
+        for part in shares.parts:
             if part.inner and part.number not in self._products_of:
-                fresh = not self._products_of
-                total = self._products if fresh else torch.zeros_like(self._products)
-                self._products_of[part.number] = total
+                self._products_of[part.number] = torch.zeros_like(self._sums.products)
             for a, b in part.inner:
-                columns = first.cotangents[..., a:b].sum(2)
+                columns = arrays[..., a:b].sum(2)
                 _add_to_columns(self._products_of[part.number], numbers, columns)
 
-    def add(self, layer: int, own: LinearMap) -> None:
+    def add(self, layer: int, own: LinearMap) -> list[Call]:
         """See :class:`Gradients`."""
         assert self._shares is not None
         weights, biases = self._into[layer]
         of_weights, of_biases = self._shares.of(own)
+        calls = []
         if weights is not None:
-            for number, products in of_weights:
-                products.added_to(weights.parts[number])
+            calls += [own.call(weights.parts[number]) for number, own in of_weights]
         if biases is not None:
-            of_biases.added_to(biases.whole)
+            calls.append(of_biases.call(biases.whole))
+        return calls
 
-    def _add_entry(self, own: LinearMap) -> None:
+    def add_entry(self, own: LinearMap) -> list[Call]:
+        """See :class:`Gradients`."""
+        return [(self.add_wide_entry, (own,))]
+
+    def add_wide_entry(self, own: LinearMap) -> None:
+        """See :class:`Gradients`."""
         assert self._shares is not None
         weights, biases = self._into[0]
         g, a = own.weights.g, own.weights.a
@@ -246,3 +320,10 @@ class SplitGradients(Gradients):
         found = [g for g in slopes if g is not None]
         grad_slopes = torch.stack(found).sum(0) if found else None
         return [self.start, grad_slopes, *[None] * (2 * len(self._needed))]
+
+
+def _add_to_columns(out: Tensor, numbers: Sequence[int], columns: Tensor) -> None:
+    if len(numbers) == out.shape[1]:
+        out.add_(columns)
+    else:
+        out[:, numbers] += columns

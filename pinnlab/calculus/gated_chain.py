@@ -10,15 +10,16 @@ behind are those of a chain too; only a gate stands between them. So what this m
 gate, on the jets of one block, forwards and backwards.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from pinnlab.calculus.affine import AffineKernel
 from pinnlab.calculus.blocks import Block
-from pinnlab.calculus.chain import Common, Layer, Pass, Shape, apply
+from pinnlab.calculus.calls import Call
+from pinnlab.calculus.chain import AffineStart, Common, Layer, Pass, Shape, apply
 from pinnlab.calculus.chain_gradients import Gradients, Inputs
 from pinnlab.calculus.kernels import Arrays, Kernel, kernel_of, leibniz_pulls
 from pinnlab.calculus.layout import Layout
@@ -84,7 +85,12 @@ class _GatedPass(Pass):
         self._g_h = self._slots("g h", width)
         self._g_out = self._slots("g out", shape.widths[-1])
         self._out = self._slots("out", shape.widths[-1])
-        self._entry = self._affine_entry() if shape.affine else self._stacked_entry()
+        self._cotangent, self._result = self._window(self._g_out), self._window(self._out)
+        self._encoders: _Layer | None = None
+        if shape.affine:
+            self._start = self._affine_start(self._encoded, self._g_encoded if keep else None)
+        else:
+            self._set_up_start()
         self._layers: list[_Layer] = []
         last = len(shape.functions) - 2
         self._gates = [self._gate(z, g_z, last=last == 0)]
@@ -107,14 +113,11 @@ class _GatedPass(Pass):
             for flat in stacked.flat.chunk(3)
         ]
 
-    def _affine_entry(self) -> AffineKernel:
-        return self._affine_kernel(self._encoded, self._g_encoded if self._shape.keep else None)
-
-    def _stacked_entry(self) -> "_Entry":
+    def _set_up_start(self) -> None:
         width, keep = self._shape.widths[0], self._shape.keep
         start, g_start = self._slots("start", width, kept=keep), self._slots("g start", width)
-        layer = self._layer(0, start, g_start, self._encoded, self._g_encoded)
-        return _Entry(start, g_start, layer)
+        self._encoders = self._layer(0, start, g_start, self._encoded, self._g_encoded)
+        self._start, self._start_cotangent = self._window(start), self._window(g_start)
 
     def _layer(self, number: int, a: Slots, g_a: Slots, out: Slots, g: Slots) -> "_Layer":
         """A linear map and its function, from input, result and the cotangents of both."""
@@ -137,49 +140,41 @@ class _GatedPass(Pass):
         encodings, pulled = (self._u, self._d), (g_z, self._g_d)
         return _Gate(self._block, encodings, z, h, g_h, pulled, first=last)
 
-    def forward(self, inputs: Inputs, out: Tensor) -> None:
+    def _calls(self, inputs: Inputs) -> Iterator[Call]:
         """See :class:`Pass`."""
-        entry = self._entry
-        if isinstance(entry, AffineKernel):
-            self._enter_affine(entry, inputs)
-        else:
-            self._read(entry.start, inputs.start.T)
-            entry.layer.forward(inputs, 0)
-        torch.sub(self._v.flat, self._u.flat, out=self._d.flat)
-        self._gates[0].forward()
+        if isinstance(self._start, AffineStart):
+            yield from self._start.forward(inputs)
+        elif self._encoders is not None:
+            yield from self._encoders.forward(inputs, 0)
+        yield partial(torch.sub, out=self._d.flat), (self._v.flat, self._u.flat)
+        yield self._gates[0].forward()
         for number, layer in enumerate(self._layers, start=1):
-            layer.forward(inputs, number)
-            self._gates[number].forward()
-        _forward(self._last, inputs, -1)
-        self._write(self._out, out)
+            yield from layer.forward(inputs, number)
+            yield self._gates[number].forward()
+        yield _forward(self._last, inputs, -1)
 
-    def _backward(self, inputs: Inputs, grad: Tensor, gradients: Gradients) -> None:
+    def _calls_back(self, inputs: Inputs, gradients: Gradients) -> Iterator[Call]:
         """See :class:`Pass`."""
         last = len(self._layers) + 1
-        self._read(self._g_out, grad)
-        gradients.add(last, self._last)
-        _backward(self._last, inputs, last)
-        self._gates[-1].backward()
+        yield from gradients.add(last, self._last)
+        yield _backward(self._last, inputs, last)
+        yield self._gates[-1].backward()
         for number in reversed(range(1, last)):
             layer = self._layers[number - 1]
-            layer.kernel.backward()
-            gradients.add(number, layer.map)
-            _backward(layer.map, inputs, number)
-            self._g_u.flat.add_(self._g_h.flat)
-            self._gates[number - 1].backward()
-        self._g_u.flat.sub_(self._g_d.flat)  # of V - U; that of V stands where it belongs
-        self._leave(inputs, gradients)
-
-    def _leave(self, inputs: Inputs, gradients: Gradients) -> None:
-        entry = self._entry
-        if isinstance(entry, AffineKernel):
-            self._leave_affine(entry, inputs, gradients)
-            return
-        entry.layer.kernel.backward()
-        gradients.add(0, entry.layer.map)
-        if gradients.start is not None:
-            _backward(entry.layer.map, inputs, 0)
-            self._write(entry.g, gradients.start.T)
+            yield from layer.kernel.backward()
+            yield from gradients.add(number, layer.map)
+            yield _backward(layer.map, inputs, number)
+            yield self._g_u.flat.add_, (self._g_h.flat,)
+            yield self._gates[number - 1].backward()
+        # Of V − U; that of V stands where it belongs.
+        yield self._g_u.flat.sub_, (self._g_d.flat,)
+        if isinstance(self._start, AffineStart):
+            yield from self._start.backward(gradients)
+        elif self._encoders is not None:
+            yield from self._encoders.kernel.backward()
+            yield from gradients.add(0, self._encoders.map)
+            if gradients.start is not None:
+                yield _backward(self._encoders.map, inputs, 0)
 
 
 @dataclass
@@ -189,30 +184,20 @@ class _Layer:
     map: LinearMap
     kernel: Kernel
 
-    def forward(self, inputs: Inputs, number: int) -> None:
-        _forward(self.map, inputs, number)
-        self.kernel.forward()
+    def forward(self, inputs: Inputs, number: int) -> list[Call]:
+        return [_forward(self.map, inputs, number), *self.kernel.forward()]
 
 
-@dataclass
-class _Entry:
-    """Where a stacked jet enters: its part at the block's points, the cotangent, the encoders."""
-
-    start: Slots
-    g: Slots
-    layer: _Layer
-
-
-def _forward(own: LinearMap, inputs: Inputs, number: int) -> None:
+def _forward(own: LinearMap, inputs: Inputs, number: int) -> Call:
     weight = inputs.weights[number]
     assert weight is not None
-    own.forward(weight, inputs.biases[number])
+    return own.forward(weight, inputs.biases[number])
 
 
-def _backward(own: LinearMap, inputs: Inputs, number: int) -> None:
+def _backward(own: LinearMap, inputs: Inputs, number: int) -> Call:
     weight = inputs.weights[number]
     assert weight is not None
-    own.backward(weight)
+    return own.backward(weight)
 
 
 class _Gate:
@@ -264,10 +249,10 @@ class _Gate:
                 program.add(g_z.parts[i], g.parts[slot], d.parts[j], factor=c)
                 program.add(g_d.parts[j], g.parts[slot], z.parts[i], factor=c)
 
-    def forward(self) -> None:
-        """Write ``h``."""
-        self._onwards.run()
+    def forward(self) -> Call:
+        """What writes ``h``."""
+        return self._onwards.call()
 
-    def backward(self) -> None:
-        """Write the cotangent of z, and write or add that of d, from that of h."""
-        self._back.run()
+    def backward(self) -> Call:
+        """What writes the cotangent of z, and writes or adds that of d, from that of h."""
+        return self._back.call()

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from pinnlab.calculus.blocks import Block
+from pinnlab.calculus.calls import Call
 from pinnlab.calculus.fast_tanh import bound_tanh
 from pinnlab.calculus.layout import Bell, Layout
 from pinnlab.calculus.pointwise import POINTWISE, Derivatives
@@ -85,12 +86,12 @@ class Kernel(ABC):
         self._onwards, self._back = Program(self._out.flat), Program(self._out.flat)
 
     @abstractmethod
-    def forward(self) -> None:
-        """Write f(z) into ``out``."""
+    def forward(self) -> list[Call]:
+        """What writes f(z) into ``out``."""
 
     @abstractmethod
-    def backward(self) -> None:
-        """Write the cotangent of z into ``pulled``, from that of f(z) in ``g``."""
+    def backward(self) -> list[Call]:
+        """What writes the cotangent of z into ``pulled``, from that of f(z) in ``g``."""
 
     def _pull(self, program: Program, slope: Local, scale: float) -> None:
         """Add to ``pulled`` all Leibniz terms of the cotangent that hold a derivative of f'(z).
@@ -175,14 +176,13 @@ class TanhKernel(Kernel):
             self._add_slopes(program, slope, range(1, len(out.parts)))
             self._pull(program, slope, -2.0)
 
-    def forward(self) -> None:
+    def forward(self) -> list[Call]:
         """See :meth:`Kernel.forward`."""
-        self._tanh()
-        self._onwards.run()
+        return [(self._tanh, ()), self._onwards.call()]
 
-    def backward(self) -> None:
+    def backward(self) -> list[Call]:
         """See :meth:`Kernel.backward`."""
-        self._back.run()
+        return [self._back.call()]
 
 
 def _halves(terms: tuple[tuple[float, int, int], ...]) -> list[tuple[float, int, int]]:
@@ -233,14 +233,20 @@ class BellKernel(Kernel):
                 _set_polynomial(program, room, z, [bell for bell in bells if bell.k == k])
                 program.add(out[slot - 1], room[0], f[k])
 
-    def forward(self) -> None:
+    def forward(self) -> list[Call]:
         """See :meth:`Kernel.forward`."""
+        return [(self._forward, ())]
+
+    def backward(self) -> list[Call]:
+        """See :meth:`Kernel.backward`."""
+        return [(self._backward, ())]
+
+    def _forward(self) -> None:
         f = self._function(self._z.value, self._order)
         self._onwards.run(*f)
         self._f = f if self._g is not None else []
 
-    def backward(self) -> None:
-        """See :meth:`Kernel.backward`."""
+    def _backward(self) -> None:
         self._back.run(*self._f)
 
 

@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from pinnlab.calculus.calls import Call
 from pinnlab.calculus.products import OuterProducts, Product, row_sums
 
 
@@ -36,10 +37,10 @@ class LinearMap:
             if pulled is not None:
                 self._back = Product(g, pulled)
 
-    def forward(self, weight: Tensor, bias: Tensor | None) -> None:
-        """Write z."""
-        self._forward(weight, bias)
+    def forward(self, weight: Tensor, bias: Tensor | None) -> Call:
+        """What writes z."""
+        return self._forward.call(weight, bias)
 
-    def backward(self, weight: Tensor) -> None:
-        """Write the cotangent of ``a``."""
-        self._back(weight.T)
+    def backward(self, weight: Tensor) -> Call:
+        """What writes the cotangent of ``a``."""
+        return self._back.call(weight.T)

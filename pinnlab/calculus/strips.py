@@ -19,6 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pinnlab.calculus.calls import Call
+
 try:
     from pinnlab.calculus import _strips
 except ImportError:  # no compiler when the package was installed
@@ -261,6 +263,15 @@ class Program:
                 self._addresses[line, place] = self._address(inputs[own.number], own)
         assert _strips is not None
         _strips.run(self._code, self._width, self._columns, self._bytes)
+
+    def call(self) -> Call:
+        """What carries out all operations of a program without inputs."""
+        if self._compiled and self._code is None:
+            self._code = self._compile()
+        if self._inputs or not self._compiled:
+            return self.run, ()
+        assert _strips is not None
+        return _strips.run, (self._code, self._width, self._columns, self._bytes)
 
     def _address(self, array: Tensor, own: Input) -> int:
         if array.numel() != self._width * own.points or array.dtype != self._like.dtype:

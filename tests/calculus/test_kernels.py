@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from pinnlab.calculus.blocks import cut
+from pinnlab.calculus.calls import carry_out
 from pinnlab.calculus.kernels import Arrays, BellKernel, TanhKernel, compose_slot, kernel_of
 from pinnlab.calculus.layout import Collapsed, Layout, closure
 from pinnlab.calculus.pointwise import POINTWISE
@@ -69,12 +70,12 @@ def check(kind, function, of, generator):
     room = torch.full((WIDTH, 2, block.inner), torch.nan, dtype=z.dtype)
     arrays = Arrays(*map(slots, (z.detach(), empty, weights, empty, empty)), room)
     one = kind(block, arrays, function)
-    one.forward()
+    carry_out(one.forward())
     torch.testing.assert_close(arrays.out.flat, expected.detach(), rtol=1e-13, atol=1e-13)
     if not kind.keeps_argument:
         arrays.z.flat.fill_(torch.nan)
     for _ in range(2):
-        one.backward()
+        carry_out(one.backward())
         torch.testing.assert_close(arrays.pulled.flat, gradient, rtol=1e-12, atol=1e-12)
 
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from pinnlab.calculus import products
-from pinnlab.calculus.products import OuterProducts, Product, outer_products
+from pinnlab.calculus.calls import carry_out
+from pinnlab.calculus.products import OuterProducts, Product, outer_products, row_sums
 
 COMPILED = products.compiled()
 needs_compiled = pytest.mark.skipif(
@@ -63,7 +64,7 @@ def test_products(m, inner, n, whole):
     for x in (whole(m, inner), whole(inner, m).T, whole(m, 2 * inner)[:, ::2]):
         y, room = whole(inner, n + 3)[:, 1 : n + 1], whole(m + 2, n + 2)
         before, out = room.clone(), room[1:-1, 1:-1]
-        Product(y, out)(x)
+        carry_out([Product(y, out).call(x)])
         assert torch.equal(out, exact(x, y))
         before[1:-1, 1:-1] = out
         assert torch.equal(room, before)  # nothing beside it is written
@@ -80,7 +81,7 @@ def test_linear_maps(m, inner, n, whole):
                 expected[:, :values] += bias[:, None]
             for read in (a, a.T.contiguous().T):
                 out = whole(m, n)
-                Product(read, out, values)(weight, bias)
+                carry_out([Product(read, out, values).call(weight, bias)])
                 assert torch.equal(out, expected)
 
 
@@ -99,9 +100,9 @@ def test_outer_products(m, points, n, whole):
 @pytest.mark.usefixtures("level")
 def test_no_columns_give_nothing_and_no_terms_give_zero(whole):
     out = whole(3, 2)
-    Product(whole(0, 2), out)(whole(3, 0))
+    carry_out([Product(whole(0, 2), out).call(whole(3, 0))])
     assert torch.equal(out, torch.zeros_like(out))
-    Product(whole(4, 0), whole(3, 0))(whole(3, 4))
+    carry_out([Product(whole(4, 0), whole(3, 0)).call(whole(3, 4))])
     assert torch.equal(outer_products(whole(3, 0), whole(2, 0)), torch.zeros_like(out))
 
 
@@ -114,13 +115,13 @@ def test_no_columns_give_nothing_and_no_terms_give_zero(whole):
 @pytest.mark.filterwarnings("error:An output with one or more elements was resized")
 def test_what_does_not_match_is_refused(x, y, whole):
     with pytest.raises((RuntimeError, UserWarning), match=r"cannot be multiplied|was resized"):
-        Product(whole(*y), whole(3, 6))(whole(*x))
+        carry_out([Product(whole(*y), whole(3, 6)).call(whole(*x))])
 
 
 @pytest.mark.usefixtures("level")
 def test_a_bias_of_another_length_is_refused(whole):
     with pytest.raises(RuntimeError, match="size"):
-        Product(whole(4, 6), whole(3, 6), 6)(whole(3, 4), whole(2))
+        carry_out([Product(whole(4, 6), whole(3, 6), 6).call(whole(3, 4), whole(2))])
 
 
 @pytest.mark.usefixtures("level")
@@ -128,44 +129,35 @@ def test_numbers_of_two_types_are_refused(whole):
     x = whole(3, 4)
     other = x.to(torch.float32 if x.dtype == torch.float64 else torch.float64)
     with pytest.raises(RuntimeError, match=r"type"):
-        Product(other.T.contiguous(), whole(3, 3))(x)
+        carry_out([Product(other.T.contiguous(), whole(3, 3)).call(x)])
     with pytest.raises(RuntimeError, match=r"type"):
         outer_products(x, other)
 
 
 @pytest.mark.usefixtures("level")
-def test_a_product_follows_what_it_reads(whole):
-    """Weights that lie elsewhere, transposed, of another shape, and biases that come and go."""
-    y, out = whole(4, 40), whole(3, 40)
-    own = Product(y, out, 17)
-    for weight in (whole(3, 4), whole(3, 4), whole(4, 3).T, whole(6, 4)[::2]):
-        for bias in (None, whole(3), whole(6)[::2], None):
-            y.copy_(whole(4, 40))
-            own(weight, bias)
-            expected = exact(weight, y)
-            if bias is not None:
-                expected[:, :17] += bias[:, None]
-            assert torch.equal(out, expected)
-    with pytest.raises(RuntimeError, match="cannot be multiplied"):
-        own(whole(3, 5))
+def test_calls_read_their_arrays_anew(whole):
+    weight, bias, y, out = whole(3, 4), whole(3), whole(4, 40), whole(3, 40)
+    g, a, total = whole(3, 40), whole(4, 40), whole(3, 4)
+    calls = [Product(y, out, 17).call(weight, bias), OuterProducts(g, a).call(total)]
+    for _ in range(2):
+        for array in (weight, bias, y, g, a):
+            array.copy_(whole(*array.shape))
+        expected, sums = exact(weight, y), total + exact(g, a.T)
+        expected[:, :17] += bias[:, None]
+        carry_out(calls)
+        assert torch.equal(out, expected)
+        assert torch.equal(total, sums)
+    carry_out([OuterProducts(g, a).call(total, add=False)])
+    assert torch.equal(total, exact(g, a.T))
 
 
 @pytest.mark.usefixtures("level")
-def test_outer_products_follow_what_they_read_and_add_to(whole):
-    g, a = whole(3, 40), whole(4, 40)
-    own, total = OuterProducts(g, a), None
-    expected = torch.zeros(3, 4, dtype=g.dtype)
-    for _ in range(3):
-        g.copy_(whole(3, 40))
-        a.copy_(whole(4, 40))
-        expected += exact(g, a.T)
-        total = own.added_to(total)
+def test_row_sums(whole):
+    for rows, columns in ((1, 1), (3, 40), (20, 1000)):
+        g, total = whole(rows, columns), whole(rows, 1)
+        expected = total + g.sum(1, keepdim=True)
+        carry_out([row_sums(g).call(total)])
         assert torch.equal(total, expected)
-    for other in (whole(4, 3).T, whole(3, 8)[:, ::2]):
-        expected = other + exact(g, a.T)
-        assert torch.equal(own.added_to(other), expected)
-    assert torch.equal(own.added_to(None), exact(g, a.T))
-    assert torch.equal(products.row_sums(g).added_to(None), g.sum(1, keepdim=True))
 
 
 @needs_compiled
@@ -182,12 +174,12 @@ def test_narrow_products_are_done_by_compiled_code(monkeypatch, whole):
             run(level, kind, *rest)
 
     monkeypatch.setattr(products, "_products", Counted)
-    Product(whole(20, 100), whole(20, 100))(whole(20, 20))
+    carry_out([Product(whole(20, 100), whole(20, 100)).call(whole(20, 20))])
     outer_products(whole(20, 100), whole(20, 100))
     outer_products(whole(20, 100), whole(20, 100), whole(20, 20))
     assert kinds == [0, 1, 1]
     wide = products.WIDEST + 1
-    Product(whole(20, 100), whole(wide, 100))(whole(wide, 20))
+    carry_out([Product(whole(20, 100), whole(wide, 100)).call(whole(wide, 20))])
     outer_products(whole(wide, 100), whole(20, 100))
     assert kinds == [0, 1, 1]
 
@@ -195,10 +187,10 @@ def test_narrow_products_are_done_by_compiled_code(monkeypatch, whole):
 @needs_compiled
 def test_products_that_compiled_code_does_not_know_are_refused():
     call = products._products.product
-    with pytest.raises(TypeError, match="expected 20 numbers, got 2"):
+    with pytest.raises(TypeError, match="expected 20 numbers and their owner, got 2"):
         call(0, 0)
     for level, kind, size in ((-1, 0, 4), (9, 0, 4), (0, 2, 4), (0, 0, 2)):
         with pytest.raises(ValueError, match="no product of level"):
-            call(level, kind, size, *[0] * 17)
+            call(level, kind, size, *[0] * 17, None)
     with pytest.raises(TypeError, match="integer"):
-        call(0, 0, 4, *["0"] * 17)
+        call(0, 0, 4, *["0"] * 17, None)
