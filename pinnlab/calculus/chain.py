@@ -39,7 +39,7 @@ from pinnlab.calculus.workspace import Scratch, Slots, as_array
 from pinnlab.parallel import Task, one_thread, run_at_once, threads
 
 # Numbers in all slots of a block: enough to amortise the calls, few enough to stay in the cache.
-BLOCK_NUMBERS = 300_000
+BLOCK_NUMBERS = 200_000
 # Numbers in all slots that keep a thread busy: of shorter operations threads wait for each other.
 SHARE_NUMBERS = 100_000
 # Numbers that are rather computed for nothing than cut off into a block of their own.
