@@ -26,6 +26,12 @@ that the processor has. */
 #define ANY_ORDER
 #endif
 
+#if defined(__GNUC__)
+#define INLINE static inline __attribute__((always_inline))
+#else
+#define INLINE static inline
+#endif
+
 /* Of one array: long enough to amortise an instruction, short enough for the cache. */
 #define STRIP_BYTES 4096
 
@@ -43,23 +49,30 @@ typedef struct {
     Array out, start, a, b, scale;
 } Instruction;
 
-enum { SET, SET_PRODUCT, ADD_NUMBER, ADD, ADD_PRODUCT, TIMES_SLOPE_OF_TANH };
+enum { SET, SET_PRODUCT, ADD_NUMBER, ADD, ADD_PRODUCT, TIMES_SLOPE_OF_TANH, ADD_SUM };
+
+/* Sums that grow side by side, so that they fill a vector register. */
+#define LANES 16
 
 #define REAL float
 #define RUN run_float
+#define SUM sum_float
 #include "_strips_loop.h"
 #undef REAL
 #undef RUN
+#undef SUM
 
 #define REAL double
 #define RUN run_double
+#define SUM sum_double
 #include "_strips_loop.h"
 
+/* The owner is any object; whoever keeps the arguments keeps the memory that the code refers to. */
 static PyObject *run(PyObject *module, PyObject *const *arguments, Py_ssize_t count)
 {
-    if (count != 4) {
-        PyErr_Format(PyExc_TypeError, "expected code, rows, columns and bytes of a number, got "
-                     "%zd arguments", count);
+    if (count != 5) {
+        PyErr_Format(PyExc_TypeError, "expected code, rows, columns, bytes of a number and the "
+                     "owner of all arrays, got %zd arguments", count);
         return NULL;
     }
     long long rows = PyLong_AsLongLong(arguments[1]), columns = PyLong_AsLongLong(arguments[2]);
@@ -89,7 +102,7 @@ static PyObject *run(PyObject *module, PyObject *const *arguments, Py_ssize_t co
 
 static PyMethodDef functions[] = {
     {"run", (PyCFunction)(void (*)(void))run, METH_FASTCALL,
-     "run(code, rows, columns, bytes)\n\nCarry out instructions, strip by strip."},
+     "run(code, rows, columns, bytes, owner)\n\nCarry out instructions, strip by strip."},
     {NULL, NULL, 0, NULL},
 };
 

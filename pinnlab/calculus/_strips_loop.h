@@ -3,6 +3,21 @@
 #define AT(array) \
     ((REAL *)(array).address + row * (array).row + slot * (array).slot + first * (array).advances)
 
+/* The sum of a b, or of a alone. */
+INLINE REAL SUM(const REAL *a, const REAL *b, long long n)
+{
+    REAL sums[LANES] = {0}, sum = 0;
+    long long k = 0;
+    for (; k + LANES <= n; k += LANES)
+        for (int lane = 0; lane < LANES; lane++)
+            sums[lane] += b ? a[k + lane] * b[k + lane] : a[k + lane];
+    for (; k < n; k++)
+        sum += b ? a[k] * b[k] : a[k];
+    for (int lane = 0; lane < LANES; lane++)
+        sum += sums[lane];
+    return sum;
+}
+
 FOR_THIS_PROCESSOR
 static void RUN(const Instruction *code, long long length, long long rows, long long columns)
 {
@@ -42,6 +57,9 @@ static void RUN(const Instruction *code, long long length, long long rows, long 
                         ANY_ORDER
                         for (long long k = 0; k < n; k++)
                             out[k] = start[k] + factor * a[k] * b[k];
+                        break;
+                    case ADD_SUM:
+                        *out += factor * SUM(a, b, n);
                         break;
                     case TIMES_SLOPE_OF_TANH:
                         ANY_ORDER

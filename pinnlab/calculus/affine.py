@@ -6,6 +6,7 @@ collapsed sum. They do not depend on the point: a slot costs one multiplication.
 """
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -15,7 +16,6 @@ from pinnlab.calculus.calls import Call
 from pinnlab.calculus.fast_tanh import bound_tanh
 from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.pointwise import POINTWISE, Derivatives
-from pinnlab.calculus.products import row_sums
 from pinnlab.calculus.strips import Input, Local, Operand, Program, set_tanh_derivatives
 from pinnlab.calculus.workspace import Slots
 
@@ -101,9 +101,8 @@ class AffineKernel:
 
     Attributes:
         argument: The array ``z``; on the way back its cotangent.
-        cotangents: What those of the products of slopes are the sums of, over the last axis,
-            ``(width, products, inner)``.
-        sums: Adds them up, as a column.
+        cotangents: What those of the products of slopes are the sums of, feature by feature,
+            ``(width * products, inner)``.
     """
 
     def __init__(
@@ -124,16 +123,10 @@ class AffineKernel:
         self._products = block.layout.slope_products
         self._slopes = slopes
         self._f: list[Tensor] = []
-        self._onwards, self._back = Program(z), Program(z)
+        self._onwards, self._g, self._take = Program(z), g, take
         self._set_up(self._onwards, self._derivatives(self._onwards, self._order, take))
         if g is not None:
-            shape = len(z), len(self._products), block.inner
-            self.cotangents = take("cotangents of products", *shape)
-            self.sums = row_sums(self.cotangents.flatten(0, 1))
-            # Those of tanh are computed again, which is faster than fetching them.
-            f = self._derivatives(self._back, self._order + 1, take)
-            combined = self._back.local(take("combined", len(z), 1, block.inner))
-            self._set_up_way_back(self._back, f, g, combined[0])
+            self.cotangents = take("cotangents", len(z) * len(self._products), block.inner)
 
     def _derivatives(
         self, program: Program, order: int, take: Callable[..., Tensor]
@@ -157,20 +150,31 @@ class AffineKernel:
             write(self._out.parts[product.slot], f[product.order], slope)
             written.add(product.slot)
 
-    def _set_up_way_back(
-        self, program: Program, f: Sequence[Operand], g: Slots, combined: Local
-    ) -> None:
+    def _way_back(self, biases: Tensor | None, products: Sequence[Tensor] | None) -> Program:
+        program, g, take, width = Program(self.argument), self._g, self._take, len(self.argument)
+        assert g is not None
+        # The derivatives of tanh are computed again, which is faster than fetching them.
+        f = self._derivatives(program, self._order + 1, take)
+        combined = program.local(take("combined", width, 1, self._inner))[0]
         program.set(self.argument, g.value, f[1])
         own = [g.parts[product.slot] for product in self._products]
         orders = [product.order for product in self._products]
-        for cotangent, part, order in zip(self.cotangents.unbind(1), own, orders, strict=True):
-            program.set(cotangent, part, f[order])
+        if products is None:
+            cotangents = self.cotangents.view(width, -1, self._inner).unbind(1)
+            for cotangent, part, order in zip(cotangents, own, orders, strict=True):
+                program.set(cotangent, part, f[order])
+        else:
+            for total, part, order in zip(products, own, orders, strict=True):
+                program.add_sum(total, part, f[order])
         for order in sorted(set(orders)):
             first, *others = (k for k, one in enumerate(orders) if one == order)
             program.set(combined, own[first], self._slopes[first])
             for k in others:
                 program.add(combined, own[k], self._slopes[k])
             program.add(self.argument[:, : self._inner], combined, f[order + 1])
+        if biases is not None:
+            program.add_sum(biases, self.argument)
+        return program
 
     def forward(self) -> list[Call]:
         """What writes f(z)."""
@@ -178,9 +182,21 @@ class AffineKernel:
             return [(self._tanh, ()), self._onwards.call()]
         return [(self._forward, ())]
 
-    def backward(self) -> list[Call]:
-        """What writes the cotangent of z over z, and ``cotangents``."""
-        return [self._back.call() if self._tanh is not None else (self._backward, ())]
+    def backward(
+        self, biases: Tensor | None = None, products: Sequence[Tensor] | None = None
+    ) -> list[Call]:
+        """What writes the cotangent of z over z.
+
+        Args:
+            biases: Where that is added up over the points, ``(width, 1)``.
+            products: Where those of the products of slopes are added up, ``(width, 1)`` each; they
+                are written into ``cotangents`` without it.
+        """
+        if biases is None and products is None:
+            back = self._plain_back
+        else:
+            back = self._way_back(biases, products)
+        return [back.call() if self._tanh is not None else (self._run_back, (back,))]
 
     def _forward(self) -> None:
         f = self._function(self.argument, self._order + self._keep)
@@ -188,5 +204,9 @@ class AffineKernel:
         if self._keep:
             self._f = f
 
-    def _backward(self) -> None:
-        self._back.run(*self._f)
+    @cached_property
+    def _plain_back(self) -> Program:
+        return self._way_back(None, None)
+
+    def _run_back(self, program: Program) -> None:
+        program.run(*self._f)

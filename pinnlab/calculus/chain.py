@@ -339,8 +339,8 @@ class Pass(ABC):
         """
         if not gradients.enter(self):
             return
-        key = None if gradients.key is None else (gradients.key, inputs.places)
-        if key is None or key != self._back[0]:
+        key = gradients.key, inputs.places
+        if key != self._back[0]:
             self._back = key, list(self._calls_back(inputs, gradients))
         self._cotangent.read(grad)
         carry_out(self._back[1])
@@ -459,15 +459,14 @@ class AffineStart:
 
     def backward(self, gradients: Gradients) -> Iterator[Call]:
         """What adds the gradients, from the cotangent of the result."""
-        yield from self._kernel.backward()
-        yield from gradients.add_products(self._products, self._kernel)
-        if self._entry is not None:
-            yield from gradients.add_entry(self._entry)
+        numbers, kernel = self._products, self._kernel
+        yield from kernel.backward(gradients.bias(0), gradients.products(numbers))
+        yield from gradients.add_start(numbers, kernel.cotangents, self._entry)
 
     def write(self, inputs: Inputs, gradients: Gradients) -> None:
         """End with what reads the points themselves."""
         if self._x is None:
-            gradients.add_wide_entry(self._wide(inputs))
+            gradients.add_wide_start(self._wide(inputs))
         gradients.write_start(self._block, self._kernel.argument)
 
 
@@ -570,10 +569,12 @@ class BlockPass(Pass):
         """See :class:`Pass`."""
         for layer in reversed(range(self._shape.affine, len(self._kernels))):
             own, weight, made = self._maps[layer], inputs.weights[layer], self._kernels[layer]
+            biases = None
             if made is not None:
-                yield from made.backward()
+                biases = gradients.bias(layer)
+                yield from made.backward(biases)
             if own is not None and weight is not None:
-                yield from gradients.add(layer, own)
+                yield from gradients.add(layer, own, bias=biases is None)
                 if layer or gradients.start is not None:
                     yield own.backward(weight)
         if isinstance(self._start, AffineStart):

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from pinnlab.calculus.affine import AffineKernel, SlopeProducts
+from pinnlab.calculus.affine import SlopeProducts
 from pinnlab.calculus.blocks import Block
 from pinnlab.calculus.calls import Call, carry_out
 from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.linear_map import LinearMap
-from pinnlab.calculus.products import outer_products
+from pinnlab.calculus.products import OuterProducts, outer_products, row_sums
 from pinnlab.calculus.row_split import RowSplit, Shares, Target
 from pinnlab.calculus.slopes import Units
 from pinnlab.calculus.workspace import as_array
@@ -98,6 +98,18 @@ class Sums:
         parts = self._all.split([m * n for m, n in wanted])
         *tensors, self.products = (p.view(shape) for p, shape in zip(parts, wanted, strict=True))
         self.weights, self.biases = tensors[0::2], tensors[1::2]
+        self._products_of: dict[int, Tensor] = {}
+
+    def products_of(self, number: int) -> Tensor:
+        """Those of the products of slopes by one of several quantities, ``(width, products)``."""
+        if number not in self._products_of:
+            self._products_of[number] = torch.zeros_like(self.products)
+        return self._products_of[number]
+
+    def clear_products(self) -> None:
+        """Begin those with zeros."""
+        for products in self._products_of.values():
+            products.zero_()
 
     def clear(self) -> None:
         """Begin with zeros."""
@@ -107,13 +119,9 @@ class Sums:
         """Add those of another thread."""
         self._all.add_(other._all)
 
-    def add_products(self, numbers: Sequence[int], first: AffineKernel) -> list[Call]:
-        """What adds those of some products of slopes on a block."""
-        if len(numbers) == self.products.shape[1]:
-            return [first.sums.call(self.products.view(-1, 1))]
-        found = self.products.new_empty((len(self.products), len(numbers)))
-        call = first.sums.call(found.view(-1, 1), add=False)
-        return [call, (_add_to_columns, (self.products, numbers, found))]
+    def columns(self, numbers: Sequence[int]) -> list[Tensor]:
+        """Those of some products of slopes."""
+        return [self.products[:, k : k + 1] for k in numbers]
 
 
 class Gradients:
@@ -126,7 +134,7 @@ class Gradients:
 
     Attributes:
         start: That of the start, or None if nobody needs it.
-        key: What the calls depend on, besides the inputs; None if they are other ones every time.
+        key: What the calls depend on, besides the inputs.
     """
 
     def __init__(self, inputs: Inputs, needed: Sequence[bool], sums: Sums) -> None:
@@ -134,7 +142,7 @@ class Gradients:
         start_needed, self._slopes_needed, *tensors = needed
         self._needed = list(zip(tensors[0::2], tensors[1::2], strict=True))
         self.start = torch.empty_like(inputs.start) if start_needed else None
-        self.key: tuple | None = tuple(needed)
+        self.key: tuple = tuple(needed)
         self._first: Tensor | None = None
         sums.clear()
 
@@ -157,31 +165,46 @@ class Gradients:
         """Begin with a block; whether anybody needs it."""
         return True
 
-    def add_products(self, numbers: Sequence[int], first: AffineKernel) -> list[Call]:
-        """What adds those of some products of slopes on a block."""
-        return self._sums.add_products(numbers, first)
+    def bias(self, layer: int) -> Tensor | None:
+        """Where whoever finds the cotangent of a layer's values adds it up, ``(out, 1)``."""
+        return self._sums.biases[layer] if self._needed[layer][1] else None
 
-    def add(self, layer: int, own: LinearMap) -> list[Call]:
-        """What adds those of a linear layer, given its number, on a block."""
+    def products(self, numbers: Sequence[int]) -> list[Tensor] | None:
+        """Where those of some products of slopes are added up, ``(width, 1)`` each."""
+        return self._sums.columns(numbers)
+
+    def add(self, layer: int, own: LinearMap, *, bias: bool = True) -> list[Call]:
+        """What adds those of a linear layer on a block.
+
+        Args:
+            layer: Its number.
+            own: The layer.
+            bias: Whether :meth:`bias` was not asked for.
+        """
         with_weight, with_bias = self._needed[layer]
         calls = []
         if with_weight:
             calls.append(own.weights.call(self._sums.weights[layer]))
-        if with_bias:
+        if with_bias and bias:
             calls.append(own.biases.call(self._sums.biases[layer]))
         return calls
 
-    def add_entry(self, own: LinearMap) -> list[Call]:
-        """The same of a first layer that reads few coordinates of the points."""
-        return self.add(0, own)
+    def add_start(
+        self, numbers: Sequence[int], cotangents: Tensor, own: LinearMap | None
+    ) -> list[Call]:
+        """What adds those of the first layer of an affine start that were not added up on the way.
 
-    def add_wide_entry(self, own: LinearMap) -> None:
-        """Add those of a first layer that reads many."""
-        with_weight, with_bias = self._needed[0]
-        if with_weight:
+        Args:
+            numbers: Of the products of slopes.
+            cotangents: See :class:`~pinnlab.calculus.affine.AffineKernel`.
+            own: The layer, if it has a weight and few coordinates.
+        """
+        return [] if own is None else self.add(0, own, bias=False)
+
+    def add_wide_start(self, own: LinearMap) -> None:
+        """Add that of a first weight which reads many coordinates."""
+        if self._needed[0][0]:
             self._first = outer_products(own.weights.g, own.weights.a, self._first)
-        if with_bias:
-            carry_out([own.biases.call(self._sums.biases[0])])
 
     def write_start(self, block: Block, g: Tensor) -> None:
         """That of the start, from the cotangent of the first layer's argument."""
@@ -226,7 +249,6 @@ class SplitGradients(Gradients):
 
     def __init__(self, inputs: Inputs, needed: Sequence[bool], sums: Sums, split: RowSplit) -> None:
         super().__init__(inputs, needed, sums)
-        self.key = None
         self._split = split
         self._shares: Shares | None = None
         if self.start is not None:
@@ -239,7 +261,13 @@ class SplitGradients(Gradients):
             (wanted(weight, needs[0]), wanted(bias, needs[1]))
             for weight, bias, needs in zip(inputs.weights, inputs.biases, self._needed, strict=True)
         ]
-        self._products_of: dict[int, Tensor] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        self._used: set[int] = set()
+        self._sums.clear_products()
+        into = [None if t is None else t.whole.data_ptr() for pair in self._into for t in pair]
+        self.key = self._split.spans, tuple(self._needed), self.start is None, tuple(into)
 
     def apart(self, sums: Sums) -> "SplitGradients":
         """See :class:`Gradients`."""
@@ -248,7 +276,8 @@ class SplitGradients(Gradients):
             (None if weight is None else weight.apart(), None if bias is None else bias.apart())
             for weight, bias in self._into
         ]
-        other._products_of = {}
+        other._sums = sums
+        other._begin()
         return other
 
     def join(self, other: Gradients) -> None:
@@ -258,64 +287,78 @@ class SplitGradients(Gradients):
             for target, found in zip(own, more, strict=True):
                 if target is not None and found is not None:
                     target.whole.add_(found.whole)
-        for number, products in other._products_of.items():
-            if number in self._products_of:
-                self._products_of[number].add_(products)
-            else:
-                self._products_of[number] = products
+        for number in other._used:
+            self._sums.products_of(number).add_(other._sums.products_of(number))
+        self._used |= other._used
 
     def enter(self, one: "Pass") -> bool:
         """See :class:`Gradients`."""
         self._shares = one.shares(self._split.spans)
+        self._used.update(part.number for part in self._shares.parts if part.inner)
         return bool(self._shares.parts)
 
-    def add_products(self, numbers: Sequence[int], first: AffineKernel) -> list[Call]:
+    def bias(self, layer: int) -> None:
+        """See :class:`Gradients`; every quantity has its own."""
+        return
+
+    def products(self, numbers: Sequence[int]) -> None:
         """See :class:`Gradients`."""
-        assert self._shares is not None
-        return [(self._add_products, (self._shares, numbers, first.cotangents))]
+        return
 
-    def _add_products(self, shares: Shares, numbers: Sequence[int], arrays: Tensor) -> None:
-        for part in shares.parts:
-            if part.inner and part.number not in self._products_of:
-                self._products_of[part.number] = torch.zeros_like(self._sums.products)
-            for a, b in part.inner:
-                columns = arrays[..., a:b].sum(2)
-                _add_to_columns(self._products_of[part.number], numbers, columns)
-
-    def add(self, layer: int, own: LinearMap) -> list[Call]:
+    def add(self, layer: int, own: LinearMap, *, bias: bool = True) -> list[Call]:
         """See :class:`Gradients`."""
         assert self._shares is not None
         weights, biases = self._into[layer]
         of_weights, of_biases = self._shares.of(own)
         calls = []
         if weights is not None:
-            calls += [own.call(weights.parts[number]) for number, own in of_weights]
+            calls += [part.call(weights.parts[number]) for number, part in of_weights]
         if biases is not None:
             calls.append(of_biases.call(biases.whole))
         return calls
 
-    def add_entry(self, own: LinearMap) -> list[Call]:
+    def add_start(
+        self, numbers: Sequence[int], cotangents: Tensor, own: LinearMap | None
+    ) -> list[Call]:
         """See :class:`Gradients`."""
-        return [(self.add_wide_entry, (own,))]
+        assert self._shares is not None
+        calls = [] if own is None else self._of_start(own)
+        for part in self._shares.parts:
+            for a, b in part.inner:
+                calls += self._of_products(numbers, cotangents[:, a:b], part.number)
+        return calls
 
-    def add_wide_entry(self, own: LinearMap) -> None:
-        """See :class:`Gradients`."""
+    def _of_products(self, numbers: Sequence[int], columns: Tensor, number: int) -> list[Call]:
+        total = self._sums.products_of(number)
+        found = columns.new_empty((len(total), len(numbers)))
+        call = row_sums(columns).call(found.view(-1, 1), add=False)
+        return [call, (_add_to_columns, (total, numbers, found))]
+
+    def _of_start(self, own: LinearMap) -> list[Call]:
         assert self._shares is not None
         weights, biases = self._into[0]
         g, a = own.weights.g, own.weights.a
+        calls = []
         if weights is not None:
             for part in self._shares.parts:
-                for i, j in part.points:
-                    outer_products(g[:, i:j], a[:, i:j], weights.parts[part.number])
+                total = weights.parts[part.number]
+                calls += [OuterProducts(g[:, i:j], a[:, i:j]).call(total) for i, j in part.points]
         if biases is not None:
-            outer_products(self._shares.owners, g, biases.whole)
+            calls.append(OuterProducts(self._shares.owners, g).call(biases.whole))
+        return calls
+
+    def add_wide_start(self, own: LinearMap) -> None:
+        """See :class:`Gradients`."""
+        carry_out(self._of_start(own))
 
     def finish(self) -> list[Tensor | None]:
         """See :class:`Gradients`."""
         weights = self._into[0][0]
         slopes = [
-            self._finish_slopes(products, None if weights is None else weights.parts[k])
-            for k, products in self._products_of.items()
+            self._finish_slopes(
+                self._sums.products_of(k), None if weights is None else weights.parts[k]
+            )
+            for k in sorted(self._used if self._inputs.products is not None else ())
         ]
         found = [g for g in slopes if g is not None]
         grad_slopes = torch.stack(found).sum(0) if found else None

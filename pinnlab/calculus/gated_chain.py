@@ -161,8 +161,7 @@ class _GatedPass(Pass):
         yield self._gates[-1].backward()
         for number in reversed(range(1, last)):
             layer = self._layers[number - 1]
-            yield from layer.kernel.backward()
-            yield from gradients.add(number, layer.map)
+            yield from layer.backward(gradients, number)
             yield _backward(layer.map, inputs, number)
             yield self._g_u.flat.add_, (self._g_h.flat,)
             yield self._gates[number - 1].backward()
@@ -171,8 +170,7 @@ class _GatedPass(Pass):
         if isinstance(self._start, AffineStart):
             yield from self._start.backward(gradients)
         elif self._encoders is not None:
-            yield from self._encoders.kernel.backward()
-            yield from gradients.add(0, self._encoders.map)
+            yield from self._encoders.backward(gradients, 0)
             if gradients.start is not None:
                 yield _backward(self._encoders.map, inputs, 0)
 
@@ -186,6 +184,11 @@ class _Layer:
 
     def forward(self, inputs: Inputs, number: int) -> list[Call]:
         return [_forward(self.map, inputs, number), *self.kernel.forward()]
+
+    def backward(self, gradients: Gradients, number: int) -> list[Call]:
+        biases = gradients.bias(number)
+        calls = self.kernel.backward(biases)
+        return calls + gradients.add(number, self.map, bias=biases is None)
 
 
 def _forward(own: LinearMap, inputs: Inputs, number: int) -> Call:

@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -83,15 +84,36 @@ class Kernel(ABC):
         self._z, self._out, self._slope = arrays.z, arrays.out, arrays.slope
         self._g, self._pulled = arrays.g, arrays.pulled
         self._pulls = leibniz_pulls(block.layout)
-        self._onwards, self._back = Program(self._out.flat), Program(self._out.flat)
+        self._onwards = Program(self._out.flat)
 
     @abstractmethod
     def forward(self) -> list[Call]:
         """What writes f(z) into ``out``."""
 
     @abstractmethod
-    def backward(self) -> list[Call]:
-        """What writes the cotangent of z into ``pulled``, from that of f(z) in ``g``."""
+    def backward(self, biases: Tensor | None = None) -> list[Call]:
+        """What writes the cotangent of z into ``pulled``, from that of f(z) in ``g``.
+
+        Args:
+            biases: Where that of the values shall be added up over the points, ``(width, 1)``.
+        """
+
+    @abstractmethod
+    def _way_back(self) -> Program:
+        """The arithmetic of :meth:`backward`."""
+
+    @cached_property
+    def _plain_back(self) -> Program:
+        return self._way_back()
+
+    def _back(self, biases: Tensor | None) -> Program:
+        """The same, and the sums."""
+        if biases is None:
+            return self._plain_back
+        assert self._pulled is not None
+        program = self._way_back()
+        program.add_sum(biases, self._pulled.value)
+        return program
 
     def _pull(self, program: Program, slope: Local, scale: float) -> None:
         """Add to ``pulled`` all Leibniz terms of the cotangent that hold a derivative of f'(z).
@@ -139,8 +161,6 @@ class TanhKernel(Kernel):
         self._squares = [_halves(terms) for terms in block.layout.products]
         if self._derived:
             self._set_up_derivatives(block)
-        if self._g is not None:
-            self._set_up_way_back()
 
     def _set_up_derivatives(self, block: Block) -> None:
         program, z, out = self._onwards, self._z, self._out
@@ -165,8 +185,9 @@ class TanhKernel(Kernel):
             for c, i, j in self._squares[k]:
                 program.add(slope[k - 1], out.parts[i], out.parts[j], factor=c)
 
-    def _set_up_way_back(self) -> None:
-        program, g, pulled, out = self._back, self._g, self._pulled, self._out
+    def _way_back(self) -> Program:
+        g, pulled, out = self._g, self._pulled, self._out
+        program = Program(out.flat)
         assert g is not None
         assert pulled is not None
         program.times_slope_of_tanh(pulled.value, g.value, out.value)
@@ -175,14 +196,15 @@ class TanhKernel(Kernel):
             program.times_slope_of_tanh(pulled.derivatives, g.derivatives, out.head[:, None])
             self._add_slopes(program, slope, range(1, len(out.parts)))
             self._pull(program, slope, -2.0)
+        return program
 
     def forward(self) -> list[Call]:
         """See :meth:`Kernel.forward`."""
         return [(self._tanh, ()), self._onwards.call()]
 
-    def backward(self) -> list[Call]:
+    def backward(self, biases: Tensor | None = None) -> list[Call]:
         """See :meth:`Kernel.backward`."""
-        return [self._back.call()]
+        return [self._back(biases).call()]
 
 
 def _halves(terms: tuple[tuple[float, int, int], ...]) -> list[tuple[float, int, int]]:
@@ -207,14 +229,13 @@ class BellKernel(Kernel):
         self._room = arrays.room
         self._order = block.layout.order + (arrays.g is not None)
         self._f: list[Tensor] = []
-        f = [Input(k, block.points) for k in range(self._order + 1)]
+        f = self._inputs = [Input(k, block.points) for k in range(self._order + 1)]
         self._onwards.set(self._out.value, f[0])
         self._compose(self._onwards, f, self._out.parts[1:])
-        if self._g is not None:
-            self._set_up_way_back(f)
 
-    def _set_up_way_back(self, f: list[Input]) -> None:
-        program, g, pulled = self._back, self._g, self._pulled
+    def _way_back(self) -> Program:
+        g, pulled = self._g, self._pulled
+        program, f = Program(self._out.flat), self._inputs
         assert g is not None
         assert pulled is not None
         program.set(pulled.value, g.value, f[1])
@@ -223,6 +244,7 @@ class BellKernel(Kernel):
             program.set(pulled.derivatives, g.derivatives, f[1])
             self._compose(program, f[1:], [slope[k] for k in range(len(g.parts) - 1)])
             self._pull(program, slope, 1.0)
+        return program
 
     def _compose(self, program: Program, f: list[Input], out: Sequence[Tensor | Local]) -> None:
         """The derivatives of a function of z, given its derivatives ``f``."""
@@ -237,17 +259,17 @@ class BellKernel(Kernel):
         """See :meth:`Kernel.forward`."""
         return [(self._forward, ())]
 
-    def backward(self) -> list[Call]:
+    def backward(self, biases: Tensor | None = None) -> list[Call]:
         """See :meth:`Kernel.backward`."""
-        return [(self._backward, ())]
+        return [(self._run_back, (self._back(biases),))]
 
     def _forward(self) -> None:
         f = self._function(self._z.value, self._order)
         self._onwards.run(*f)
         self._f = f if self._g is not None else []
 
-    def _backward(self) -> None:
-        self._back.run(*self._f)
+    def _run_back(self, program: Program) -> None:
+        program.run(*self._f)
 
 
 def _set_polynomial(

@@ -34,7 +34,7 @@ _INSTRUCTION = np.dtype(
         ("arrays", _ARRAY, 5),  # out, start, a, b, scale
     ]
 )
-_SET, _SET_PRODUCT, _ADD_NUMBER, _ADD, _ADD_PRODUCT, _TIMES_SLOPE_OF_TANH = range(6)
+_SET, _SET_PRODUCT, _ADD_NUMBER, _ADD, _ADD_PRODUCT, _TIMES_SLOPE_OF_TANH, _ADD_SUM = range(7)
 
 # tanh_backward(g, t) = g (1 − t²) in one pass.
 _times_slope_of_tanh = torch.ops.aten.tanh_backward.grad_input
@@ -104,6 +104,11 @@ class _Operation:
         return self.out.array if isinstance(self.out, Local) else self.out
 
     @property
+    def shape(self) -> torch.Size:
+        """Of the arrays that the operation goes through."""
+        return self.a.shape if self.kind == _ADD_SUM else self._written.shape  # type: ignore
+
+    @property
     def takes_column(self) -> bool:
         """Whether the last factor may be a number for each feature."""
         return self.kind in (_SET_PRODUCT, _ADD, _ADD_PRODUCT)
@@ -116,7 +121,9 @@ class _Operation:
             for x in self._views
         )
         assert a is not None
-        if self.kind == _TIMES_SLOPE_OF_TANH:
+        if self.kind == _ADD_SUM:
+            out.add_((a if b is None else a * b).sum(1, keepdim=True))
+        elif self.kind == _TIMES_SLOPE_OF_TANH:
             _times_slope_of_tanh(a, b, grad_input=out)
         elif start is None:
             torch.mul(a, self.factor if b is None else b, out=out)
@@ -135,9 +142,8 @@ class _Operation:
         """An array in the shape of the result."""
         if array.ndim == 0:
             return array
-        out = self._written
-        array = array[..., : out.shape[-1]]
-        return array[:, None] if array.ndim < out.ndim else array
+        array = array[..., : self.shape[-1]]
+        return array[:, None] if array.ndim < len(self.shape) else array
 
     def places(self) -> tuple[int, list[Operand | None]]:
         """The kind, and the arrays in the places where the compiled code reads them.
@@ -146,7 +152,7 @@ class _Operation:
         """
         kind, a, b, scale = self.kind, self.a, self.b, None
         start = self.start if kind in (_ADD, _ADD_PRODUCT) else None
-        columns = self._written.shape[-1]
+        columns = self.shape[-1]
         if kind in (_SET_PRODUCT, _ADD_PRODUCT) and _is_column(b, columns):
             kind, b, scale = kind - 1, None, b
         elif kind == _ADD and _is_column(a, columns):
@@ -155,11 +161,12 @@ class _Operation:
 
     def instruction(self) -> tuple:
         """What the compiled code reads."""
-        out = self._written
-        kind, places = self.places()
-        slots = out.shape[1] if out.ndim == 3 else 1
-        arrays = [_located(x) for x in places]
-        return kind, slots, out.shape[-1], self.factor, self.constant, arrays
+        shape, (kind, places) = self.shape, self.places()
+        slots = shape[1] if len(shape) == 3 else 1
+        out, *others = (_located(x) for x in places)
+        if kind == _ADD_SUM:
+            out = (*out[:-1], 0)
+        return kind, slots, shape[-1], self.factor, self.constant, [out, *others]
 
 
 def _is_column(operand: Operand | None, columns: int) -> bool:
@@ -249,6 +256,10 @@ class Program:
         """Let ``out = a (1 − tangent²)``."""
         self._append(_Operation(_TIMES_SLOPE_OF_TANH, out, None, a, tangent))
 
+    def add_sum(self, out: Tensor, a: Tensor, b: Operand | None = None) -> None:
+        """Add the sum of ``a``, or of ``a b``, over all columns to ``out (width, 1)``."""
+        self._append(_Operation(_ADD_SUM, out, None, a, b))
+
     def run(self, *inputs: Tensor) -> None:
         """Carry out all operations; ``inputs`` are the arrays of every :class:`Input`."""
         if not self._compiled:
@@ -262,7 +273,7 @@ class Program:
             for line, place, own in self._inputs:
                 self._addresses[line, place] = self._address(inputs[own.number], own)
         assert _strips is not None
-        _strips.run(self._code, self._width, self._columns, self._bytes)
+        _strips.run(self._code, self._width, self._columns, self._bytes, self)
 
     def call(self) -> Call:
         """What carries out all operations of a program without inputs."""
@@ -271,7 +282,7 @@ class Program:
         if self._inputs or not self._compiled:
             return self.run, ()
         assert _strips is not None
-        return _strips.run, (self._code, self._width, self._columns, self._bytes)
+        return _strips.run, (self._code, self._width, self._columns, self._bytes, self)
 
     def _address(self, array: Tensor, own: Input) -> int:
         if array.numel() != self._width * own.points or array.dtype != self._like.dtype:
@@ -283,6 +294,10 @@ class Program:
 
     def _append(self, operation: _Operation) -> None:
         out = operation.out.array if isinstance(operation.out, Local) else operation.out
+        if operation.kind == _ADD_SUM:
+            self._check_sum(out)
+            assert isinstance(operation.a, Tensor)
+            out = operation.a
         last = operation.a if operation.b is None else operation.b
         added_to = operation.start if operation.kind in (_ADD, _ADD_PRODUCT) else None
         for operand in (out, added_to, operation.a, operation.b):
@@ -291,6 +306,13 @@ class Program:
                 self._check(array, out, column=operand is last and operation.takes_column)
         self._operations.append(operation)
         self._code = None
+
+    def _check_sum(self, out: Tensor) -> None:
+        if out.shape != (self._width, 1) or out.dtype != self._like.dtype:
+            raise ValueError(
+                f"expected a sum as {self._like.dtype} {(self._width, 1)}, got {out.dtype} "
+                f"{tuple(out.shape)}"
+            )
 
     def _check(self, array: Tensor, out: Tensor, *, column: bool) -> None:
         """Refuse an array that does not cover the result, or is no column where that may stand."""

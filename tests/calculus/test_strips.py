@@ -57,6 +57,29 @@ def test_every_operation_does_what_it_says(random, columns):
     agree(out[5], a * (1 - b * b))
 
 
+def test_sums_are_added_up_over_all_columns(random, columns):
+    a, b, factor = random(WIDTH, columns + 3), random(WIDTH, columns), random(WIDTH, columns)
+    out = random(WIDTH, 4)
+    before, program = out.clone(), Program(a)
+    local = program.local(torch.empty(WIDTH, 1, columns, dtype=a.dtype))[0]
+    program.set(local, factor, b)
+    program.add_sum(out[:, :1], a)
+    program.add_sum(out[:, 2:3], b, a)
+    program.add_sum(out[:, 3:], b, local)
+    program.run()
+    agree((out[:, 0] - before[:, 0]) / columns, a.sum(1) / columns)
+    assert torch.equal(out[:, 1], before[:, 1])
+    agree((out[:, 2] - before[:, 2]) / columns, (a[:, :columns] * b).mean(1))
+    agree((out[:, 3] - before[:, 3]) / columns, (factor * b * b).mean(1))
+
+
+@pytest.mark.parametrize("shape", [(WIDTH, 2), (WIDTH + 1, 1), (WIDTH,)])
+def test_sums_have_one_column(random, dtype, shape):
+    a = random(WIDTH, 7)
+    with pytest.raises(ValueError, match="expected a sum as"):
+        Program(a).add_sum(torch.zeros(shape, dtype=dtype), a)
+
+
 def test_operations_follow_one_after_the_other(random, columns):
     a, out = random(WIDTH, columns), random(WIDTH, columns)
     program = Program(a)
@@ -156,8 +179,10 @@ def test_compiled_code_refuses_what_it_cannot_read():
 
     for code, size in ((b"\0" * 8, 4), (b"", 2)):
         with pytest.raises(ValueError, match=r"expected instructions of .* and numbers of 4 or 8"):
-            _strips.run(code, 1, 1, size)
-    with pytest.raises(TypeError, match="expected code, rows, columns and bytes of a number"):
+            _strips.run(code, 1, 1, size, None)
+    with pytest.raises(
+        TypeError, match="expected code, rows, columns, bytes of a number"
+    ):
         _strips.run(b"")
 
 
