@@ -51,8 +51,8 @@ typedef struct {
 
 enum { SET, SET_PRODUCT, ADD_NUMBER, ADD, ADD_PRODUCT, TIMES_SLOPE_OF_TANH, ADD_SUM };
 
-/* Sums that grow side by side, so that they fill a vector register. */
-#define LANES 16
+/* Bytes of numbers that are added up side by side, for several additions to be under way. */
+#define SIDE_BY_SIDE 256
 
 #define REAL float
 #define RUN run_float

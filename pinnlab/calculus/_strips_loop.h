@@ -6,16 +6,27 @@
 /* The sum of a b, or of a alone. */
 INLINE REAL SUM(const REAL *a, const REAL *b, long long n)
 {
-    REAL sums[LANES] = {0}, sum = 0;
+    enum { LANES = SIDE_BY_SIDE / sizeof(REAL) };
+    REAL sums[LANES] = {0};
     long long k = 0;
-    for (; k + LANES <= n; k += LANES)
-        for (int lane = 0; lane < LANES; lane++)
-            sums[lane] += b ? a[k + lane] * b[k + lane] : a[k + lane];
+    if (b)
+        for (; k + LANES <= n; k += LANES) {
+            ANY_ORDER
+            for (int lane = 0; lane < LANES; lane++)
+                sums[lane] += a[k + lane] * b[k + lane];
+        }
+    else
+        for (; k + LANES <= n; k += LANES) {
+            ANY_ORDER
+            for (int lane = 0; lane < LANES; lane++)
+                sums[lane] += a[k + lane];
+        }
+    for (int half = LANES / 2; half; half /= 2)
+        for (int lane = 0; lane < half; lane++)
+            sums[lane] += sums[lane + half];
     for (; k < n; k++)
-        sum += b ? a[k] * b[k] : a[k];
-    for (int lane = 0; lane < LANES; lane++)
-        sum += sums[lane];
-    return sum;
+        sums[0] += b ? a[k] * b[k] : a[k];
+    return sums[0];
 }
 
 FOR_THIS_PROCESSOR
