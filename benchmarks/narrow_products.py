@@ -18,12 +18,13 @@ points that pinnlab sends through a layer has 2 000 to 15 000 columns.
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from functools import partial
 
 import torch
 from _measure import machine, median_of_ratios, pin, write
 from torch import Tensor
 
+from pinnlab.calculus.calls import Call, carry_out
 from pinnlab.calculus.products import OuterProducts, Product, compiled
 
 FEATURES = (10, 20, 32, 50, 64, 100, 128, 200, 256)
@@ -31,10 +32,8 @@ COLUMNS = (2_000, 6_000)
 TYPES = (torch.float32, torch.float64)
 SECONDS = 2e-3  # of products in one round
 
-Action = Callable[[], object]
 
-
-def products_of(h: int, n: int, dtype: torch.dtype) -> dict[str, tuple[Action, Action]]:
+def products_of(h: int, n: int, dtype: torch.dtype) -> dict[str, tuple[Call, Call]]:
     """Every product of one layer by pinnlab and by torch, both of which give the same."""
     generator = torch.Generator().manual_seed(0)
     w, a, g = (
@@ -42,32 +41,29 @@ def products_of(h: int, n: int, dtype: torch.dtype) -> dict[str, tuple[Action, A
     )
     ours, theirs = torch.empty_like(a), torch.empty_like(a)
     own, their = torch.zeros_like(w), torch.zeros_like(w)
-    values, cotangents, weights = Product(a, ours), Product(g, ours), OuterProducts(g, a)
+    values, cotangents = Product(a, ours).call(w), Product(g, ours).call(w.T)
+    weights = OuterProducts(g, a).call(own)
     return {
-        "values": _agreeing(ours, lambda: values(w), theirs, lambda: torch.mm(w, a, out=theirs)),
+        "values": _agreeing(ours, values, theirs, (partial(torch.mm, out=theirs), (w, a))),
         "cotangents": _agreeing(
-            ours, lambda: cotangents(w.T), theirs, lambda: torch.mm(w.T, g, out=theirs)
+            ours, cotangents, theirs, (partial(torch.mm, out=theirs), (w.T, g))
         ),
-        "weights": _agreeing(
-            own, lambda: weights.added_to(own), their, lambda: their.addmm_(g, a.T)
-        ),
+        "weights": _agreeing(own, weights, their, (their.addmm_, (g, a.T))),
     }
 
 
-def _agreeing(ours: Tensor, own: Action, theirs: Tensor, other: Action) -> tuple[Action, Action]:
-    own()
-    other()
+def _agreeing(ours: Tensor, own: Call, theirs: Tensor, other: Call) -> tuple[Call, Call]:
+    carry_out([own, other])
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-3)
     return own, other
 
 
-def _rate(action: Action, operations: float) -> float:
+def _rate(call: Call, operations: float) -> float:
     """Billions of operations a second, from as many calls as take some milliseconds."""
-    calls = max(int(SECONDS * 60e9 / operations), 1)
+    calls = [call] * max(int(SECONDS * 60e9 / operations), 1)
     start = time.process_time()
-    for _ in range(calls):
-        action()
-    return calls * operations / (time.process_time() - start) / 1e9
+    carry_out(calls)
+    return len(calls) * operations / (time.process_time() - start) / 1e9
 
 
 def main() -> None:

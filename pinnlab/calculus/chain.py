@@ -339,15 +339,20 @@ class Pass(ABC):
         """
         if not gradients.enter(self):
             return
-        key = gradients.key, inputs.places
-        if key != self._back[0]:
-            self._back = key, list(self._calls_back(inputs, gradients))
         self._cotangent.read(grad)
-        carry_out(self._back[1])
+        carry_out(self._known_back(inputs, gradients))
         if isinstance(self._start, AffineStart):
             self._start.write(inputs, gradients)
         elif start is not None:
             self._start_cotangent.write(start)
+
+    def _known_back(self, inputs: Inputs, gradients: Gradients) -> Iterable[Call]:
+        if gradients.key is None:
+            return self._calls_back(inputs, gradients)
+        key = gradients.key, inputs.places
+        if key != self._back[0]:
+            self._back = key, list(self._calls_back(inputs, gradients))
+        return self._back[1]
 
     def shares(self, spans: tuple[tuple[Span, ...], ...]) -> Shares:
         """What quantities own of the block, see :class:`RowSplit`."""
@@ -391,11 +396,14 @@ class Window:
     """
 
     def __init__(self, block: Block, a: Slots) -> None:
-        self._rows = block.rows
+        self._rows, self._flat = block.rows, as_array(a.flat)
         self._parts = [as_array(part) for part in (a.value, *a.parts[1:])]
 
     def read(self, stacked: Any) -> None:
         """Copy it from the whole jet, zeros where that has none."""
+        if self._flat.shape == stacked.shape:
+            self._flat[...] = stacked
+            return
         for part, own in zip(self._parts, self._rows, strict=True):
             length = own.stop - own.start
             if length < part.shape[1]:
@@ -404,6 +412,9 @@ class Window:
 
     def write(self, stacked: Any) -> None:
         """Copy it to the whole jet."""
+        if self._flat.shape == stacked.shape:
+            stacked[...] = self._flat
+            return
         for part, own in zip(self._parts, self._rows, strict=True):
             stacked[:, own] = part[:, : own.stop - own.start]
 

@@ -76,7 +76,7 @@ class Sums:
         like: A tensor of the right type.
 
     Attributes:
-        weights: ``(out, in)`` each.
+        weights: ``(out, in)`` each, None for the first one that is not among them.
         biases: ``(out, 1)`` each.
         products: Of the products of slopes, ``(width, products)``.
     """
@@ -97,7 +97,10 @@ class Sums:
         self._all = like.new_zeros(sum(m * n for m, n in wanted))
         parts = self._all.split([m * n for m, n in wanted])
         *tensors, self.products = (p.view(shape) for p, shape in zip(parts, wanted, strict=True))
-        self.weights, self.biases = tensors[0::2], tensors[1::2]
+        self.weights: list[Tensor | None] = [*tensors[0::2]]
+        self.biases = tensors[1::2]
+        if not kept:
+            self.weights[0] = None
         self._products_of: dict[int, Tensor] = {}
 
     def products_of(self, number: int) -> Tensor:
@@ -134,7 +137,7 @@ class Gradients:
 
     Attributes:
         start: That of the start, or None if nobody needs it.
-        key: What the calls depend on, besides the inputs.
+        key: What the calls depend on, besides the inputs; None if they are other ones every time.
     """
 
     def __init__(self, inputs: Inputs, needed: Sequence[bool], sums: Sums) -> None:
@@ -142,7 +145,7 @@ class Gradients:
         start_needed, self._slopes_needed, *tensors = needed
         self._needed = list(zip(tensors[0::2], tensors[1::2], strict=True))
         self.start = torch.empty_like(inputs.start) if start_needed else None
-        self.key: tuple = tuple(needed)
+        self.key: tuple | None = tuple(needed)
         self._first: Tensor | None = None
         sums.clear()
 
@@ -182,9 +185,9 @@ class Gradients:
             bias: Whether :meth:`bias` was not asked for.
         """
         with_weight, with_bias = self._needed[layer]
-        calls = []
-        if with_weight:
-            calls.append(own.weights.call(self._sums.weights[layer]))
+        calls, total = [], self._sums.weights[layer]
+        if with_weight and total is not None:
+            calls.append(own.weights.call(total))
         if with_bias and bias:
             calls.append(own.biases.call(self._sums.biases[layer]))
         return calls
@@ -216,11 +219,10 @@ class Gradients:
     def finish(self) -> list[Tensor | None]:
         """Start, slopes, and every weight and bias in turn."""
         tensors: list[Tensor | None] = []
-        for k, (with_weight, with_bias) in enumerate(self._needed):
-            known = self._first if k == 0 and self._first is not None else None
-            if with_weight and known is None:
-                known = self._sums.weights[k].clone()
-            tensors += [known, self._sums.biases[k][:, 0].clone() if with_bias else None]
+        sums = zip(self._needed, self._sums.weights, self._sums.biases, strict=True)
+        for (with_weight, with_bias), weight, bias in sums:
+            known = self._first if weight is None else weight.clone() if with_weight else None
+            tensors += [known, bias[:, 0].clone() if with_bias else None]
         grad_slopes = None
         if self._inputs.products is not None:
             grad_slopes = self._finish_slopes(self._sums.products, tensors[0])
@@ -261,13 +263,12 @@ class SplitGradients(Gradients):
             (wanted(weight, needs[0]), wanted(bias, needs[1]))
             for weight, bias, needs in zip(inputs.weights, inputs.biases, self._needed, strict=True)
         ]
-        self._begin()
-
-    def _begin(self) -> None:
         self._used: set[int] = set()
-        self._sums.clear_products()
-        into = [None if t is None else t.whole.data_ptr() for pair in self._into for t in pair]
-        self.key = self._split.spans, tuple(self._needed), self.start is None, tuple(into)
+        sums.clear_products()
+        self.key = None
+        if split.lasting and not split.others:
+            into = [None if t is None else _place(t.whole) for pair in self._into for t in pair]
+            self.key = split.spans, tuple(into), self.start is None
 
     def apart(self, sums: Sums) -> "SplitGradients":
         """See :class:`Gradients`."""
@@ -276,8 +277,8 @@ class SplitGradients(Gradients):
             (None if weight is None else weight.apart(), None if bias is None else bias.apart())
             for weight, bias in self._into
         ]
-        other._sums = sums
-        other._begin()
+        other._sums, other._used, other.key = sums, set(), None
+        sums.clear_products()
         return other
 
     def join(self, other: Gradients) -> None:

@@ -46,12 +46,14 @@ class RowSplit:
     Args:
         spans: Per quantity the points it reads; no two own the same point.
         targets: Of weights by their identity.
+        lasting: Whether these are the same arrays in every step.
         others: Weights that have no such target because they are functions of what is trained,
             and their gradients.
     """
 
     spans: tuple[tuple[Span, ...], ...]
     targets: Mapping[int, Target]
+    lasting: bool = False
     others: list[tuple[Tensor, Target]] = field(default_factory=list)
 
     def into(self, weight: Tensor) -> Target | None:

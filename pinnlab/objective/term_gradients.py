@@ -124,7 +124,7 @@ class TermGradients:
         rows = self._rows(tuple(owned), squares)
         if not rows.together:
             return rows.jacobian
-        split = layout.workspace.split = RowSplit(rows.owned, rows.targets)
+        split = layout.workspace.split = RowSplit(rows.owned, rows.targets, rows is self._kept)
         try:
             found = _pull(squares, rows.together, factors)
         finally:

@@ -162,6 +162,40 @@ def test_two_passes_before_their_backward_passes_do_not_share_memory(generator):
     torch.testing.assert_close(together, alone, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("function", [torch.tanh, torch.sin], ids=["tanh", "sin"])
+@pytest.mark.usefixtures("block_numbers")
+def test_what_was_written_down_follows_what_the_chain_reads(function, of, generator):
+    """Weights that change, move, lie otherwise, or need no gradient; other points."""
+    network = Network(function, generator)
+
+    def check():
+        x = random(generator, N, 2)
+        expected = network(seed(x, replace(of, transparent=True))).data
+        start = seed(x, of)
+        found = evaluate_affine(start.value, start.slopes, network.layers(), of)
+        wanted = [p for p in network.parameters() if p.requires_grad]
+        agree(found, expected, wanted, random(generator, *expected.shape))
+
+    with torch.no_grad():
+        for change in (
+            lambda p: p.mul_(-0.5),
+            lambda p: p.set_(p.clone()),
+            lambda p: p.set_(p.t().contiguous().t()),
+            lambda p: p.set_(torch.stack([p, p], -1)[..., 0]),
+        ):
+            for parameter in network.parameters():
+                change(parameter)
+            with torch.enable_grad():
+                check()
+                check()
+    for frozen in ((0, 3), (1,), range(5)):
+        for number, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
+            weight.requires_grad_(number not in frozen)
+            bias.requires_grad_(number in frozen)
+        check()
+        check()
+
+
 def test_superfluous_slots_are_only_computed_where_they_are_finite(generator):
     """The third derivative of z^{5/2}, which the gradient of the second needs, is not, at 0."""
     of = layout([(0, 0)], (N, N, N - 2))

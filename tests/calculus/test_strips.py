@@ -180,9 +180,7 @@ def test_compiled_code_refuses_what_it_cannot_read():
     for code, size in ((b"\0" * 8, 4), (b"", 2)):
         with pytest.raises(ValueError, match=r"expected instructions of .* and numbers of 4 or 8"):
             _strips.run(code, 1, 1, size, None)
-    with pytest.raises(
-        TypeError, match="expected code, rows, columns, bytes of a number"
-    ):
+    with pytest.raises(TypeError, match="expected code, rows, columns, bytes of a number"):
         _strips.run(b"")
 
 
