@@ -6,7 +6,6 @@ collapsed sum. They do not depend on the point: a slot costs one multiplication.
 """
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -123,6 +122,7 @@ class AffineKernel:
         self._products = block.layout.slope_products
         self._slopes = slopes
         self._f: list[Tensor] = []
+        self._backs: dict[tuple, Program] = {}  # by where they add up
         self._onwards, self._g, self._take = Program(z), g, take
         self._set_up(self._onwards, self._derivatives(self._onwards, self._order, take))
         if g is not None:
@@ -192,10 +192,11 @@ class AffineKernel:
             products: Where those of the products of slopes are added up, ``(width, 1)`` each; they
                 are written into ``cotangents`` without it.
         """
-        if biases is None and products is None:
-            back = self._plain_back
-        else:
-            back = self._way_back(biases, products)
+        sums = [biases, *([None] if products is None else products)]
+        key = tuple(None if total is None else total.data_ptr() for total in sums)
+        if key not in self._backs:
+            self._backs[key] = self._way_back(biases, products)
+        back = self._backs[key]
         return [back.call() if self._tanh is not None else (self._run_back, (back,))]
 
     def _forward(self) -> None:
@@ -203,10 +204,6 @@ class AffineKernel:
         self._onwards.run(*f)
         if self._keep:
             self._f = f
-
-    @cached_property
-    def _plain_back(self) -> Program:
-        return self._way_back(None, None)
 
     def _run_back(self, program: Program) -> None:
         program.run(*self._f)

@@ -13,7 +13,6 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -85,6 +84,7 @@ class Kernel(ABC):
         self._g, self._pulled = arrays.g, arrays.pulled
         self._pulls = leibniz_pulls(block.layout)
         self._onwards = Program(self._out.flat)
+        self._backs: dict[int | None, Program] = {}  # by where they add up
 
     @abstractmethod
     def forward(self) -> list[Call]:
@@ -102,18 +102,15 @@ class Kernel(ABC):
     def _way_back(self) -> Program:
         """The arithmetic of :meth:`backward`."""
 
-    @cached_property
-    def _plain_back(self) -> Program:
-        return self._way_back()
-
     def _back(self, biases: Tensor | None) -> Program:
         """The same, and the sums."""
-        if biases is None:
-            return self._plain_back
-        assert self._pulled is not None
-        program = self._way_back()
-        program.add_sum(biases, self._pulled.value)
-        return program
+        key = None if biases is None else biases.data_ptr()
+        if key not in self._backs:
+            program = self._backs[key] = self._way_back()
+            if biases is not None:
+                assert self._pulled is not None
+                program.add_sum(biases, self._pulled.value)
+        return self._backs[key]
 
     def _pull(self, program: Program, slope: Local, scale: float) -> None:
         """Add to ``pulled`` all Leibniz terms of the cotangent that hold a derivative of f'(z).
