@@ -257,7 +257,16 @@ class Program:
         self._append(_Operation(_TIMES_SLOPE_OF_TANH, out, None, a, tangent))
 
     def add_sum(self, out: Tensor, a: Tensor, b: Operand | None = None) -> None:
-        """Add the sum of ``a``, or of ``a b``, over all columns to ``out (width, 1)``."""
+        """Add the sum of ``a``, or of ``a b``, over all columns to ``out (width, 1)``.
+
+        Raises:
+            ValueError: If the result has another shape, or ``a`` has slots.
+        """
+        if a.ndim != 2 or out.shape != (self._width, 1):
+            raise ValueError(
+                f"expected the sum of an array without slots as {(self._width, 1)}, got that of "
+                f"{tuple(a.shape)} as {tuple(out.shape)}"
+            )
         self._append(_Operation(_ADD_SUM, out, None, a, b))
 
     def run(self, *inputs: Tensor) -> None:
@@ -295,8 +304,8 @@ class Program:
     def _append(self, operation: _Operation) -> None:
         out = operation.out.array if isinstance(operation.out, Local) else operation.out
         if operation.kind == _ADD_SUM:
-            self._check_sum(out)
             assert isinstance(operation.a, Tensor)
+            self._check(out, out, column=True)
             out = operation.a
         last = operation.a if operation.b is None else operation.b
         added_to = operation.start if operation.kind in (_ADD, _ADD_PRODUCT) else None
@@ -306,13 +315,6 @@ class Program:
                 self._check(array, out, column=operand is last and operation.takes_column)
         self._operations.append(operation)
         self._code = None
-
-    def _check_sum(self, out: Tensor) -> None:
-        if out.shape != (self._width, 1) or out.dtype != self._like.dtype:
-            raise ValueError(
-                f"expected a sum as {self._like.dtype} {(self._width, 1)}, got {out.dtype} "
-                f"{tuple(out.shape)}"
-            )
 
     def _check(self, array: Tensor, out: Tensor, *, column: bool) -> None:
         """Refuse an array that does not cover the result, or is no column where that may stand."""

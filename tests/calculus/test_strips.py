@@ -76,8 +76,16 @@ def test_sums_are_added_up_over_all_columns(random, columns):
 @pytest.mark.parametrize("shape", [(WIDTH, 2), (WIDTH + 1, 1), (WIDTH,)])
 def test_sums_have_one_column(random, dtype, shape):
     a = random(WIDTH, 7)
-    with pytest.raises(ValueError, match="expected a sum as"):
+    with pytest.raises(ValueError, match="expected the sum of an array without slots"):
         Program(a).add_sum(torch.zeros(shape, dtype=dtype), a)
+
+
+def test_sums_of_arrays_with_slots_or_in_another_type_are_refused(random, dtype):
+    a = random(WIDTH, SLOTS, 7)
+    with pytest.raises(ValueError, match="expected the sum of an array without slots"):
+        Program(a).add_sum(torch.zeros(WIDTH, 1, dtype=dtype), a)
+    with pytest.raises(ValueError, match="expected an array of"):
+        Program(a).add_sum(torch.zeros(WIDTH, 1, dtype=torch.float16), a[:, 0])
 
 
 def test_operations_follow_one_after_the_other(random, columns):
