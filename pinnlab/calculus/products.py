@@ -59,9 +59,9 @@ class Product:
         if not self._fits(x, bias):
             return self._by_torch, (x.detach(), None if bias is None else bias.detach())
         if bias is None:
-            return _compiled_call(self, _TIMES, self._out, x, self._y)
+            return _compiled_call(_TIMES, self._out, x, self._y)
         column, values = bias[:, None], self._values
-        return _compiled_call(self, _TIMES, self._out, x, self._y, bias=column, biased=values)
+        return _compiled_call(_TIMES, self._out, x, self._y, bias=column, biased=values)
 
     def _fits(self, x: Tensor, bias: Tensor | None) -> bool:
         y, out = self._y, self._out
@@ -93,7 +93,7 @@ class OuterProducts:
         """What adds them to ``total (out, in)``, or writes them there."""
         g, a = self.g, self.a
         if max(total.shape) <= WIDEST and g.stride(1) == a.stride(1) == 1 and _fit(total, g, a.T):
-            return _compiled_call(self, _DOTS, total, g, a, add=add)
+            return _compiled_call(_DOTS, total, g, a, add=add)
         return self._by_torch, (total, add)
 
     def _by_torch(self, total: Tensor, add: bool) -> None:
@@ -135,7 +135,6 @@ def _fit(out: Tensor, x: Tensor, y: Tensor) -> bool:
 
 
 def _compiled_call(
-    owner: object,
     kind: int,
     out: Tensor,
     x: Tensor,
@@ -145,9 +144,10 @@ def _compiled_call(
     bias: Tensor | None = None,
     biased: int = 0,
 ) -> Call:
-    """The call of the compiled code."""
+    """The call of the compiled code, which keeps the memory of all arrays."""
     assert _products is not None
     (m, inner), n = x.shape, out.shape[1]
-    places = [(0, 0, 0) if t is None else (t.data_ptr(), *t.stride()) for t in (out, x, y, bias)]
+    arrays = [None if t is None else t.detach() for t in (out, x, y, bias)]
+    places = [(0, 0, 0) if t is None else (t.data_ptr(), *t.stride()) for t in arrays]
     head = _products.LEVELS - 1, kind, _BYTES[out.dtype], add, m, inner, n, biased
-    return _products.product, (*head, *chain.from_iterable(places), owner)
+    return _products.product, (*head, *chain.from_iterable(places), arrays)

@@ -152,6 +152,23 @@ def test_calls_read_their_arrays_anew(whole):
 
 
 @pytest.mark.usefixtures("level")
+def test_calls_keep_the_memory_that_they_read(whole):
+    weight, bias, y, g = whole(30, 40), whole(30), whole(40, 500), whole(30, 500)
+    out, total = torch.empty_like(g), torch.zeros_like(weight)
+    expected, sums = exact(weight, y) + bias[:, None], exact(g, y.T)
+    calls = [
+        Product(y.clone(), out, 500).call(weight.clone(), bias.clone()),
+        OuterProducts(g.clone(), y.clone()).call(total),
+        row_sums(g.clone()).call(torch.zeros_like(bias)[:, None]),
+    ]
+    others = [torch.full_like(x, 1e9) for x in (weight, bias, y, g, y, g) * 3]
+    carry_out(calls)
+    assert torch.equal(out, expected)
+    assert torch.equal(total, sums)
+    assert all((x == 1e9).all() for x in others)
+
+
+@pytest.mark.usefixtures("level")
 def test_row_sums(whole):
     for rows, columns in ((1, 1), (3, 40), (20, 1000)):
         g, total = whole(rows, columns), whole(rows, 1)
