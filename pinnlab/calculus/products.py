@@ -2,8 +2,8 @@
 
 Libraries of linear algebra are made for large matrices. A layer multiplies a small one, of twenty
 or a hundred features, with one of thousands of columns. Compiled code for this case reads columns
-where they lie and keeps a tile of the result in registers. With 6 000 columns and up to 100
-features it takes 1.1 to 1.5 times as many products a second as torch on one thread, and 1.2 to 2.4
+where they lie and keeps a tile of the result in registers. With up to 100 features in single
+precision it takes 1.2 to 1.6 times as many products a second as torch on one thread, and 1.2 to 5
 times as many sums of gradients (``benchmarks/narrow_products.py``). For more features, for other
 arrangements, and where the compiled code is missing, torch does them.
 """
