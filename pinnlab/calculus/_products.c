@@ -115,7 +115,8 @@ static PyObject *product(PyObject *module, PyObject *const *arguments, Py_ssize_
 
 static PyMethodDef functions[] = {
     {"product", (PyCFunction)(void (*)(void))product, METH_FASTCALL,
-     "product(level, kind, bytes, add, m, inner, n, biased, *matrices, owner)\n\nMultiply two matrices."},
+     "product(level, kind, bytes, add, m, inner, n, biased, *matrices, owner)\n\n"
+     "Multiply two matrices."},
     {NULL, NULL, 0, NULL},
 };
 

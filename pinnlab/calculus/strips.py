@@ -106,12 +106,17 @@ class _Operation:
     @property
     def shape(self) -> torch.Size:
         """Of the arrays that the operation goes through."""
-        return self.a.shape if self.kind == _ADD_SUM else self._written.shape  # type: ignore
+        if self.kind != _ADD_SUM:
+            return self._written.shape
+        assert isinstance(self.a, Tensor)
+        return self.a.shape
 
     @property
-    def takes_column(self) -> bool:
-        """Whether the last factor may be a number for each feature."""
-        return self.kind in (_SET_PRODUCT, _ADD, _ADD_PRODUCT)
+    def column(self) -> Operand | None:
+        """What may be a number for each feature: the last factor, or a sum; None if nothing may."""
+        if self.kind in (_SET_PRODUCT, _ADD, _ADD_PRODUCT):
+            return self.a if self.b is None else self.b
+        return self.out if self.kind == _ADD_SUM else None
 
     def by_torch(self, inputs: Sequence[Tensor]) -> None:
         """Let torch do it."""
@@ -302,33 +307,27 @@ class Program:
         return array.data_ptr()
 
     def _append(self, operation: _Operation) -> None:
-        out = operation.out.array if isinstance(operation.out, Local) else operation.out
-        if operation.kind == _ADD_SUM:
-            assert isinstance(operation.a, Tensor)
-            self._check(out, out, column=True)
-            out = operation.a
-        last = operation.a if operation.b is None else operation.b
         added_to = operation.start if operation.kind in (_ADD, _ADD_PRODUCT) else None
-        for operand in (out, added_to, operation.a, operation.b):
+        for operand in (operation.out, added_to, operation.a, operation.b):
             if operand is not None and not isinstance(operand, Input):
                 array = operand.array if isinstance(operand, Local) else operand
-                self._check(array, out, column=operand is last and operation.takes_column)
+                self._check(array, operation.shape, column=operand is operation.column)
         self._operations.append(operation)
         self._code = None
 
-    def _check(self, array: Tensor, out: Tensor, *, column: bool) -> None:
-        """Refuse an array that does not cover the result, or is no column where that may stand."""
-        shape, columns = array.shape, out.shape[-1]
+    def _check(self, array: Tensor, beside: torch.Size, *, column: bool) -> None:
+        """Refuse an array that does not cover the others, or is no column where that may stand."""
+        shape, columns = array.shape, beside[-1]
         if array.dtype != self._like.dtype or not shape or shape[0] != self._width:
             fits = False
         elif column and shape == (self._width, 1):
             fits = True
         else:
-            beside = array.ndim == 2 or (array.ndim == out.ndim and shape[1] in (1, out.shape[1]))
-            fits = beside and shape[-1] >= columns and (columns == 1 or array.stride(-1) == 1)
+            stands = len(shape) == 2 or (len(shape) == len(beside) and shape[1] in (1, beside[1]))
+            fits = stands and shape[-1] >= columns and (columns == 1 or array.stride(-1) == 1)
         if not fits:
             raise ValueError(
-                f"expected an array of {self._like.dtype} beside {tuple(out.shape)}, columns next "
+                f"expected an array of {self._like.dtype} beside {tuple(beside)}, columns next "
                 f"to each other, got {array.dtype} {tuple(shape)} with steps {array.stride()}"
             )
 
