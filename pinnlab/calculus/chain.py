@@ -24,11 +24,12 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from pinnlab.calculus.affine import AffineKernel, SlopeProducts
+from pinnlab.calculus.block_layers import AffineStart, BlockLayer, Window
 from pinnlab.calculus.blocks import LINE, Block, cut, shared_out
 from pinnlab.calculus.calls import Call, carry_out
 from pinnlab.calculus.chain_gradients import Gradients, Inputs, SplitGradients, Sums
 from pinnlab.calculus.direction_chain import DirectionChain, Structure, fits
-from pinnlab.calculus.kernels import Arrays, Kernel, kernel_of
+from pinnlab.calculus.kernels import Arrays, kernel_of
 from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.linear_map import LinearMap
 from pinnlab.calculus.pointwise import ENTIRE, Derivatives
@@ -285,10 +286,10 @@ class Pass(ABC):
         common: What all blocks of a thread share.
     """
 
-    _start: "Window | AffineStart"
-    _result: "Window"
-    _cotangent: "Window"  # of the result
-    _start_cotangent: "Window"
+    _start: Window | AffineStart
+    _result: Window
+    _cotangent: Window  # of the result
+    _start_cotangent: Window
 
     def __init__(self, block: Block, common: Common) -> None:
         layout, products = common.layout, common.products
@@ -372,10 +373,12 @@ class Pass(ABC):
         """Two slots at the points with derivatives."""
         return self._scratch.take("room", width, 2, self._block.inner)
 
-    def _window(self, a: Slots) -> "Window":
-        return Window(self._block, a)
+    def _map(self, a: Slots, z: Slots, g: Slots | None, pulled: Slots | None) -> LinearMap:
+        """A linear map from its argument, its result, and the cotangents of both."""
+        cotangents = (None if s is None else s.flat for s in (g, pulled))
+        return LinearMap(a.flat, z.flat, self._block.points, *cotangents)
 
-    def _affine_start(self, out: Slots, g: Slots | None) -> "AffineStart":
+    def _affine_start(self, out: Slots, g: Slots | None) -> AffineStart:
         """The first layer of an affine start, from its result and the cotangent of that."""
         block, shape, function = self._block, self._shape, self._shape.functions[0]
         assert function is not None
@@ -385,100 +388,6 @@ class Pass(ABC):
         if not shape.wide:
             x = self._like.new_empty((shape.widths[0], block.points)) if shape.linear(0) else z
         return AffineStart(block, kernel, x, self._products, linear=shape.linear(0))
-
-
-class Window:
-    """The part of a stacked jet ``(width, rows)`` that belongs to one block.
-
-    Args:
-        block: Points and slots.
-        a: The block's array for it.
-    """
-
-    def __init__(self, block: Block, a: Slots) -> None:
-        self._rows, self._flat = block.rows, as_array(a.flat)
-        self._parts = [as_array(part) for part in (a.value, *a.parts[1:])]
-
-    def read(self, stacked: Any) -> None:
-        """Copy it from the whole jet, zeros where that has none."""
-        if self._flat.shape == stacked.shape:
-            self._flat[...] = stacked
-            return
-        for part, own in zip(self._parts, self._rows, strict=True):
-            length = own.stop - own.start
-            if length < part.shape[1]:
-                part[:, length:] = 0
-            part[:, :length] = stacked[:, own]
-
-    def write(self, stacked: Any) -> None:
-        """Copy it to the whole jet."""
-        if self._flat.shape == stacked.shape:
-            stacked[...] = self._flat
-            return
-        for part, own in zip(self._parts, self._rows, strict=True):
-            stacked[:, own] = part[:, : own.stop - own.start]
-
-
-class AffineStart:
-    """The first layer of a chain on one block, applied to something affine in the points.
-
-    Args:
-        block: Points and slots.
-        kernel: Its function.
-        x: Room for the points, features first, which products read faster there; None if they are
-            too many coordinates for a copy.
-        products: The numbers of the products of slopes.
-        linear: Whether the layer has a weight; ``x`` is the argument of the function otherwise.
-    """
-
-    def __init__(
-        self,
-        block: Block,
-        kernel: AffineKernel,
-        x: Tensor | None,
-        products: Sequence[int],
-        *,
-        linear: bool,
-    ) -> None:
-        self._block, self._kernel, self._products = block, kernel, products
-        self._x = None if x is None else as_array(x)
-        self._entry = None if x is None or not linear else self._map(x)
-
-    def _map(self, x: Tensor) -> LinearMap:
-        z = self._kernel.argument
-        return LinearMap(x, z, self._block.points, z)
-
-    def _wide(self, inputs: Inputs) -> LinearMap:
-        """The linear map where the points themselves are read."""
-        return self._map(inputs.start[self._block.start : self._block.stop].T)
-
-    def read(self, inputs: Inputs) -> None:
-        """Begin with the block's points."""
-        if self._x is not None:
-            self._x[...] = inputs.points[self._block.start : self._block.stop].T
-            return
-        weight, bias = inputs.weights[0], inputs.biases[0]
-        assert weight is not None
-        carry_out([self._wide(inputs).forward(weight, bias)])
-
-    def forward(self, inputs: Inputs) -> Iterator[Call]:
-        """What writes the result, from then on."""
-        weight, bias = inputs.weights[0], inputs.biases[0]
-        if self._entry is not None and weight is not None:
-            yield self._entry.forward(weight, bias)
-        yield from self._kernel.forward()
-
-    def backward(self, gradients: Gradients) -> Iterator[Call]:
-        """What adds the gradients, from the cotangent of the result."""
-        numbers, kernel = self._products, self._kernel
-        yield from kernel.backward(gradients.bias(0), gradients.products(numbers))
-        yield from gradients.add_start(numbers, kernel.cotangents, self._entry)
-
-    def write(self, inputs: Inputs, gradients: Gradients) -> None:
-        """End with what reads the points themselves."""
-        if self._x is None:
-            gradients.add_wide_start(self._wide(inputs))
-        gradients.write_start(self._block, self._kernel.argument)
 
 
 class BlockPass(Pass):
@@ -493,22 +402,20 @@ class BlockPass(Pass):
         self._gz: list[Slots | None] = [None] * count
         if shape.keep:
             self._set_up_cotangents()
-        # The inputs of all layers, their linear maps and functions.
-        self._a: list[Slots] = []
-        self._maps: list[LinearMap | None] = []
-        self._kernels: list[Kernel | None] = []
         if shape.affine:
-            self._start = self._set_up_affine()
+            a = self._slots("odd", shape.widths[1], kept=shape.keep)
+            self._start = self._affine_start(a, self._g[1])
         else:
-            self._a.append(self._slots("even", shape.widths[0], kept=shape.keep))
-            self._start = self._window(self._a[0])
+            a = self._slots("even", shape.widths[0], kept=shape.keep)
+            self._start = Window(block, a)
+        self._layers: list[BlockLayer] = []
         for layer in range(shape.affine, count):
-            self._set_up(layer)
-        self._result = self._window(self._a[-1])
+            a = self._set_up(layer, a)
+        self._result = Window(block, a)
         if self._g[-1] is not None:
-            self._cotangent = self._window(self._g[-1])
+            self._cotangent = Window(block, self._g[-1])
         if self._g[0] is not None:
-            self._start_cotangent = self._window(self._g[0])
+            self._start_cotangent = Window(block, self._g[0])
 
     @staticmethod
     def width(shape: Shape) -> int:
@@ -530,63 +437,41 @@ class BlockPass(Pass):
                 g = self._slots(next(names), shape.widths[layer])
         self._g[0] = g
 
-    def _set_up_affine(self) -> AffineStart:
-        out = self._slots("odd", self._shape.widths[1], kept=self._shape.keep)
-        self._a += [out, out]  # the start itself is never written out
-        self._maps.append(None)
-        self._kernels.append(None)
-        return self._affine_start(out, self._g[1])
-
-    def _set_up(self, layer: int) -> None:
+    def _set_up(self, layer: int, a: Slots) -> Slots:
+        """A layer on its argument; the result."""
         shape = self._shape
         function, width = shape.functions[layer], shape.widths[layer + 1]
         name, last = ("odd", "even")[layer % 2], layer + 1 == len(shape.functions)
         make = None if function is None else kernel_of(function)
-        if not shape.linear(layer):
-            z = self._a[layer]
-        elif make is None and not last:
-            z = self._slots(name, width, kept=shape.keep)
-        else:
-            kept = make is not None and make.keeps_argument and shape.keep
-            z = self._slots("z", width, kept=kept)
-        self._maps.append(self._map(layer, z) if shape.linear(layer) else None)
-        if make is None:
-            self._a.append(z)
-            self._kernels.append(None)
-            return
-        out = self._slots(name, width, kept=shape.keep)
-        slope = self._slots("slope", width)
-        arrays = Arrays(z, out, self._g[layer + 1], self._gz[layer], slope, self._room(width))
-        self._a.append(out)
-        assert function is not None
-        self._kernels.append(make(self._block, arrays, function))
-
-    def _map(self, layer: int, z: Slots) -> LinearMap:
-        g, pulled = (None if s is None else s.flat for s in (self._gz[layer], self._g[layer]))
-        return LinearMap(self._a[layer].flat, z.flat, self._block.points, g, pulled)
+        own, z = None, a
+        if shape.linear(layer):
+            if make is None and not last:
+                z = self._slots(name, width, kept=shape.keep)
+            else:
+                kept = make is not None and make.keeps_argument and shape.keep
+                z = self._slots("z", width, kept=kept)
+            own = self._map(a, z, self._gz[layer], self._g[layer])
+        out, kernel = z, None
+        if make is not None and function is not None:
+            out = self._slots(name, width, kept=shape.keep)
+            slope = self._slots("slope", width)
+            arrays = Arrays(z, out, self._g[layer + 1], self._gz[layer], slope, self._room(width))
+            kernel = make(self._block, arrays, function)
+        self._layers.append(BlockLayer(layer, own, kernel))
+        return out
 
     def _calls(self, inputs: Inputs) -> Iterator[Call]:
         """See :class:`Pass`."""
         if isinstance(self._start, AffineStart):
             yield from self._start.forward(inputs)
-        for layer in range(self._shape.affine, len(self._kernels)):
-            own, weight, made = self._maps[layer], inputs.weights[layer], self._kernels[layer]
-            if own is not None and weight is not None:
-                yield own.forward(weight, inputs.biases[layer])
-            if made is not None:
-                yield from made.forward()
+        for layer in self._layers:
+            yield from layer.forward(inputs)
 
     def _calls_back(self, inputs: Inputs, gradients: Gradients) -> Iterator[Call]:
         """See :class:`Pass`."""
-        for layer in reversed(range(self._shape.affine, len(self._kernels))):
-            own, weight, made = self._maps[layer], inputs.weights[layer], self._kernels[layer]
-            biases = None
-            if made is not None:
-                biases = gradients.bias(layer)
-                yield from made.backward(biases)
-            if own is not None and weight is not None:
-                yield from gradients.add(layer, own, bias=biases is None)
-                if layer or gradients.start is not None:
-                    yield own.backward(weight)
+        affine = isinstance(self._start, AffineStart)
+        for layer in reversed(self._layers):
+            pull = affine or layer is not self._layers[0] or gradients.start is not None
+            yield from layer.backward(inputs, gradients, pull=pull)
         if isinstance(self._start, AffineStart):
             yield from self._start.backward(gradients)

@@ -17,13 +17,13 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from pinnlab.calculus.block_layers import AffineStart, BlockLayer, Window
 from pinnlab.calculus.blocks import Block
 from pinnlab.calculus.calls import Call
-from pinnlab.calculus.chain import AffineStart, Common, Layer, Pass, Shape, apply
+from pinnlab.calculus.chain import Common, Layer, Pass, Shape, apply
 from pinnlab.calculus.chain_gradients import Gradients, Inputs
-from pinnlab.calculus.kernels import Arrays, Kernel, kernel_of, leibniz_pulls
+from pinnlab.calculus.kernels import Arrays, kernel_of, leibniz_pulls
 from pinnlab.calculus.layout import Layout
-from pinnlab.calculus.linear_map import LinearMap
 from pinnlab.calculus.slopes import Slopes
 from pinnlab.calculus.strips import Program
 from pinnlab.calculus.workspace import Slots
@@ -85,20 +85,21 @@ class _GatedPass(Pass):
         self._g_h = self._slots("g h", width)
         self._g_out = self._slots("g out", shape.widths[-1])
         self._out = self._slots("out", shape.widths[-1])
-        self._cotangent, self._result = self._window(self._g_out), self._window(self._out)
-        self._encoders: _Layer | None = None
+        self._cotangent, self._result = Window(block, self._g_out), Window(block, self._out)
+        self._encoders: BlockLayer | None = None
         if shape.affine:
             self._start = self._affine_start(self._encoded, self._g_encoded if keep else None)
         else:
             self._set_up_start()
-        self._layers: list[_Layer] = []
+        self._layers: list[BlockLayer] = []
         last = len(shape.functions) - 2
         self._gates = [self._gate(z, g_z, last=last == 0)]
         for number in range(1, last + 1):
             out, g = self._slots("z", width, kept=keep), self._slots("g z", width)
             self._layers.append(self._layer(number, self._gates[-1].h, self._g_h, out, g))
             self._gates.append(self._gate(out, g, last=number == last))
-        self._last = self._map(self._gates[-1].h, self._out, self._g_out, self._g_u)
+        own = self._map(self._gates[-1].h, self._out, self._g_out, self._g_u)
+        self._last = BlockLayer(last + 1, own, None)
 
     @staticmethod
     def width(shape: Shape) -> int:
@@ -117,9 +118,10 @@ class _GatedPass(Pass):
         width, keep = self._shape.widths[0], self._shape.keep
         start, g_start = self._slots("start", width, kept=keep), self._slots("g start", width)
         self._encoders = self._layer(0, start, g_start, self._encoded, self._g_encoded)
-        self._start, self._start_cotangent = self._window(start), self._window(g_start)
+        self._start = Window(self._block, start)
+        self._start_cotangent = Window(self._block, g_start)
 
-    def _layer(self, number: int, a: Slots, g_a: Slots, out: Slots, g: Slots) -> "_Layer":
+    def _layer(self, number: int, a: Slots, g_a: Slots, out: Slots, g: Slots) -> BlockLayer:
         """A linear map and its function, from input, result and the cotangents of both."""
         function, width, keep = self._shape.functions[number], len(out.flat), self._shape.keep
         assert function is not None
@@ -128,10 +130,8 @@ class _GatedPass(Pass):
         pulled = self._slots("pulled", width)
         slope, room = self._slots("slope", width), self._room(width)
         arrays = Arrays(z, out, g if keep else None, pulled, slope, room)
-        return _Layer(self._map(a, z, pulled, g_a), make(self._block, arrays, function))
-
-    def _map(self, a: Slots, z: Slots, g: Slots, pulled: Slots) -> LinearMap:
-        return LinearMap(a.flat, z.flat, self._block.points, g.flat, pulled.flat)
+        kernel = make(self._block, arrays, function)
+        return BlockLayer(number, self._map(a, z, pulled, g_a), kernel)
 
     def _gate(self, z: Slots, g_z: Slots, *, last: bool) -> "_Gate":
         h = self._slots("h", len(z.flat), kept=self._shape.keep)
@@ -145,62 +145,30 @@ class _GatedPass(Pass):
         if isinstance(self._start, AffineStart):
             yield from self._start.forward(inputs)
         elif self._encoders is not None:
-            yield from self._encoders.forward(inputs, 0)
+            yield from self._encoders.forward(inputs)
         yield partial(torch.sub, out=self._d.flat), (self._v.flat, self._u.flat)
         yield self._gates[0].forward()
-        for number, layer in enumerate(self._layers, start=1):
-            yield from layer.forward(inputs, number)
-            yield self._gates[number].forward()
-        yield _forward(self._last, inputs, -1)
+        for layer, gate in zip(self._layers, self._gates[1:], strict=True):
+            yield from layer.forward(inputs)
+            yield gate.forward()
+        yield from self._last.forward(inputs)
 
     def _calls_back(self, inputs: Inputs, gradients: Gradients) -> Iterator[Call]:
         """See :class:`Pass`."""
-        last = len(self._layers) + 1
-        yield from gradients.add(last, self._last)
-        yield _backward(self._last, inputs, last)
-        yield self._gates[-1].backward()
-        for number in reversed(range(1, last)):
-            layer = self._layers[number - 1]
-            yield from layer.backward(gradients, number)
-            yield _backward(layer.map, inputs, number)
+        yield from self._last.backward(inputs, gradients)
+        *gates, last = self._gates
+        yield last.backward()
+        for layer, gate in zip(reversed(self._layers), reversed(gates), strict=True):
+            yield from layer.backward(inputs, gradients)
             yield self._g_u.flat.add_, (self._g_h.flat,)
-            yield self._gates[number - 1].backward()
+            yield gate.backward()
         # Of V − U; that of V stands where it belongs.
         yield self._g_u.flat.sub_, (self._g_d.flat,)
         if isinstance(self._start, AffineStart):
             yield from self._start.backward(gradients)
         elif self._encoders is not None:
-            yield from self._encoders.backward(gradients, 0)
-            if gradients.start is not None:
-                yield _backward(self._encoders.map, inputs, 0)
-
-
-@dataclass
-class _Layer:
-    """A linear map and the function behind it."""
-
-    map: LinearMap
-    kernel: Kernel
-
-    def forward(self, inputs: Inputs, number: int) -> list[Call]:
-        return [_forward(self.map, inputs, number), *self.kernel.forward()]
-
-    def backward(self, gradients: Gradients, number: int) -> list[Call]:
-        biases = gradients.bias(number)
-        calls = self.kernel.backward(biases)
-        return calls + gradients.add(number, self.map, bias=biases is None)
-
-
-def _forward(own: LinearMap, inputs: Inputs, number: int) -> Call:
-    weight = inputs.weights[number]
-    assert weight is not None
-    return own.forward(weight, inputs.biases[number])
-
-
-def _backward(own: LinearMap, inputs: Inputs, number: int) -> Call:
-    weight = inputs.weights[number]
-    assert weight is not None
-    return own.backward(weight)
+            pull = gradients.start is not None
+            yield from self._encoders.backward(inputs, gradients, pull=pull)
 
 
 class _Gate:
