@@ -61,7 +61,7 @@ def cut(layout: Layout, points: int, spare: int = 0, shares: int = 1) -> tuple[B
 
     Args:
         layout: Slots and points.
-        points: Most points of a block with derivatives.
+        points: About how many points with derivatives a block has, at most half as many more.
         spare: Numbers that may be computed though nobody reads them; 0 where they may be singular.
         shares: How many of equal size it shall be possible to make of the blocks.
     """
@@ -117,11 +117,11 @@ def _numbers(layout: Layout, start: int) -> tuple[int, ...]:
 
 
 def _pieces(layout: Layout, section: Section, points: int, shares: int) -> Iterator[Block]:
-    """A section in blocks of at most ``points``, a multiple of ``shares``, in whole lines."""
+    """A section in blocks of about ``points``, a multiple of ``shares``, in whole lines."""
     begin, end, _ = section
     numbers = _numbers(layout, begin)
     lines = LINE if points >= 8 * LINE else 1
-    pieces = -(-(end - begin) // (points // lines * lines * shares)) * shares
+    pieces = max(round((end - begin) / (points * shares)), 1) * shares
     length = -(-(end - begin) // (pieces * lines)) * lines
     for start in range(begin, end, length):
         yield _block(layout, numbers, start, min(start + length, end))

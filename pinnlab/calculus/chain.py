@@ -33,14 +33,14 @@ from pinnlab.calculus.kernels import Arrays, kernel_of
 from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.linear_map import LinearMap
 from pinnlab.calculus.pointwise import ENTIRE, Derivatives
-from pinnlab.calculus.products import NARROW
+from pinnlab.calculus.products import WIDEST
 from pinnlab.calculus.row_split import Shares, Span
 from pinnlab.calculus.slopes import Slopes, Units
 from pinnlab.calculus.workspace import Scratch, Slots, as_array
 from pinnlab.parallel import Task, one_thread, run_at_once, threads
 
 # Numbers in all slots of a block: enough to amortise the calls, few enough to stay in the cache.
-BLOCK_NUMBERS = 200_000
+BLOCK_NUMBERS = 180_000
 # Numbers in all slots that keep a thread busy: of shorter operations threads wait for each other.
 SHARE_NUMBERS = 100_000
 # Numbers that are rather computed for nothing than cut off into a block of their own.
@@ -194,7 +194,7 @@ class Shape:
     @property
     def wide(self) -> bool:
         """Whether an affine chain reads more coordinates than are worth a copy."""
-        return self.affine and self.linear(0) and self.widths[0] >= NARROW.stop
+        return self.affine and self.linear(0) and self.widths[0] > WIDEST
 
     def linear(self, layer: int) -> bool:
         """Whether a layer has a weight."""
