@@ -41,8 +41,12 @@ typedef struct {
     long long address, row, slot, advances;
 } Array;
 
+/* Of what the instructions mean; strips.py asks for the same one. */
+#define VERSION 2
+
 /* One operation on the first `columns` columns of `slots` slots; arrays at address 0 are absent.
-The factor is multiplied by the row's own number in `scale`. */
+Slots with a step of zero are the same one; what they share as the result, each adds to. The factor
+is multiplied by the own number of the row, and of the slot, in `scale`. */
 typedef struct {
     long long kind, slots, columns;
     double factor, constant;
@@ -54,17 +58,17 @@ enum { SET, SET_PRODUCT, ADD_NUMBER, ADD, ADD_PRODUCT, TIMES_SLOPE_OF_TANH, ADD_
 /* Bytes of numbers that are added up side by side, for several additions to be under way. */
 #define SIDE_BY_SIDE 256
 
+/* Columns up to which it is faster to take some of them in all slots before the next ones. */
+#define FEW 256
+
 #define REAL float
-#define RUN run_float
-#define SUM sum_float
+#define NAMED(x) x##_float
 #include "_strips_loop.h"
 #undef REAL
-#undef RUN
-#undef SUM
+#undef NAMED
 
 #define REAL double
-#define RUN run_double
-#define SUM sum_double
+#define NAMED(x) x##_double
 #include "_strips_loop.h"
 
 /* The owner is any object; whoever keeps the arguments keeps the memory that the code refers to. */
@@ -114,7 +118,7 @@ PyMODINIT_FUNC PyInit__strips(void)
 {
     PyObject *module = PyModule_Create(&definition);
     if (module && (PyModule_AddIntConstant(module, "STRIP_BYTES", STRIP_BYTES) ||
-                   PyModule_AddIntConstant(module, "INSTRUCTION_BYTES", sizeof(Instruction)))) {
+                   PyModule_AddIntConstant(module, "VERSION", VERSION))) {
         Py_DECREF(module);
         return NULL;
     }

@@ -1,10 +1,41 @@
-/* The loop over rows, strips and instructions for numbers of type REAL, named RUN. */
+/* The loop over rows, strips and instructions for numbers of type REAL; NAMED(x) is x for them. */
 
-#define AT(array) \
-    ((REAL *)(array).address + row * (array).row + slot * (array).slot + first * (array).advances)
+#if defined(__GNUC__)
+typedef REAL NAMED(wide) __attribute__((vector_size(64), aligned(sizeof(REAL)), may_alias));
+typedef REAL NAMED(narrow) __attribute__((vector_size(16), aligned(sizeof(REAL)), may_alias));
+#define VECTOR NAMED(wide)
+#define SLOTS NAMED(wide_slots)
+#include "_strips_slots.h"
+#define VECTOR NAMED(narrow)
+#define SLOTS NAMED(narrow_slots)
+#include "_strips_slots.h"
+#endif
+#define VECTOR REAL
+#define SLOTS NAMED(single_slots)
+#include "_strips_slots.h"
+
+#define AT(array) ((REAL *)(array).address + row * (array).row + first * (array).advances)
+
+/* One instruction on n columns of all its slots, some columns after the other. */
+INLINE void NAMED(columns)(const Instruction *one, long long row, long long first, long long n)
+{
+    REAL *out = AT(one->out);
+    const REAL *start = AT(one->start), *a = AT(one->a), *b = AT(one->b);
+    const REAL *scale = (const REAL *)one->scale.address + row * one->scale.row;
+    long long k = 0;
+#define ALL(SOME, LENGTH) \
+    for (; k + LENGTH <= n; k += LENGTH) \
+        SOME(one, out + k, start + k, a + k, b ? b + k : b, one->scale.address ? scale : NULL)
+#if defined(__GNUC__)
+    ALL(NAMED(wide_slots), 64 / (long long)sizeof(REAL));
+    ALL(NAMED(narrow_slots), 16 / (long long)sizeof(REAL));
+#endif
+    ALL(NAMED(single_slots), 1);
+#undef ALL
+}
 
 /* The sum of a b, or of a alone. */
-INLINE REAL SUM(const REAL *a, const REAL *b, long long n)
+INLINE REAL NAMED(sum)(const REAL *a, const REAL *b, long long n)
 {
     enum { LANES = SIDE_BY_SIDE / sizeof(REAL) };
     REAL sums[LANES] = {0};
@@ -21,28 +52,36 @@ INLINE REAL SUM(const REAL *a, const REAL *b, long long n)
             for (int lane = 0; lane < LANES; lane++)
                 sums[lane] += a[k + lane];
         }
+    for (long long lane = 0; k < n; lane++, k++)
+        sums[lane] += b ? a[k] * b[k] : a[k];
     for (int half = LANES / 2; half; half /= 2)
         for (int lane = 0; lane < half; lane++)
             sums[lane] += sums[lane + half];
-    for (; k < n; k++)
-        sums[0] += b ? a[k] * b[k] : a[k];
     return sums[0];
 }
 
 FOR_THIS_PROCESSOR
-static void RUN(const Instruction *code, long long length, long long rows, long long columns)
+static void NAMED(run)(const Instruction *code, long long length, long long rows, long long columns)
 {
     const long long strip = STRIP_BYTES / sizeof(REAL);
     for (long long row = 0; row < rows; row++)
         for (long long first = 0; first < columns; first += strip)
             for (const Instruction *one = code; one < code + length; one++) {
                 const long long left = one->columns - first, n = left < strip ? left : strip;
-                const REAL *scale = (const REAL *)one->scale.address;
-                const REAL factor = (REAL)one->factor * (scale ? scale[row * one->scale.row] : 1);
+                if (one->kind != ADD_SUM && one->slots > 1 && (n < FEW || !one->out.slot)) {
+                    NAMED(columns)(one, row, first, n);
+                    continue;
+                }
                 const REAL constant = (REAL)one->constant;
                 for (long long slot = 0; slot < one->slots; slot++) {
-                    REAL *out = AT(one->out);
-                    const REAL *start = AT(one->start), *a = AT(one->a), *b = AT(one->b);
+                    REAL *out = AT(one->out) + slot * one->out.slot;
+                    const REAL *start = AT(one->start) + slot * one->start.slot;
+                    const REAL *a = AT(one->a) + slot * one->a.slot;
+                    const REAL *b = AT(one->b) + slot * one->b.slot;
+                    const REAL *scale = (const REAL *)one->scale.address;
+                    REAL factor = (REAL)one->factor;
+                    if (scale)
+                        factor *= scale[row * one->scale.row + slot * one->scale.slot];
                     switch (one->kind) {
                     case SET:
                         ANY_ORDER
@@ -70,7 +109,7 @@ static void RUN(const Instruction *code, long long length, long long rows, long 
                             out[k] = start[k] + factor * a[k] * b[k];
                         break;
                     case ADD_SUM:
-                        *out += factor * SUM(a, b, n);
+                        *out += factor * NAMED(sum)(a, b, n);
                         break;
                     case TIMES_SLOPE_OF_TANH:
                         ANY_ORDER

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from pinnlab.calculus.layout import Layout, order
 
@@ -120,11 +121,12 @@ def _pieces(layout: Layout, section: Section, points: int, shares: int) -> Itera
     """A section in blocks of about ``points``, a multiple of ``shares``, in whole lines."""
     begin, end, _ = section
     numbers = _numbers(layout, begin)
-    lines = LINE if points >= 8 * LINE else 1
-    pieces = max(round((end - begin) / (points * shares)), 1) * shares
-    length = -(-(end - begin) // (pieces * lines)) * lines
-    for start in range(begin, end, length):
-        yield _block(layout, numbers, start, min(start + length, end))
+    count = end - begin
+    pieces = min(max(round(count / (points * shares)), 1) * shares, count)
+    lines = LINE if count >= 2 * LINE * pieces else 1
+    cuts = [begin + round(count * k / (pieces * lines)) * lines for k in range(pieces)]
+    for start, stop in pairwise((*cuts, end)):
+        yield _block(layout, numbers, start, stop)
 
 
 def _block(layout: Layout, numbers: tuple[int, ...], start: int, stop: int) -> Block:

@@ -255,7 +255,7 @@ class Passes:
         spare = SPARE_NUMBERS // width if entire else 0
         if like.device.type == "cpu":
             count = max(min(threads(), layout.rows * width // SHARE_NUMBERS), 1)
-            points = max(BLOCK_NUMBERS // (width * len(layout.slots)), 1)
+            points = max(BLOCK_NUMBERS // (width * len(layout.slots)), 2 * LINE)
             blocks = cut(layout, points, spare, count)
         else:
             blocks = cut(layout, layout.n, spare)  # a GPU wants few large operations instead

@@ -33,7 +33,7 @@ from pinnlab.parallel import run_at_once, threads
 # Directions from which this chain is the faster one: where torch treats each of them for itself,
 # and where compiled code does.
 FEWEST = 4
-FEWEST_COMPILED = 20
+FEWEST_COMPILED = 256
 BLOCK_NUMBERS = 1 << 18  # in an array: 1 MiB in float32
 SHARE_NUMBERS = 100_000  # in an array of all points: what keeps a thread busy, as in the chain
 

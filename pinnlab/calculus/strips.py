@@ -26,6 +26,7 @@ try:
 except ImportError:  # no compiler when the package was installed
     _strips = None
 
+_VERSION = 2  # of the instructions, as the compiled code knows them
 _ARRAY = np.dtype([("address", "i8"), ("row", "i8"), ("slot", "i8"), ("advances", "i8")])
 _INSTRUCTION = np.dtype(
     [
@@ -42,7 +43,7 @@ _times_slope_of_tanh = torch.ops.aten.tanh_backward.grad_input
 
 def compiled() -> bool:
     """Whether the compiled code is there, and as old as this module."""
-    return _strips is not None and _INSTRUCTION.itemsize == _strips.INSTRUCTION_BYTES
+    return _strips is not None and getattr(_strips, "VERSION", 0) == _VERSION
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,14 +165,75 @@ class _Operation:
             kind, a, scale = _ADD_NUMBER, None, a
         return kind, [self.out, start, a, b, scale]
 
-    def instruction(self) -> tuple:
-        """What the compiled code reads."""
-        shape, (kind, places) = self.shape, self.places()
-        slots = shape[1] if len(shape) == 3 else 1
-        out, *others = (_located(x) for x in places)
+
+class _Instruction:
+    """What the compiled code reads: an operation, and those after it that do the same elsewhere.
+
+    Args:
+        operation: The first one.
+        size: Bytes of a number.
+
+    Attributes:
+        inputs: Which arrays are other ones in each run, by place.
+    """
+
+    def __init__(self, operation: _Operation, size: int) -> None:
+        shape, (kind, operands) = operation.shape, operation.places()
+        self._slots, self._size, self._joined = shape[1] if len(shape) == 3 else 1, size, 1
+        self._head = kind, shape[-1], operation.factor, operation.constant
+        self._places = [_located(x) for x in operands]
+        self.inputs = {k: x for k, x in enumerate(operands) if isinstance(x, Input)}
         if kind == _ADD_SUM:
-            out = (*out[:-1], 0)
-        return kind, slots, shape[-1], self.factor, self.constant, [out, *others]
+            self._places[0] = (*self._places[0][:-1], 0)
+
+    @property
+    def code(self) -> tuple:
+        """As numbers."""
+        kind, columns, factor, constant = self._head
+        return kind, self._slots, columns, factor, constant, self._places
+
+    def join(self, other: "_Instruction") -> bool:
+        """Take another one up as a slot more; whether that can be done.
+
+        Every array of all slots begins a step after that of the slot before, a step of zero if it
+        is the same one.
+        """
+        if self._head != other._head or self.inputs != other.inputs:
+            return False
+        if self._slots != self._joined or other._slots != 1:
+            return False
+        places = []
+        for number, (address, row, slot, advances) in enumerate(self._places):
+            further, *rest = other._places[number]
+            step, remainder = divmod(further - address, self._joined * self._size)
+            if remainder or rest[0] != row or rest[2] != advances:
+                return False
+            if self._joined > 1 and step != slot:
+                return False
+            places.append((address, row, step, advances))
+        if not self._any_order(places):
+            return False
+        self._slots = self._joined = self._joined + 1
+        self._places = places
+        return True
+
+    def _any_order(self, places: Sequence[tuple[int, int, int, int]]) -> bool:
+        """Whether what all slots share may be read first, or written last."""
+        kind, slots = self._head[0], self._joined + 1
+        (out, _, step, _), start, *factors = places
+        if step:
+            return all(own or not self._among(a, out, step, slots) for a, _, own, _ in factors)
+        if kind == _ADD_SUM:
+            return True
+        adds = kind in (_ADD_NUMBER, _ADD, _ADD_PRODUCT) and start[0] == out and not start[2]
+        return adds and not any(self._among(out, a, own, slots) for a, _, own, _ in factors)
+
+    def _among(self, address: int, first: int, step: int, slots: int) -> bool:
+        """Whether an array is that of a slot."""
+        if not step:
+            return address == first
+        number, remainder = divmod(address - first, step * self._size)
+        return not remainder and 0 <= number < slots
 
 
 def _is_column(operand: Operand | None, columns: int) -> bool:
@@ -225,7 +287,7 @@ class Program:
         length = 0
         if self._compiled:
             assert _strips is not None
-            length = _strips.STRIP_BYTES // self._bytes
+            length = min(_strips.STRIP_BYTES // self._bytes, array.shape[2])
         return Local(array, self._like.new_empty((array.shape[1], length)))
 
     def set(
@@ -263,6 +325,8 @@ class Program:
 
     def add_sum(self, out: Tensor, a: Tensor, b: Operand | None = None) -> None:
         """Add the sum of ``a``, or of ``a b``, over all columns to ``out (width, 1)``.
+
+        No operation of the same program reads it: before the end it is the sum over some columns.
 
         Raises:
             ValueError: If the result has another shape, or ``a`` has slots.
@@ -332,14 +396,18 @@ class Program:
             )
 
     def _compile(self) -> np.ndarray:
-        code = np.array([one.instruction() for one in self._operations], _INSTRUCTION)
+        lines: list[_Instruction] = []
+        for operation in self._operations:
+            own = _Instruction(operation, self._bytes)
+            if not lines or not lines[-1].join(own):
+                lines.append(own)
+        code = np.array([one.code for one in lines], _INSTRUCTION)
         self._columns = int(code["columns"].max(initial=0))
         self._addresses = code["arrays"]["address"]
         self._inputs = [
-            (line, place, operand)
-            for line, operation in enumerate(self._operations)
-            for place, operand in enumerate(operation.places()[1])
-            if isinstance(operand, Input)
+            (number, place, own)
+            for number, one in enumerate(lines)
+            for place, own in one.inputs.items()
         ]
         return code
 

@@ -16,7 +16,7 @@ def dtype(request):
     return request.param
 
 
-@pytest.fixture(params=[1, 7, 2500])  # the last one is longer than two strips
+@pytest.fixture(params=[1, 7, 37, 2500])  # the last one is longer than two strips
 def columns(request):
     return request.param
 
@@ -179,6 +179,108 @@ def test_derivatives_of_tanh_agree_with_autograd(columns, generator):
     program.set(out, local)
     program.run()
     torch.testing.assert_close(out, torch.stack(expected[1:], 1).detach(), rtol=1e-11, atol=1e-11)
+
+
+@pytest.fixture
+def lines(dtype):
+    """Carries out an operation on one slot after the other; how many instructions that takes."""
+
+    def run(operation):
+        program = Program(torch.empty(WIDTH, 1, dtype=dtype))
+        for k in range(6):
+            operation(program, k)
+        program.run()
+        return 1 if program._code is None else len(program._code)
+
+    return run
+
+
+def test_the_same_operation_on_one_slot_after_the_other_is_one_instruction(random, columns, lines):
+    a, b, start = (random(WIDTH, 6, columns) for _ in range(3))
+    numbers, shared = random(WIDTH, 6), random(WIDTH, columns)
+    out, before = random(WIDTH, 6, columns), random(WIDTH, columns)
+    total = before.clone()
+
+    def go(operation, expected):
+        assert lines(operation) == 1
+        agree(out, expected)
+
+    column, beside = numbers[:, :, None], shared[:, None]
+    go(lambda p, k: p.set(out[:, k], a[:, k], factor=2.0), 2 * a)
+    go(lambda p, k: p.set(out[:, k], shared, numbers[:, k : k + 1]), beside * column)
+    go(lambda p, k: p.set(out[:, k], a[:, k], shared, factor=0.5), 0.5 * a * beside)
+    go(lambda p, k: p.set(out[:, k], a[:, 5 - k], b[:, k], constant=1.0), 1 + a.flip(1) * b)
+    go(lambda p, k: p.add(out[:, k], a[:, k], to=start[:, k]), start + a)
+    go(lambda p, k: p.add(out[:, k], a[:, k], shared, to=start[:, k]), start + a * beside)
+    go(lambda p, k: p.add(out[:, k], shared, a[:, k], to=shared), beside + a * beside)
+    go(lambda p, k: p.add(out[:, k], a[:, k], b[:, k], to=start[:, k]), start + a * b)
+    go(lambda p, k: p.times_slope_of_tanh(out[:, k], a[:, k], shared), a * (1 - beside**2))
+    go(lambda p, k: p.times_slope_of_tanh(out[:, k], a[:, k], b[:, k]), a * (1 - b * b))
+    if columns > 1:
+        moved = start[:, :1] + column
+        go(lambda p, k: p.add(out[:, k], numbers[:, k : k + 1], to=start[:, 0]), moved)
+    for operation, expected in (
+        (lambda p, k: p.add(total, a[:, k], factor=2.0), 2 * a.sum(1)),
+        (lambda p, k: p.add(total, a[:, k], b[:, k]), (a * b).sum(1)),
+        (lambda p, k: p.add(total, a[:, k], numbers[:, k : k + 1]), (a * column).sum(1)),
+    ):
+        total.copy_(before)
+        assert lines(operation) == 1
+        agree(total, before + expected)
+
+
+def test_sums_over_the_columns_of_several_slots_are_one_instruction(random, columns, lines):
+    a, shared, out = random(WIDTH, 6, columns), random(WIDTH, columns), random(WIDTH, 6)
+    before = out.clone()
+    assert lines(lambda p, k: p.add_sum(out[:, k : k + 1], a[:, k], shared)) == 1
+    agree((out - before) / columns, (a * shared[:, None]).mean(2))
+    before = out.clone()
+    assert lines(lambda p, k: p.add_sum(out[:, :1], a[:, k])) == 1
+    agree((out[:, 0] - before[:, 0]) / columns, a.sum((1, 2)) / columns)
+    assert torch.equal(out[:, 1:], before[:, 1:])
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_programs_do_one_operation_after_the_other(seed, columns):
+    """Many of which write what others read; torch carries out each for itself."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(*choices):
+        return choices[int(torch.randint(len(choices), (), generator=generator))]
+
+    arrays = torch.randn(3, WIDTH, 8, columns, generator=generator, dtype=torch.float64)
+    numbers = torch.randn(WIDTH, 8, generator=generator, dtype=torch.float64)
+    copies, sums = arrays.clone(), torch.zeros(2, WIDTH, 8, dtype=torch.float64)
+    programs = [Program(arrays[0]), Program(arrays[0])]
+    programs[1]._compiled = False
+    for _ in range(40):
+        kind, steps = draw(*range(8)), [draw(0, 1, 1, 2, -1) for _ in range(4)]
+        which, first = [draw(0, 1, 2) for _ in range(4)], [draw(2, 3) for _ in range(4)]
+        for k in range(draw(1, 2, 3)):
+            slots = [i + k * step for i, step in zip(first, steps, strict=True)]
+            for program, room, total in zip(programs, (arrays, copies), sums, strict=True):
+                out, a, b, start = (room[n, :, i] for n, i in zip(which, slots, strict=True))
+                number = numbers[:, slots[2] : slots[2] + 1]
+                if kind == 0:
+                    program.set(out, a, factor=0.5)
+                elif kind == 1:
+                    program.set(out, a, b, factor=0.3)
+                elif kind == 2:
+                    program.set(out, a, number, constant=0.1, factor=0.5)
+                elif kind == 3:
+                    program.add(out, a, factor=0.1)
+                elif kind == 4:
+                    program.add(out, a, b, factor=0.01)
+                elif kind == 5:
+                    program.add(out, a, b, factor=0.01, to=start)
+                elif kind == 6:
+                    program.times_slope_of_tanh(out, a, b)
+                else:
+                    program.add_sum(total[:, slots[3] : slots[3] + 1], a, b)
+    programs[0].run()
+    programs[1].run()
+    torch.testing.assert_close(arrays, copies, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(*sums, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.skipif(not strips.compiled(), reason="pinnlab was installed without a compiler")
