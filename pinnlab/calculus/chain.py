@@ -13,8 +13,9 @@ of gradients of their own.
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -28,7 +29,7 @@ from pinnlab.calculus.block_layers import AffineStart, BlockLayer, Window
 from pinnlab.calculus.blocks import LINE, Block, cut, shared_out
 from pinnlab.calculus.calls import Call, carry_out
 from pinnlab.calculus.chain_gradients import Gradients, Inputs, SplitGradients, Sums
-from pinnlab.calculus.direction_chain import DirectionChain, Structure, fits
+from pinnlab.calculus.direction_chain import FEWEST_COMPILED, DirectionChain, Structure, fits
 from pinnlab.calculus.kernels import Arrays, kernel_of
 from pinnlab.calculus.layout import Layout
 from pinnlab.calculus.linear_map import LinearMap
@@ -104,13 +105,84 @@ def apply(
         slopes = slopes.dense() if units is None else None
     tensors = [t for layer in layers for t in (layer.weight, layer.bias)]
     functions = tuple(layer.function for layer in layers)
+    other = stand_in.get()
+    if other is not None:
+        return other(kind, functions, layout, units, start, slopes, *tensors)
     keep = torch.is_grad_enabled()
     affine = units is not None or slopes is not None
     if kind is BlockPass and affine and fits(layout, tensors[0::2], functions):
         lease = layout.workspace.lease(Structure, lambda: Structure.of(layout))
         if lease.item is not None:
             return DirectionChain.apply(lease, functions, keep, units, start, slopes, *tensors)  # type: ignore
-    return _Chain.apply(kind, layout, functions, keep, units, start, slopes, *tensors)  # type: ignore
+    return _Chain.apply(kind, functions, layout, keep, units, start, slopes, *tensors)  # type: ignore
+
+
+class Use:
+    """One evaluation of a chain, and its way back.
+
+    Args:
+        kind: How a block goes through the layers.
+        functions: Of the layers.
+        inputs: What the chain reads.
+        keep: Whether there may be a way back.
+    """
+
+    def __init__(
+        self,
+        kind: "type[Pass]",
+        functions: tuple[Derivatives | None, ...],
+        inputs: Inputs,
+        *,
+        keep: bool,
+    ) -> None:
+        layout, start = inputs.layout, inputs.start
+        weights = tuple(None if weight is None else weight.shape for weight in inputs.weights)
+        shape = Shape(functions, weights, inputs.widths, inputs.affine, keep)
+        key = (kind, shape, start.dtype, start.device, BLOCK_NUMBERS, SHARE_NUMBERS, threads())
+        self._inputs = inputs
+        self._lease = layout.workspace.lease(key, lambda: Passes.of(kind, layout, shape, start))
+
+    def forward(self) -> Tensor:
+        """The result, a stacked jet ``(rows, out)``."""
+        inputs, passes = self._inputs, self._lease.item
+        inputs.products = passes.products
+        if inputs.products is not None:
+            inputs.products.forward(inputs.slopes)
+        out = inputs.start.new_empty((inputs.widths[-1], inputs.layout.rows))
+        tasks = [partial(_forward, share.passes, inputs, as_array(out)) for share in passes.shares]
+        passes.run(tasks)
+        return out.T
+
+    def backward(self, grad: Tensor, needed: Sequence[bool]) -> list[Tensor | None]:
+        """The cotangents of start, slopes, and every weight and bias in turn.
+
+        Args:
+            grad: That of the result.
+            needed: Which of them are.
+        """
+        inputs, shares, grads = self._inputs, self._lease.item.shares, as_array(grad.T)
+        split = inputs.layout.workspace.split
+        if split is None:
+            gradients = Gradients(inputs, needed, shares[0].sums)
+        else:
+            gradients = SplitGradients(inputs, needed, shares[0].sums, split)
+        sums = [gradients, *(gradients.apart(share.sums) for share in shares[1:])]
+        pairs = zip(shares, sums, strict=True)
+        tasks = [partial(_backward, share.passes, inputs, grads, own) for share, own in pairs]
+        self._lease.item.run(tasks)
+        for other in sums[1:]:
+            gradients.join(other)
+        return gradients.finish()
+
+
+# What evaluates chains instead, while operations are recorded.
+stand_in: ContextVar[Callable[..., Tensor] | None] = ContextVar("stand_in", default=None)
+
+
+def in_one(layout: Layout) -> bool:
+    """Whether chains on a layout are one operation, or plain ones that torch differentiates."""
+    recorded = stand_in.get() is not None and len(layout.first_order) < FEWEST_COMPILED
+    return recorded or not layout.transparent
 
 
 class _Chain(torch.autograd.Function):
@@ -118,46 +190,24 @@ class _Chain(torch.autograd.Function):
     def forward(
         ctx,
         kind: "type[Pass]",
-        layout: Layout,
         functions: tuple[Derivatives | None, ...],
+        layout: Layout,
         keep: bool,
         units: Units | None,
         start: Tensor,
         slopes: Tensor | None,
         *tensors: Tensor | None,
     ) -> Tensor:
-        inputs = Inputs(layout, start, units, slopes, tensors)
-        weights = tuple(None if weight is None else weight.shape for weight in inputs.weights)
-        shape = Shape(functions, weights, inputs.widths, inputs.affine, keep)
-        key = (kind, shape, start.dtype, start.device, BLOCK_NUMBERS, SHARE_NUMBERS, threads())
-        ctx.lease = layout.workspace.lease(key, lambda: Passes.of(kind, layout, shape, start))
-        shares, inputs.products = ctx.lease.item.shares, ctx.lease.item.products
-        if inputs.products is not None:
-            inputs.products.forward(inputs.slopes)
-        out = start.new_empty((inputs.widths[-1], layout.rows))
-        tasks = [partial(_forward, share.passes, inputs, as_array(out)) for share in shares]
-        ctx.lease.item.run(tasks)
-        ctx.inputs = inputs
+        ctx.use = Use(kind, functions, Inputs(layout, start, units, slopes, tensors), keep=keep)
         ctx.save_for_backward(start, slopes, *tensors)
-        return out.T
+        return ctx.use.forward()
 
     @staticmethod
     @once_differentiable
     def backward(ctx, *grad_outputs: Tensor):
         _ = ctx.saved_tensors  # which refuses tensors that were written over meanwhile
-        inputs, shares, needed = ctx.inputs, ctx.lease.item.shares, ctx.needs_input_grad[5:]
-        split, grad = inputs.layout.workspace.split, as_array(grad_outputs[0].T)
-        if split is None:
-            gradients = Gradients(inputs, needed, shares[0].sums)
-        else:
-            gradients = SplitGradients(inputs, needed, shares[0].sums, split)
-        sums = [gradients, *(gradients.apart(share.sums) for share in shares[1:])]
-        pairs = zip(shares, sums, strict=True)
-        tasks = [partial(_backward, share.passes, inputs, grad, own) for share, own in pairs]
-        ctx.lease.item.run(tasks)
-        for other in sums[1:]:
-            gradients.join(other)
-        return None, None, None, None, None, *gradients.finish()
+        found = ctx.use.backward(grad_outputs[0], ctx.needs_input_grad[5:])
+        return None, None, None, None, None, *found
 
 
 def _forward(passes: list["Pass"], inputs: Inputs, out: Any) -> None:

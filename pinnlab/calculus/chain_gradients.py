@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from pinnlab.calculus.chain import Pass
 
 
+def widths(start: Tensor, weights: Sequence[Tensor | None]) -> tuple[int, ...]:
+    """The features of the start of a chain and of every layer's result."""
+    found = [start.shape[1]]
+    for weight in weights:
+        found.append(found[-1] if weight is None else weight.shape[0])
+    return tuple(found)
+
+
 class Inputs:
     """The tensors that a chain reads.
 
@@ -41,10 +49,7 @@ class Inputs:
     ) -> None:
         self.layout, self.start, self.units, self.start_slopes = layout, start, units, slopes
         self.weights, self.biases = tensors[0::2], tensors[1::2]
-        widths = [start.shape[1]]
-        for weight in self.weights:
-            widths.append(widths[-1] if weight is None else weight.shape[0])
-        self.widths = tuple(widths)
+        self.widths = widths(start, self.weights)
         first = self.weights[0]
         if units is not None:
             assert first is not None

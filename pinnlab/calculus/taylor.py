@@ -26,7 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pinnlab.calculus.chain import Layer, evaluate, evaluate_affine
+from pinnlab.calculus.chain import Layer, evaluate, evaluate_affine, in_one
 from pinnlab.calculus.coordinate_sums import coordinate_sum
 from pinnlab.calculus.gated_chain import GatedLayers, evaluate_gated
 from pinnlab.calculus.host_numbers import host_numbers
@@ -103,10 +103,10 @@ class TaylorTensor:
             if not layers:
                 self._data, self._value, self._slopes = start._data, start._value, start._slopes
             elif start._data is not None:
-                chain = evaluate_plainly if self.layout.transparent else evaluate
+                chain = evaluate if in_one(self.layout) else evaluate_plainly
                 self._data = chain(start._data, layers, self.layout)
             else:
-                chain = evaluate_affine_plainly if self.layout.transparent else evaluate_affine
+                chain = evaluate_affine if in_one(self.layout) else evaluate_affine_plainly
                 self._data = chain(start.value, start._chain_slopes, layers, self.layout)
             self._link = None
 
@@ -460,7 +460,7 @@ def _affine_part(start: TaylorTensor, layers: list[Layer]) -> tuple[TaylorTensor
 
 def _chained(x: TaylorTensor) -> bool:
     """Whether layers are put off until a chain of them is evaluated."""
-    return not x.layout.transparent or (x.ndim == 2 and x.layout.square_sums is not None)
+    return in_one(x.layout) or (x.ndim == 2 and x.layout.square_sums is not None)
 
 
 def _put_off(x: TaylorTensor, layer: Layer, width: int) -> TaylorTensor:
@@ -472,7 +472,7 @@ def follow(x: TaylorTensor, layers: Sequence[Layer]) -> TaylorTensor:
 
     The same as one operation after the other, at the price of one.
     """
-    if x.layout.transparent or x.ndim != 2:
+    if not in_one(x.layout) or x.ndim != 2:
         raise UnsupportedOperation("a chain of layers on such a jet")
     node: TaylorTensor | Link = x._link or x
     width = x.shape[1]
@@ -484,7 +484,7 @@ def follow(x: TaylorTensor, layers: Sequence[Layer]) -> TaylorTensor:
 
 def follow_gated(x: TaylorTensor, layers: GatedLayers) -> TaylorTensor:
     """What gated layers make of a jet ``(n, width)``, as one operation."""
-    if x.layout.transparent or x.ndim != 2:
+    if not in_one(x.layout) or x.ndim != 2:
         raise UnsupportedOperation("gated layers on such a jet")
     if x.data is not None:
         return x._with(evaluate_gated(x.data, None, layers, x.layout))

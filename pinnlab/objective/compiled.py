@@ -3,8 +3,9 @@
 The loss of a problem is evaluated once on recorded tensors: what comes out is a flat list of tensor
 operations from parameters, points and directions to the loss and its gradient, however it was
 declared. The compiler behind ``torch.compile`` fuses them; points and directions are arguments, so
-that new ones need no new compilation. What is compiled are plain operations, not the hand-written
-backward passes.
+that new ones need no new compilation. On a processor the chains of a network's layers are one
+operation each, with its hand-written way back (:mod:`~pinnlab.calculus.recorded_chain`); all else,
+and on a GPU everything, are plain operations.
 
 Every compiled function is compared with the evaluation that it replaces before it is used. If
 anything goes wrong, that evaluation goes on as before, and :attr:`CompiledLoss.fallback` says why.
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from pinnlab.calculus.recorded_chain import Plan, recording
 from pinnlab.objective.evaluation import with_values
 from pinnlab.objective.inputs import Inputs, Reads
 
@@ -101,7 +103,14 @@ def compiled(objective: "Objective", inputs: Inputs) -> Callable[..., Sequence[T
 
     It returns the loss, the mean squares of the terms, and the gradient by each parameter.
     """
-    return fused(flattened(objective, inputs), [*_values(objective), *inputs.tensors()])
+    module, plans = flattened(objective, inputs)
+    function = fused(module, [*_values(objective), *inputs.tensors()])
+
+    def call(*arguments: Tensor) -> Sequence[Tensor]:
+        assert plans is not None  # which must live as long as the function
+        return function(*arguments)
+
+    return call
 
 
 def fused(module: torch.fx.GraphModule, arguments: list[Tensor]) -> Callable[..., Sequence[Tensor]]:
@@ -116,8 +125,8 @@ def fused(module: torch.fx.GraphModule, arguments: list[Tensor]) -> Callable[...
         return compile(module, arguments)  # type: ignore[return-value]
 
 
-def flattened(objective: "Objective", inputs: Inputs) -> torch.fx.GraphModule:
-    """The same as a list of tensor operations."""
+def flattened(objective: "Objective", inputs: Inputs) -> tuple[torch.fx.GraphModule, list[Plan]]:
+    """The same as a list of tensor operations, and what has to be kept beside it."""
     from torch.fx.experimental.proxy_tensor import make_fx  # slow to import, seldom needed
 
     names = [name for name, p in objective.state.named_parameters() if p.requires_grad]
@@ -137,9 +146,11 @@ def flattened(objective: "Objective", inputs: Inputs) -> torch.fx.GraphModule:
         return (loss.detach(), squares.detach(), *[g.contiguous() for g in gradients])
 
     # Copies lie anywhere in memory, as the arguments of later calls may.
-    module = make_fx(function)(*_values(objective), *[t.clone() for t in inputs.tensors()])
+    values = _values(objective)
+    with recording(values[0].device) as plans:
+        module = make_fx(function)(*values, *[t.clone() for t in inputs.tensors()])
     _add_in_place(module)
-    return module
+    return module, plans
 
 
 def _add_in_place(module: torch.fx.GraphModule) -> None:

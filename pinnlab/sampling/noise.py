@@ -140,14 +140,18 @@ def _fill_uniform(
 ) -> None:
     stream = _stream(seed)
     for part in block.split(_CACHED):
+        numbers = part.numpy()
         if part.dtype == torch.float32:
-            bits = torch.from_numpy(_bits(stream, 4 * len(part)).view(np.int32)[: len(part)])
+            bits = _bits(stream, 4 * len(part)).view(np.int32)[: len(part)]
+            np.right_shift(bits, 9, out=bits)
             # k + 1/2 for k from 0 to 2^23 - 1 is exact in single precision.
-            part.copy_(bits.bitwise_right_shift_(9)).add_(2.0**22 + 0.5).mul_(2.0**-23 * width)
+            np.add(bits, np.float32(2.0**22 + 0.5), out=numbers, dtype=np.float32, casting="unsafe")
+            numbers *= np.float32(2.0**-23 * width)
         else:
-            stream.random(out=part.numpy())
-            part.mul_(width)
-        part.add_(low).clamp_(*ends)
+            stream.random(out=numbers)
+            numbers *= width
+        numbers += numbers.dtype.type(low)
+        np.clip(numbers, *ends, out=numbers)
 
 
 def _bits(stream: np.random.Generator, count: int) -> np.ndarray:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pinnlab.calculus.chain import Layer
+from pinnlab.calculus.chain import Layer, in_one
 from pinnlab.calculus.pointwise import POINTWISE
 from pinnlab.calculus.taylor import TaylorTensor, follow
 from pinnlab.calculus.unsupported import refuse_kinks
@@ -201,7 +201,7 @@ class Layers(nn.Sequential):
 
     def forward(self, x):
         """Apply the layers to a tensor or a jet."""
-        if not isinstance(x, TaylorTensor) or x.layout.transparent or x.ndim != 2:
+        if not isinstance(x, TaylorTensor) or not in_one(x.layout) or x.ndim != 2:
             return super().forward(x)
         chain: list[Layer] = []
         for module in self:

@@ -129,7 +129,8 @@ def test_a_step_is_a_list_of_operations_there(name):
     inputs = objective.inputs(reads, transparent=True)
     objective.state.to("meta")
     there = inputs.with_tensors([t.to("meta") for t in inputs.tensors()])
-    module = flattened(objective, there)
+    module, plans = flattened(objective, there)
+    assert not plans  # no chain in one there
     loss, squares, *gradients = module(
         *[p.detach() for p in objective.parameters], *there.tensors()
     )

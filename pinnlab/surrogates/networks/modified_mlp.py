@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from pinnlab.calculus.chain import in_one
 from pinnlab.calculus.gated_chain import GatedLayers
 from pinnlab.calculus.taylor import TaylorTensor, follow_gated
 from pinnlab.surrogates.base import LayerFactory, Network, one_layer
@@ -67,7 +68,7 @@ class _GatedPerceptron(nn.Module):
 
     def _together(self, x) -> GatedLayers | None:
         """All layers as one operation of the engine, if it takes them that way."""
-        if not isinstance(x, TaylorTensor) or x.layout.transparent or x.ndim != 2:
+        if not isinstance(x, TaylorTensor) or not in_one(x.layout) or x.ndim != 2:
             return None
         pairs = [pair.children() for pair in (self.first_gate, self.second_gate, *self.layers)]
         known = [layer for pair in [*pairs, (self.last,)] if (layer := one_layer(x, *pair))]
