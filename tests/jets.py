@@ -22,6 +22,7 @@ LAYOUTS = {
     "first": layout([(0,), (1,)]),
     "second": layout([(0, 0), (0, 1)]),
     "collapsed": layout([LAPLACE]),
+    "two_sums": layout([LAPLACE, Collapsed((((1, 1), -1.5),))]),
     "collapsed_mixed": layout([MIXED, (1, 1)]),
     "third": layout([(0, 0, 1)]),
     "fourth": layout([(0, 0, 1, 1)]),
