@@ -71,6 +71,34 @@ def test_chain_from_a_stacked_jet_agrees_with_plain_operations(of, generator):
     agree(found, expected, [data, *network.parameters()], random(generator, *expected.shape))
 
 
+@pytest.mark.parametrize("frozen", [[], ["weight"], ["bias"]], ids=["", "weight", "bias"])
+@pytest.mark.parametrize("affine", [True, False], ids=["affine", "stacked"])
+@pytest.mark.parametrize("function", [torch.tanh, torch.sin], ids=["tanh", "sin"])
+@pytest.mark.usefixtures("block_numbers")
+def test_one_feature_at_the_end(function, affine, frozen, of, generator):
+    net = nn.Sequential(nn.Linear(2, 4), nn.Linear(4, 5), nn.Linear(5, 1)).double()
+    for name in frozen:
+        getattr(net[2], name).requires_grad_(False)
+    f = POINTWISE[function]
+    layers = [
+        Layer(net[0].weight, net[0].bias, f),
+        Layer(net[1].weight, net[1].bias, f),
+        Layer(net[2].weight, net[2].bias),
+    ]
+    transparent = replace(of, transparent=True)
+    if affine:
+        x = random(generator, N, 2).requires_grad_()
+        start, plain = seed(x, of), seed(x, transparent)
+        found = evaluate_affine(start.value, start.slopes, layers, of)
+    else:
+        x = random(generator, of.rows, 2).requires_grad_()
+        plain = TaylorTensor(transparent, x)
+        found = evaluate(x, layers, of)
+    expected = net[2](function(net[1](function(net[0](plain))))).data
+    inputs = [x, *(p for p in net.parameters() if p.requires_grad)]
+    agree(found, expected, inputs, random(generator, *expected.shape))
+
+
 @pytest.mark.usefixtures("shares")
 @pytest.mark.parametrize("numbers", [1, 20, 10**6])
 @pytest.mark.parametrize("function", [torch.tanh, torch.sin], ids=["tanh", "sin"])
