@@ -12,7 +12,7 @@ INLINE void SLOTS(const Instruction *one, REAL *out, const REAL *start, const RE
                   const REAL *b, const REAL *scale)
 {
     const REAL number = (REAL)one->factor, constant = (REAL)one->constant;
-    // The compiler does not know that no result is written over the instruction.
+    /* The compiler does not know that no result is written over the instruction. */
     const long long slots = one->slots, to = one->out.slot, from = one->start.slot;
     const long long a_step = one->a.slot, b_step = one->b.slot, scale_step = one->scale.slot;
     const int shared = b && !b_step, total = !to;
