@@ -30,8 +30,8 @@ from pinnlab.calculus.strips import compiled
 from pinnlab.calculus.workspace import Lease, Pool
 from pinnlab.parallel import run_at_once, threads
 
-# Directions from which this chain is the faster one: where torch treats each of them for itself, and
-# where compiled code does, which has to be told of each when a chain is set up.
+# Directions from which this chain is the faster one: where torch treats each of them for itself,
+# and where compiled code does, which has to be told of each when a chain is set up.
 FEWEST = 4
 FEWEST_COMPILED = 256
 BLOCK_NUMBERS = 1 << 18  # in an array: 1 MiB in float32
