@@ -2,6 +2,7 @@
 
 import torch
 
+from pinnlab.calculus import chain
 from pinnlab.calculus.layout import Collapsed, Layout, closure
 
 HEAT = Collapsed((((0, 0), -0.3), ((1,), 1.0)))
@@ -36,6 +37,12 @@ LAYOUTS = {
     "mixed_orders_and_prefixes": layout([(0, 0, 0, 0), (1,)], (N, 9, 8, 7, 7, 6)),
     "no_derivatives_at_all_points": layout([LAPLACE], (N, 0, 0, 0)),
 }
+
+
+def cut_into_blocks(monkeypatch, numbers):
+    """Have chains take so few numbers at a time that some points are several blocks."""
+    monkeypatch.setattr(chain, "BLOCK_NUMBERS", numbers)
+    monkeypatch.setattr(chain, "FEWEST_POINTS", 1)
 
 
 def random(generator, *shape):

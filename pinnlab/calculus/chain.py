@@ -42,6 +42,8 @@ from pinnlab.parallel import Task, one_thread, run_at_once, threads
 
 # Numbers in all slots of a block: enough to amortise the calls, few enough to stay in the cache.
 BLOCK_NUMBERS = 180_000
+# Points of a block however many slots there are: of fewer the vector registers are not filled.
+FEWEST_POINTS = 2 * LINE
 # Numbers in all slots that keep a thread busy: of shorter operations threads wait for each other.
 SHARE_NUMBERS = 100_000
 # Numbers that are rather computed for nothing than cut off into a block of their own.
@@ -305,7 +307,7 @@ class Passes:
         spare = SPARE_NUMBERS // width if entire else 0
         if like.device.type == "cpu":
             count = max(min(threads(), layout.rows * width // SHARE_NUMBERS), 1)
-            points = max(BLOCK_NUMBERS // (width * len(layout.slots)), 2 * LINE)
+            points = max(BLOCK_NUMBERS // (width * len(layout.slots)), FEWEST_POINTS)
             blocks = cut(layout, points, spare, count)
         else:
             blocks = cut(layout, layout.n, spare)  # a GPU wants few large operations instead

@@ -6,10 +6,10 @@ treated alike,
 
 .. math:: f(z)_i = f'(z)\, z_i, \qquad f(z)_S = f'(z)\, z_S + f''(z)\, c \sum_{i \in S} z_i^2,
 
-so that one operation serves all of them, where :mod:`~pinnlab.calculus.chain` would call one for
-each. The arrays are ``(slots, points, width)``: what is common to all directions, such as f'(z), is
-then broadcast along the slowest axis, and a block of few points keeps hundreds of directions in the
-cache. Several threads take some of the blocks each.
+so that one operation of torch serves all of them, where :mod:`~pinnlab.calculus.chain` would call
+one for each. The arrays are ``(slots, points, width)``: what is common to all directions, such as
+f'(z), is then broadcast along the slowest axis, and a block of few points keeps hundreds of
+directions in the cache. Several threads take some of the blocks each.
 """
 
 from collections.abc import Sequence

@@ -14,6 +14,7 @@ anything goes wrong, that evaluation goes on as before, and :attr:`CompiledLoss.
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -104,13 +105,18 @@ def compiled(objective: "Objective", inputs: Inputs) -> Callable[..., Sequence[T
     It returns the loss, the mean squares of the terms, and the gradient by each parameter.
     """
     module, plans = flattened(objective, inputs)
-    function = fused(module, [*_values(objective), *inputs.tensors()])
+    return _Compiled(fused(module, [*_values(objective), *inputs.tensors()]), plans)
 
-    def call(*arguments: Tensor) -> Sequence[Tensor]:
-        assert plans is not None  # which must live as long as the function
-        return function(*arguments)
 
-    return call
+@dataclass(frozen=True, eq=False)
+class _Compiled:
+    """A compiled function, and what its operations find by number as long as somebody keeps it."""
+
+    function: Callable[..., Sequence[Tensor]]
+    plans: list[Plan]
+
+    def __call__(self, *arguments: Tensor) -> Sequence[Tensor]:
+        return self.function(*arguments)
 
 
 def fused(module: torch.fx.GraphModule, arguments: list[Tensor]) -> Callable[..., Sequence[Tensor]]:

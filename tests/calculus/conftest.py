@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from jets import LAYOUTS
+from jets import LAYOUTS, cut_into_blocks
 
 from pinnlab.calculus import chain, products, strips
 from pinnlab.calculus.workspace import Workspace
@@ -20,7 +20,7 @@ def of(request):
 )
 def block_numbers(request, monkeypatch):
     numbers, spare = request.param
-    monkeypatch.setattr(chain, "BLOCK_NUMBERS", numbers)
+    cut_into_blocks(monkeypatch, numbers)
     monkeypatch.setattr(chain, "SPARE_NUMBERS", spare)
 
 

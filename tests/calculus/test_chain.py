@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from jets import LAPLACE, N, agree, layout, random
+from jets import LAPLACE, N, agree, cut_into_blocks, layout, random
 from torch import nn
 from torch.nn import functional as F
 
@@ -96,11 +96,21 @@ def test_one_feature_at_the_end(function, affine, of, generator):
     agree(found, expected, inputs, random(generator, *expected.shape))
 
 
+def test_small_blocks_are_several(generator, monkeypatch):
+    cut_into_blocks(monkeypatch, 20)
+    cuts, cut = [], chain.cut
+    monkeypatch.setattr(chain, "cut", lambda *given: cuts.append(cut(*given)) or cuts[-1])
+    of = layout([LAPLACE])
+    network = Network(torch.tanh, generator)
+    evaluate(random(generator, of.rows, 2), network.layers(), of)
+    assert len(cuts[0]) == N
+
+
 @pytest.mark.usefixtures("shares")
 @pytest.mark.parametrize("numbers", [1, 20, 10**6])
 @pytest.mark.parametrize("function", [torch.tanh, torch.sin], ids=["tanh", "sin"])
 def test_threads_give_the_same(function, numbers, of, generator, monkeypatch):
-    monkeypatch.setattr(chain, "BLOCK_NUMBERS", numbers)
+    cut_into_blocks(monkeypatch, numbers)
     network = Network(function, generator)
     x = random(generator, N, 2).requires_grad_()
     expected = network(seed(x, replace(of, transparent=True))).data
@@ -115,7 +125,7 @@ def test_threads_give_the_same(function, numbers, of, generator, monkeypatch):
 
 @pytest.mark.usefixtures("shares")
 def test_threads_add_in_a_fixed_order(generator, monkeypatch):
-    monkeypatch.setattr(chain, "BLOCK_NUMBERS", 20)
+    cut_into_blocks(monkeypatch, 20)
     of, network = layout([LAPLACE, (0, 1)]), Network(torch.tanh, generator)
     data = random(generator, of.rows, 2)
 

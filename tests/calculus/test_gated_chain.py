@@ -4,11 +4,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from jets import HEAT, LAYOUTS, N, agree, layout, random
+from jets import HEAT, LAYOUTS, N, agree, cut_into_blocks, layout, random
 from torch import nn
 from torch.nn import functional as F
 
-from pinnlab.calculus import chain
 from pinnlab.calculus.chain import Layer
 from pinnlab.calculus.gated_chain import GatedLayers, evaluate_gated
 from pinnlab.calculus.pointwise import POINTWISE
@@ -72,7 +71,7 @@ def test_from_a_stacked_jet(function, of, generator):
 @pytest.mark.usefixtures("shares")
 @pytest.mark.parametrize("numbers", [1, 20, 10**6])
 def test_threads_give_the_same(numbers, of, generator, monkeypatch):
-    monkeypatch.setattr(chain, "BLOCK_NUMBERS", numbers)
+    cut_into_blocks(monkeypatch, numbers)
     network, x = Gated(torch.tanh, generator), random(generator, N, 2).requires_grad_()
     expected = network(seed(x, replace(of, transparent=True))).data
     found = follow_gated(seed(x, of), network.layers()).data

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from cases import NETWORKS, OPTIONS, PROBLEMS, TRAINED, assembly
+from jets import cut_into_blocks
 from torch import nn
 
 import pinnlab as pl
@@ -46,7 +47,7 @@ def check(objective):
 @pytest.mark.parametrize("numbers", [100_000, 40], ids=["one block", "many blocks"])
 @pytest.mark.parametrize("name", TRAINED)
 def test_every_network(name, numbers, monkeypatch):
-    monkeypatch.setattr(chain, "BLOCK_NUMBERS", numbers)
+    cut_into_blocks(monkeypatch, numbers)
     for make in (PROBLEMS["heat_flux"], PROBLEMS["cavity"]):
         check(objective_of(make(), surrogate=NETWORKS[name]))
 
@@ -59,14 +60,14 @@ def test_every_option_of_networks(option):
 @pytest.mark.parametrize("numbers", [100_000, 40], ids=["one block", "many blocks"])
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_every_problem(name, numbers, monkeypatch):
-    monkeypatch.setattr(chain, "BLOCK_NUMBERS", numbers)
+    cut_into_blocks(monkeypatch, numbers)
     check(objective_of(PROBLEMS[name]()))
 
 
 @pytest.mark.parametrize("name", ["heat_flux", "cavity", "inverse"])
 @pytest.mark.parametrize("surrogate", [pl.MLP(6, 2), pl.ModifiedMLP(6, 2)], ids=["mlp", "gated"])
 def test_threads(name, surrogate, monkeypatch, torch_threads):
-    monkeypatch.setattr(chain, "BLOCK_NUMBERS", 40)
+    cut_into_blocks(monkeypatch, 40)
     monkeypatch.setattr(chain, "SHARE_NUMBERS", 1)
     torch_threads(2)
     counts, run = [], chain.run_at_once
