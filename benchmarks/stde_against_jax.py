@@ -9,8 +9,7 @@ processes of their own with one thread, pinned to one core, in alternated rounds
 - ``pinnlab``: the problem of the catalogue, assembled and stepped by the trainer, with its log;
 - ``compiled``: the same with ``execution="compiled"``, in up to 10 000 dimensions.
 
-With ``--threads`` neither is pinned, JAX uses all cores, pinnlab as many threads as given, and
-nothing is compiled by torch, which is safe on one thread only.
+With ``--threads`` neither is pinned, JAX uses all cores, pinnlab as many threads as given.
 
 Times are processor times; of several threads they are elapsed times. Memory is the peak of the
 resident set while stepping, after compilation and the first step. Before any time is taken, both
@@ -150,9 +149,7 @@ def pinnlab_worker(threads: str, core: str, dim: str, seed: str, execution: str)
 
 def compare(dim: int, options: argparse.Namespace) -> dict[str, Any]:
     """Both libraries, or pinnlab alone, in one dimension."""
-    threads, counts = options.threads, dict(STEPS[dim])
-    if threads > 1:
-        counts.pop("compiled", None)
+    threads, counts = options.threads, STEPS[dim]
     given = str(threads), str(options.core), str(dim), str(options.seed)
     workers = {
         kind: Worker(SCRIPT, "--worker", *given, OWN[kind], threads=threads)

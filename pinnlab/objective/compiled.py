@@ -123,11 +123,13 @@ def fused(module: torch.fx.GraphModule, arguments: list[Tensor]) -> Callable[...
     """What a compiler makes of a list of operations, for arguments such as these."""
     if arguments[0].device.type != "cpu":
         return torch.compile(module, fullgraph=True, dynamic=False)
-    from torch._inductor import compile  # slow to import, seldom needed
+    from torch._inductor import compile, config  # slow to import, seldom needed
 
     # What torch.compile does beside this, to record the operations once more and to check in every
-    # call that they still hold, takes as long as a small network.
-    with torch.random.fork_rng(devices=[]):  # the compiler draws numbers
+    # call that they still hold, takes as long as a small network. Kernels are for one thread: sums
+    # over directions that torch 2.13 compiles for several write out of bounds, and what stands
+    # around the chains, which share out their points themselves, is too short for several.
+    with torch.random.fork_rng(devices=[]), config.patch({"cpp.threads": 1}):  # draws numbers
         return compile(module, arguments)  # type: ignore[return-value]
 
 

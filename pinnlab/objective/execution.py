@@ -30,15 +30,6 @@ def check_execution(execution: str, device: torch.device) -> None:
             got=f"execution='{execution}' on '{device.type}'",
             do="leave `execution` out, or use device='cuda'",
         )
-    if is_compiled(execution) and device.type == "cpu" and torch.get_num_threads() > 1:
-        # Seen with torch 2.13: sums over directions compiled for several threads write out of
-        # bounds and end the process.
-        raise DeclarationError(
-            "A compiled loss is not safe on several threads of a processor",
-            expected="one thread: sums over directions may end the process on more",
-            got=f"{torch.get_num_threads()} threads",
-            do="call torch.set_num_threads(1) or set OMP_NUM_THREADS=1, or leave `execution` out",
-        )
 
 
 def is_compiled(execution: str) -> bool:
