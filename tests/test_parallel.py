@@ -131,7 +131,7 @@ def test_points_of_many_coordinates_leave_torch_its_threads():
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_process_has_threads_of_its_own():
     run_at_once([list, list])
-    assert parallel._pool.cache_info().currsize
+    assert parallel._inboxes.cache_info().currsize
     child = os.fork()
     if child == 0:
         done = []

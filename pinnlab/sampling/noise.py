@@ -24,8 +24,7 @@ from torch import Tensor
 
 from pinnlab.parallel import run_at_once
 
-_BLOCK = 2**20  # numbers of one stream: a millisecond of work or more
-_CACHED = 2**18  # numbers made at once of raw bits, which stay in the cache meanwhile
+_BLOCK = 2**18  # numbers of one stream: a third of a millisecond of work, and a megabyte of bits
 _FEW_COLUMNS = 64  # vectors of more components are made of 16 random bits each
 _NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
 
@@ -85,7 +84,8 @@ class Noise:
         if x.device.type != "cpu" or x.dtype not in _NUMPY:
             on_device(x, torch.Generator(x.device).manual_seed(seed))
             return x
-        blocks = x.view(-1).split(_BLOCK)
+        flat = x.view(-1)
+        blocks = flat.split(_BLOCK) if len(flat) > _BLOCK else (flat,)
         run_at_once([partial(fill, block, seed + k) for k, block in enumerate(blocks)])
         return x
 
@@ -128,30 +128,26 @@ def _fill_coarse_normal(block: Tensor, seed: int) -> None:
     if block.dtype != torch.float32:
         _fill_normal(block, seed)
         return
-    stream, levels = _stream(seed), _normal_levels()
-    for part in block.split(_CACHED):
-        bits = _bits(stream, 2 * len(part)).view(np.uint16)[: len(part)]
-        # Every index is valid: `wrap` only saves a buffer and a check.
-        np.take(levels, bits, out=part.numpy(), mode="wrap")
+    bits = _bits(_stream(seed), 2 * len(block)).view(np.uint16)[: len(block)]
+    # Every index is valid: `wrap` only saves a buffer and a check.
+    np.take(_normal_levels(), bits, out=block.numpy(), mode="wrap")
 
 
 def _fill_uniform(
     block: Tensor, seed: int, width: float, low: float, ends: tuple[float, float]
 ) -> None:
-    stream = _stream(seed)
-    for part in block.split(_CACHED):
-        numbers = part.numpy()
-        if part.dtype == torch.float32:
-            bits = _bits(stream, 4 * len(part)).view(np.int32)[: len(part)]
-            np.right_shift(bits, 9, out=bits)
-            # k + 1/2 for k from 0 to 2^23 - 1 is exact in single precision.
-            np.add(bits, np.float32(2.0**22 + 0.5), out=numbers, dtype=np.float32, casting="unsafe")
-            numbers *= np.float32(2.0**-23 * width)
-        else:
-            stream.random(out=numbers)
-            numbers *= width
-        numbers += numbers.dtype.type(low)
-        np.clip(numbers, *ends, out=numbers)
+    stream, numbers = _stream(seed), block.numpy()
+    if block.dtype == torch.float32:
+        bits = _bits(stream, 4 * len(block)).view(np.int32)[: len(block)]
+        np.right_shift(bits, 9, out=bits)
+        # k + 1/2 for k from 0 to 2^23 - 1 is exact in single precision.
+        np.add(bits, np.float32(2.0**22 + 0.5), out=numbers, dtype=np.float32, casting="unsafe")
+        numbers *= np.float32(2.0**-23 * width)
+    else:
+        stream.random(out=numbers)
+        numbers *= width
+    numbers += numbers.dtype.type(low)
+    np.clip(numbers, *ends, out=numbers)
 
 
 def _bits(stream: np.random.Generator, count: int) -> np.ndarray:

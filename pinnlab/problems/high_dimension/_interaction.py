@@ -7,13 +7,14 @@ of a tile give is added up in float64.
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.func import jvp
 
+from pinnlab.parallel import run_at_once
 from pinnlab.problems.high_dimension._tiles import Arena, Arenas, Formula, tiles
 from pinnlab.problems.high_dimension.coefficients import Coefficients
 from pinnlab.problems.high_dimension.sums import Sums
@@ -73,13 +74,28 @@ class TiledSum(ABC):
             for rows, terms in tiles(len(x), groups, cached=False):
                 out[:, rows] += self.plain(x[rows, terms.start : terms.stop + self.reach], c[terms])
         else:
-            with self._arenas.borrow(x, self.temporaries(x)) as arena:
-                for rows, terms in tiles(len(x), groups, cached=True):
-                    tile = x[rows, terms.start : terms.stop + self.reach]
-                    kind = self.formula(arena.load(tile))
-                    out[:, rows].add_(arena.view(kind, tile.shape).sums(c[terms]))
+            self._add_tiles(out, x, c, list(tiles(len(x), groups, cached=True)))
         out[3] += x[:, groups:].double().square().sum(1)
         return Sums(*out)
+
+    def _add_tiles(
+        self, out: Tensor, x: Tensor, c: Tensor, places: list[tuple[slice, slice]]
+    ) -> None:
+        """Add what the tiles give, in their order whichever thread had which."""
+        found: list[Tensor | None] = [None] * len(places)
+
+        def evaluate(k: int) -> None:
+            rows, terms = places[k]
+            tile = x[rows, terms.start : terms.stop + self.reach]
+            with torch.no_grad(), self._arenas.borrow(x, self.temporaries(x)) as arena:
+                kind = self.formula(arena.load(tile))
+                part = arena.view(kind, tile.shape).sums(c[terms])
+                found[k] = part.to(torch.float64, copy=True)  # the next tile writes it over
+
+        run_at_once([partial(evaluate, k) for k in range(len(places))])
+        for (rows, _), part in zip(places, found, strict=True):
+            assert part is not None
+            out[:, rows] += part
 
     @torch.inference_mode(mode=False)
     @torch.no_grad()

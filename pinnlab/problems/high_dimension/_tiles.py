@@ -82,13 +82,16 @@ class Arenas:
             temporaries: Most arrays that a formula uses there.
         """
         free = self._free.setdefault((like.dtype, like.device), [])
-        arena = free.pop() if free else Arena(like, temporaries)
+        try:
+            arena = free.pop()
+        except IndexError:  # or another thread was faster
+            arena = Arena(like, temporaries)
         yield arena
         free.append(arena)
 
 
 def tiles(n: int, terms: int, *, cached: bool) -> Iterator[tuple[slice, slice]]:
-    """Rows and terms of tiles of about equal size.
+    """Rows and terms of tiles of about equal size, so many that threads can share them.
 
     Args:
         n: Points.
@@ -96,7 +99,7 @@ def tiles(n: int, terms: int, *, cached: bool) -> Iterator[tuple[slice, slice]]:
         cached: Whether a tile is to stay in a processor's cache.
     """
     size = CACHED if cached else LARGE
-    height = max(1, n if not cached or n * terms <= size else min(n, HEIGHT))
+    height = max(1, n if not cached or 2 * n * terms <= size else min(n, HEIGHT))
     count = -(-terms * height // size)
     width = -(-terms // count)
     for left in range(0, terms, width):
