@@ -56,26 +56,34 @@ class Product:
             x: ``(out, in)``.
             bias: b ``(out,)``, or None for zero.
         """
-        if not self._fits(x, bias):
-            return self._by_torch, (x.detach(), None if bias is None else bias.detach())
-        if bias is None:
-            return _compiled_call(_TIMES, self._out, x, self._y)
-        column, values = bias[:, None], self._values
-        return _compiled_call(_TIMES, self._out, x, self._y, bias=column, biased=values)
-
-    def _fits(self, x: Tensor, bias: Tensor | None) -> bool:
         y, out = self._y, self._out
-        if max(x.shape) > WIDEST or out.stride(1) != 1 or y.stride(1) != 1 or not _fit(out, x, y):
-            return False
-        if bias is None:
-            return True
-        alike = bias.dtype == out.dtype and bias.device == out.device
-        return alike and bias.shape == out.shape[:1]
+        if out.stride(1) != 1 or not _fit(out, x, y) or not self._moved_by(bias):
+            return self._by_torch, (x.detach(), bias)
+        if y.stride(1) == 1 and max(x.shape) <= WIDEST:
+            if bias is None:
+                return _compiled_call(_TIMES, out, x, y)
+            return _compiled_call(_TIMES, out, x, y, bias=bias[:, None], biased=self._values)
+        if y.stride(0) == 1 == x.stride(1) and max(out.shape) <= WIDEST:
+            # Points of very many coordinates, as they lie in memory.
+            return self._by_rows, (_compiled_call(_DOTS, out, x, y.T), bias)
+        return self._by_torch, (x.detach(), bias)
+
+    def _moved_by(self, bias: Tensor | None) -> bool:
+        out = self._out
+        alike = bias is None or (bias.dtype, bias.device) == (out.dtype, out.device)
+        return alike and (bias is None or bias.shape == out.shape[:1])
+
+    def _by_rows(self, product: Call, bias: Tensor | None) -> None:
+        carry_out([product])
+        self._move(bias)
 
     def _by_torch(self, x: Tensor, bias: Tensor | None) -> None:
         torch.mm(x, self._y, out=self._out)
+        self._move(bias)
+
+    def _move(self, bias: Tensor | None) -> None:
         if bias is not None:
-            self._out[:, : self._values].add_(bias[:, None])
+            self._out[:, : self._values].add_(bias.detach()[:, None])
 
 
 class OuterProducts:
@@ -92,8 +100,12 @@ class OuterProducts:
     def call(self, total: Tensor, *, add: bool = True) -> Call:
         """What adds them to ``total (out, in)``, or writes them there."""
         g, a = self.g, self.a
-        if max(total.shape) <= WIDEST and g.stride(1) == a.stride(1) == 1 and _fit(total, g, a.T):
-            return _compiled_call(_DOTS, total, g, a, add=add)
+        if _fit(total, g, a.T):
+            if max(total.shape) <= WIDEST and g.stride(1) == a.stride(1) == 1:
+                return _compiled_call(_DOTS, total, g, a, add=add)
+            if max(g.shape) <= WIDEST and total.stride(1) == a.stride(0) == 1 and not add:
+                # Points of very many coordinates, as they lie in memory.
+                return _compiled_call(_TIMES, total, g, a.T)
         return self._by_torch, (total, add)
 
     def _by_torch(self, total: Tensor, add: bool) -> None:

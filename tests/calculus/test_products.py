@@ -195,10 +195,15 @@ def test_narrow_products_are_done_by_compiled_code(monkeypatch, whole):
     outer_products(whole(20, 100), whole(20, 100))
     outer_products(whole(20, 100), whole(20, 100), whole(20, 20))
     assert kinds == [0, 1, 1]
+    kinds.clear()
     wide = products.WIDEST + 1
+    points = whole(100, wide)  # of so many coordinates
+    carry_out([Product(points.T, whole(20, 100), 100).call(whole(20, wide), whole(20))])
+    outer_products(whole(20, 100), points.T)
+    assert kinds == [1, 0]
     carry_out([Product(whole(20, 100), whole(wide, 100)).call(whole(wide, 20))])
     outer_products(whole(wide, 100), whole(20, 100))
-    assert kinds == [0, 1, 1]
+    assert kinds == [1, 0]
 
 
 @needs_compiled
