@@ -6,13 +6,14 @@ directions and one of coordinates.
 """
 
 import math
+from collections.abc import Sequence
 from functools import cache
 
 import torch
 from torch import Tensor
 
 from pinnlab.calculus.host_numbers import host_numbers
-from pinnlab.calculus.layout import Collapsed, Layout
+from pinnlab.calculus.layout import Collapsed, Layout, SquareSum
 from pinnlab.calculus.pointwise import Derivatives
 from pinnlab.calculus.slopes import Part, Rows, Slopes, Units
 
@@ -44,9 +45,11 @@ def _sums_along(
     x: Tensor, function: Derivatives | None, directions: Slopes, layout: Layout
 ) -> list[Tensor]:
     """All slots but the value of a sum of one function over all coordinates."""
+    units, squares = directions.units, layout.square_sums
+    if units is not None and squares is not None:
+        return _squares_along(x, function, units, squares)
     row = {direction: k for k, direction in enumerate(layout.directions)}
     each = [(part, k) for part in directions.parts for k in range(len(part))]
-    units = directions.units
     at = None if units is None else x.index_select(1, units.columns).T  # (k, n)
     slopes = None if at is None or function is None else function(at, layout.order)
 
@@ -86,6 +89,20 @@ def _sums_along(
             out.append(whole(slot, count))
         else:
             out.append(sum(c * along(index, count) for index, c in slot.terms))
+    return out
+
+
+def _squares_along(
+    x: Tensor, function: Derivatives | None, units: Units, sums: Sequence[SquareSum]
+) -> list[Tensor]:
+    """The same for first derivatives and sums of second ones, each an operation for all of them."""
+    scale = units.scale
+    if function is None:
+        return [scale.repeat_interleave(len(x)), *(x.new_zeros(len(x)) for _ in sums)]
+    _, first, second, *_ = function(x.index_select(1, units.columns).T, 2)
+    out = [(first * scale[:, None]).reshape(-1)]
+    for one in sums:
+        out.append((host_numbers(one.coefficients, x.dtype, x.device) * scale.square()) @ second)
     return out
 
 

@@ -8,7 +8,7 @@ polynomials of low degree K to the last bit of float32: degree 4 for ρ = 0.05, 
 .. math::
     \sum_i c_i\, φ(x_i, x_{i+1}) \approx \sum_{a + b \le K} t_{ab} \sum_i c_i\, x_i^a x_{i+1}^b,
 
-which several functions φ share, and each of which is one product and one matrix-vector product.
+which several functions φ share. Each c x^a y^b is a coordinate times a term of one degree less.
 
 The coefficients are a least-squares fit in Chebyshev polynomials at Chebyshev points, within a
 small factor of the best uniform approximation. How far a degree reaches is not estimated: the
@@ -24,6 +24,7 @@ import torch
 from numpy.polynomial import chebyshev
 from torch import Tensor
 
+from pinnlab.calculus.strips import Operand, Program
 from pinnlab.problems.high_dimension._tiles import Arena
 
 Functions = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -118,37 +119,40 @@ class _Expanded:
     """Sums of monomials over a tile, and what an expansion makes of them."""
 
     def __init__(self, chosen: Expansion, arena: Arena, height: int, width: int) -> None:
-        degree = chosen.degree
-        count = degree + degree * (degree - 1) // 2
-        arrays = arena.arrays(count, height * width)
-        powers, mixed = arrays[:degree], arrays[degree:]
-        self.powers = [(powers[k - 1], powers[0], powers[k]) for k in range(1, degree)]
-        self.products, start = [], 0
-        for b in range(1, degree):
-            stop = start + degree - b
-            self.products.append(
-                (powers[: degree - b, :-1], powers[b - 1, 1:], mixed[start:stop, :-1])
-            )
-            start = stop
-        self.own = powers[1].view(height, width)[:, :-1]
-        self.left = arrays.view(count * height, width)[:, :-1]
-        self.right = powers.view(degree * height, width)[:, 1:]
-        self.sums_of = arrays.new_empty((count + degree + 1, height))
-        self.left_sums = self.sums_of[:count].view(-1)
-        self.right_sums = self.sums_of[count:-1].view(-1)
-        self.result = arrays.new_zeros((4, height))
-        self.ones = arrays.new_ones(width - 1)
+        degree, powers = chosen.degree, monomials(chosen.degree)
+        arrays = arena.arrays(temporaries(degree), height * width).view(-1, height, width)
+        x, y = arrays[0, :, :-1], arrays[0, :, 1:]
         self.coefficients = torch.as_tensor(chosen.coefficients).to(arrays)
+        self.c = arrays.new_empty(width - 1)
+        self.sums_of = arrays.new_empty((len(powers), height))
+        self.result = arrays.new_empty((4, height))
+        self.program = Program(x)
+        room = self.program.local(arrays[1:, :, :-1].transpose(0, 1))
+        terms: dict[tuple[int, int], Operand] = {(0, 0): self.c.expand(height, -1)}
+
+        def factors(a: int, b: int) -> tuple[Tensor, Operand]:
+            """Two factors of c x^a y^b, a coordinate and a term of one degree less."""
+            return (y, terms[a, b - 1]) if b else (x, terms[a - 1, 0])
+
+        for a, b in powers[:-1]:
+            if a + b < degree:
+                terms[a, b] = room[len(terms) - 1]
+                self.program.set(terms[a, b], *factors(a, b))
+        for (a, b), total in zip(powers[:-1], self.sums_of, strict=False):
+            self.program.add_sum(total[:, None], *factors(a, b))
+        self.program.add_sum(self.result[3, :, None], x, x)
 
     def sums(self, c: Tensor) -> Tensor:
         """See :class:`Formula`."""
-        for low, x, high in self.powers:
-            torch.mul(low, x, out=high)
-        for left, right, product in self.products:
-            torch.mul(left, right, out=product)
-        torch.mv(self.left, c, out=self.left_sums)
-        torch.mv(self.right, c, out=self.right_sums)
+        self.c.copy_(c)
+        self.sums_of.zero_()
         self.sums_of[-1] = c.sum()
+        self.result[3] = 0
+        self.program.run()
         torch.mm(self.coefficients, self.sums_of, out=self.result[:3])
-        torch.mv(self.own, self.ones, out=self.result[3])
         return self.result
+
+
+def temporaries(degree: int) -> int:
+    """The tile, and all monomials of degrees between 0 and the highest one."""
+    return degree * (degree + 1) // 2

@@ -19,13 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinnlab.problems.high_dimension._expansion import expansion
+from pinnlab.problems.high_dimension._expansion import expansion, temporaries
 from pinnlab.problems.high_dimension._interaction import TiledSum
 from pinnlab.problems.high_dimension._tiles import Arena, Formula
 
 _DEGREES = (2, 3, 4, 5, 6)  # beyond, sines and cosines cost less than monomials
 _TEMPORARIES = 10  # of sines and cosines
-_MONOMIALS = 21  # of degree 6 and less: 6 powers and 15 products
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,8 @@ class TwoBody(TiledSum):
 
     def temporaries(self, x: Tensor) -> int:
         """See :class:`TiledSum`."""
-        return _MONOMIALS if _expands(x) else _TEMPORARIES
+        expanded = temporaries(_DEGREES[-1]) if _expands(x) else 0
+        return max(_TEMPORARIES, expanded)
 
     def formula(self, tile: Tensor) -> Callable[[Arena, int, int], Formula]:
         """See :class:`TiledSum`."""
