@@ -17,7 +17,7 @@ largest error on a fine grid decides.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -26,6 +26,11 @@ from torch import Tensor
 
 from pinnlab.calculus.strips import Operand, Program
 from pinnlab.problems.high_dimension._tiles import Arena
+
+try:
+    from pinnlab.problems.high_dimension import _monomials
+except ImportError:  # no compiler when the package was installed
+    _monomials = None
 
 Functions = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -52,10 +57,8 @@ class Expansion:
 
 
 def monomials(degree: int) -> list[tuple[int, int]]:
-    """Exponents (a, b) with a + b up to the degree: x^a, x^a y^b, y^b, and the constant."""
-    each = range(1, degree + 1)
-    mixed = [(a, b) for b in each for a in each if a + b <= degree]
-    return [(a, 0) for a in each] + mixed + [(0, b) for b in each] + [(0, 0)]
+    """Exponents (a, b) with a + b up to the degree, the second one the faster."""
+    return [(a, b) for a in range(degree + 1) for b in range(degree + 1 - a)]
 
 
 @cache
@@ -119,40 +122,52 @@ class _Expanded:
     """Sums of monomials over a tile, and what an expansion makes of them."""
 
     def __init__(self, chosen: Expansion, arena: Arena, height: int, width: int) -> None:
-        degree, powers = chosen.degree, monomials(chosen.degree)
-        arrays = arena.arrays(temporaries(degree), height * width).view(-1, height, width)
-        x, y = arrays[0, :, :-1], arrays[0, :, 1:]
+        arrays = arena.arrays(temporaries(chosen.degree), height * width).view(-1, height, width)
         self.coefficients = torch.as_tensor(chosen.coefficients).to(arrays)
         self.c = arrays.new_empty(width - 1)
-        self.sums_of = arrays.new_empty((len(powers), height))
+        # Of all monomials and, in the last row, of x².
+        self.found = arrays.new_empty((self.coefficients.shape[1] + 1, height))
         self.result = arrays.new_empty((4, height))
-        self.program = Program(x)
-        room = self.program.local(arrays[1:, :, :-1].transpose(0, 1))
-        terms: dict[tuple[int, int], Operand] = {(0, 0): self.c.expand(height, -1)}
-
-        def factors(a: int, b: int) -> tuple[Tensor, Operand]:
-            """Two factors of c x^a y^b, a coordinate and a term of one degree less."""
-            return (y, terms[a, b - 1]) if b else (x, terms[a - 1, 0])
-
-        for a, b in powers[:-1]:
-            if a + b < degree:
-                terms[a, b] = room[len(terms) - 1]
-                self.program.set(terms[a, b], *factors(a, b))
-        for (a, b), total in zip(powers[:-1], self.sums_of, strict=False):
-            self.program.add_sum(total[:, None], *factors(a, b))
-        self.program.add_sum(self.result[3, :, None], x, x)
+        if _monomials is not None and arrays.dtype == torch.float32:
+            self.tile = arrays[0]  # whose memory the call reads
+            places = arrays.data_ptr(), width, self.c.data_ptr(), height, width - 1
+            self.run = partial(_monomials.sums, chosen.degree, *places, self.found.data_ptr())
+        else:
+            self.run = _program(chosen.degree, arrays, self.c, self.found).run
 
     def sums(self, c: Tensor) -> Tensor:
         """See :class:`Formula`."""
         self.c.copy_(c)
-        self.sums_of.zero_()
-        self.sums_of[-1] = c.sum()
-        self.result[3] = 0
-        self.program.run()
-        torch.mm(self.coefficients, self.sums_of, out=self.result[:3])
+        self.found.zero_()
+        self.run()
+        torch.mm(self.coefficients, self.found[:-1], out=self.result[:3])
+        self.result[3] = self.found[-1]
         return self.result
 
 
 def temporaries(degree: int) -> int:
     """The tile, and all monomials of degrees between 0 and the highest one."""
     return degree * (degree + 1) // 2
+
+
+def _program(degree: int, arrays: Tensor, c: Tensor, found: Tensor) -> Program:
+    """The same by general arithmetic, which adds to the sums."""
+    x, y = arrays[0, :, :-1], arrays[0, :, 1:]
+    program = Program(x)
+    room = program.local(arrays[1:, :, :-1].transpose(0, 1))
+    terms: dict[tuple[int, int], Operand] = {(0, 0): c.expand(len(x), -1)}
+
+    def factors(a: int, b: int) -> tuple[Tensor, Operand]:
+        """Two factors of c x^a y^b, a coordinate and a term of one degree less."""
+        return (y, terms[a, b - 1]) if b else (x, terms[a - 1, 0])
+
+    program.add_sum(found[0, :, None], c.expand(len(x), -1))
+    powers = monomials(degree)
+    for (a, b), total in zip(powers[1:], found[1:-1], strict=True):
+        program.add_sum(total[:, None], *factors(a, b))
+        if a + b < degree:
+            product = room[len(terms) - 1]
+            program.set(product, *factors(a, b))
+            terms[a, b] = product
+    program.add_sum(found[-1, :, None], x, x)
+    return program
