@@ -81,12 +81,14 @@ def run_at_once(tasks: Sequence[Task], *, every_step: bool = False) -> None:
     torch.set_num_threads(1)
     _caller.threads = 1  # what a task shares out, it does by itself
     try:
-        for inbox, share in zip(_inboxes(count - 1), shares[1:], strict=True):
-            inbox.put((share, ended))
-            given += 1
-        shares[0]()
-    finally:
-        errors += [ended.get() for _ in range(given)]
+        try:
+            for inbox, share in zip(_inboxes(count - 1), shares[1:], strict=True):
+                inbox.put((share, ended))
+                given += 1
+            shares[0]()
+        finally:
+            errors += [ended.get() for _ in range(given)]
+    finally:  # even if the keyboard interrupts while others are at work
         _caller.threads = known
         if not lasts:
             _give_back()

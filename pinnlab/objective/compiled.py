@@ -128,8 +128,9 @@ def fused(module: torch.fx.GraphModule, arguments: list[Tensor]) -> Callable[...
     # What torch.compile does beside this, to record the operations once more and to check in every
     # call that they still hold, takes as long as a small network. Kernels are for one thread: sums
     # over directions that torch 2.13 compiles for several write out of bounds, and what stands
-    # around the chains, which share out their points themselves, is too short for several.
-    with torch.random.fork_rng(devices=[]), config.patch({"cpp.threads": 1}):  # draws numbers
+    # around the chains, which share out their points themselves, is too short for several. The
+    # compiler draws numbers.
+    with torch.random.fork_rng(devices=[]), config.patch({"cpp.threads": 1}):
         return compile(module, arguments)  # type: ignore[return-value]
 
 

@@ -87,7 +87,7 @@ class TiledSum(ABC):
         def evaluate(k: int) -> None:
             rows, terms = places[k]
             tile = x[rows, terms.start : terms.stop + self.reach]
-            with torch.no_grad(), self._arenas.borrow(x, self.temporaries(x)) as arena:
+            with self._arenas.borrow(x, self.temporaries(x)) as arena:
                 kind = self.formula(arena.load(tile))
                 part = arena.view(kind, tile.shape).sums(c[terms])
                 found[k] = part.to(torch.float64, copy=True)  # the next tile writes it over

@@ -91,7 +91,7 @@ class Arenas:
 
 
 def tiles(n: int, terms: int, *, cached: bool) -> Iterator[tuple[slice, slice]]:
-    """Rows and terms of tiles of about equal size, so many that threads can share them.
+    """Rows and terms of tiles of about equal size, several ones for threads unless they are small.
 
     Args:
         n: Points.
