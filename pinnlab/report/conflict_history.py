@@ -39,6 +39,7 @@ class ConflictHistory:
         judged: Steps of each entry of which is known how terms change along the direction, (k,).
         made_by: What made the direction at the end of each entry, (k,); empty where unknown.
         heeds_weights: Whether weights of terms turn such directions, (k,) of booleans.
+        eager: Whether the run takes other aggregators as it is executed.
     """
 
     names: Sequence[str]
@@ -60,6 +61,7 @@ class ConflictHistory:
     judged: np.ndarray = field(default_factory=lambda: np.empty(0))
     made_by: Sequence[str] = ()
     heeds_weights: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=bool))
+    eager: bool = True
 
     @classmethod
     def from_records(cls, records: Iterable[Mapping[str, Any]]) -> "ConflictHistory | None":
@@ -99,6 +101,7 @@ class ConflictHistory:
             heeds_weights=np.array(
                 [e.get("heeds_weights", m == "Sum") for e, m in zip(entries, made_by, strict=True)]
             ),
+            eager=bool(entries[-1].get("eager", True)),
         )
 
     def stretch(self) -> np.ndarray:

@@ -161,10 +161,15 @@ def _remedy(history: History, conflicts: ConflictHistory, name: str, stretch: np
     elif made_by == "ConFIG":  # which does not see weights
         options = ["use gradients=Sum()" + (f" and {weigh}" if weigh else "")]
     else:
-        options = ["use gradients=ConFIG()"]
+        options = [f"use {_other_gradients(conflicts)}"]
         options += [weigh] if weigh and conflicts.heeds_weights[-1] else []
     text = ", or ".join(options)
     return f"{text[0].upper()}{text[1:]}."
+
+
+def _other_gradients(conflicts: ConflictHistory) -> str:
+    """What to ask of ``solve`` for directions that take every term into account."""
+    return "gradients=ConFIG()" + ("" if conflicts.eager else " and execution='eager'")
 
 
 def _weigh(history: History, conflicts: ConflictHistory, name: str, stretch: np.ndarray) -> str:
@@ -259,7 +264,9 @@ def _direction(conflicts: ConflictHistory, text: str) -> Remark:
     text += f" In {percent(share)} {known and f'of {known} '}{step} went against {whose}, "
     text += "which it lets grow."
     if conflicts.summed and share >= FREQUENT:
-        return Remark(f"{text} With gradients=ConFIG() every term falls at the same rate.", True)
+        return Remark(
+            f"{text} With {_other_gradients(conflicts)} every term falls at the same rate.", True
+        )
     return Remark(text)
 
 

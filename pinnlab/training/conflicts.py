@@ -29,6 +29,7 @@ Besides, the trainer says of the last of these steps
 =================  =================================================================================
 ``aggregator``     what made its direction: the name of a class or function, ``Sum`` for the loss
 ``heeds_weights``  whether a larger weight of a term turns such directions towards its gradient
+``eager``          whether other aggregators could make it: a compiled loss is differentiated whole
 =================  =================================================================================
 
 A cosine between two gradients one of which is zero does not exist and does not count; what never

@@ -294,12 +294,13 @@ class Trainer:
         self.conflicts.observe(report)
 
     def _made_by(self) -> dict[str, Any]:
-        """What makes the direction of a step, and whether weights of terms turn it."""
+        """What makes the direction of a step, whether weights turn it, and whether others could."""
         summed = self.aggregator is None or self.stepper is None or self.stepper.summed
         maker = Sum() if summed else self.aggregator
         return {
             "aggregator": getattr(maker, "__name__", type(maker).__name__),
             "heeds_weights": getattr(maker, "heeds_weights", False),
+            "eager": self.objective.compiled is None,
         }
 
     def _looks(self, step: int) -> bool:

@@ -291,4 +291,5 @@ def test_a_trainer_steps_a_compiled_objective():
         trainer = Trainer(made, [pl.Adam(6, resample=2), pl.LBFGS(3)], progress=False)
         trainer.run()
         losses.append([r["loss"] for r in trainer.records])
+        assert trainer.records[0]["conflicts"]["eager"] == (execution == "eager")
     assert losses[1] == pytest.approx(losses[0], rel=1e-8)

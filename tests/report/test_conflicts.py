@@ -84,9 +84,9 @@ def conflict_entry(names, steps, given, t):
     return {k: v for k, v in entry.items() if k not in unknown} | given["made_by"]
 
 
-def made_by(name, heeds_weights=False):
+def made_by(name, heeds_weights=False, **further):
     """What the log says of an aggregator."""
-    return {"made_by": {"aggregator": name, "heeds_weights": heeds_weights}}
+    return {"made_by": {"aggregator": name, "heeds_weights": heeds_weights} | further}
 
 
 def history(*args, **series):
@@ -187,6 +187,8 @@ def test_the_advice_fits_what_was_chosen():
     assert advice(1e-9) == "Use gradients=ConFIG()."
     moving = {"weight": lambda name, t: 1 + t}  # a rule that may take a factor back
     assert advice(**moving) == "Use gradients=ConFIG()."
+    compiled = moving | made_by("Sum", eager=False)
+    assert advice(**compiled) == "Use gradients=ConFIG() and execution='eager'."
     combined = {"factor": lambda name, t: 1.5}
     heeding = combined | made_by("PCGrad", True)
     assert advice(**heeding) == (

@@ -352,6 +352,7 @@ def test_an_entry_names_what_made_the_direction(aggregator, name, heeds):
     made = run([pl.Adam(3)], aggregator=aggregator)
     entry = made.records[0]["conflicts"]
     assert (entry["aggregator"], entry["heeds_weights"]) == (name, heeds)
+    assert entry["eager"]
 
 
 def test_entries_that_a_callback_reads_are_not_lost():
