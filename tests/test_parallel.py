@@ -1,5 +1,6 @@
 """Independent pieces of work on several threads."""
 
+import _thread
 import os
 import threading
 import time
@@ -97,6 +98,21 @@ def test_work_within_a_task_stays_there():
     run_at_once([task, task])
     assert len(idents) == 6
     assert len(set(idents)) == 2
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_threads_are_given_back_if_the_keyboard_interrupts_the_wait():
+    def interrupts():
+        time.sleep(0.1)  # the other share has come to its end
+        _thread.interrupt_main()
+        time.sleep(0.3)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_at_once([list, interrupts])
+    assert (torch.get_num_threads(), threads()) == (2, 2)
+    done = []
+    run_at_once([lambda: done.append(1), lambda: done.append(2)])
+    assert sorted(done) == [1, 2]
 
 
 @pytest.mark.usefixtures("two_threads")

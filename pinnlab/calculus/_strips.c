@@ -6,14 +6,7 @@ are carried out on a strip of one row, which stays in the cache, before the next
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-/* One binary holds the loops for several widths of vector registers; the loader takes the widest
-that the processor has. */
-#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__clang__) && __GNUC__ >= 12
-#define FOR_THIS_PROCESSOR \
-    __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define FOR_THIS_PROCESSOR
-#endif
+#include "../_processor.h"
 
 /* An array that is written is one of those read, or apart from all of them. */
 #if defined(__clang__)
@@ -24,12 +17,6 @@ that the processor has. */
 #define ANY_ORDER __pragma(loop(ivdep))
 #else
 #define ANY_ORDER
-#endif
-
-#if defined(__GNUC__)
-#define INLINE static inline __attribute__((always_inline))
-#else
-#define INLINE static inline
 #endif
 
 /* Of one array: long enough to amortise an instruction, short enough for the cache. */

@@ -10,16 +10,7 @@ All terms of some neighbours are in registers at once, and are added up there. *
 #error "arithmetic with vectors needs GCC or Clang"
 #endif
 
-/* One binary holds the loops for several widths of vector registers; the loader takes the widest
-that the processor has. */
-#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__clang__) && __GNUC__ >= 12
-#define FOR_THIS_PROCESSOR \
-    __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define FOR_THIS_PROCESSOR
-#endif
-
-#define INLINE static inline __attribute__((always_inline))
+#include "../../_processor.h"
 
 enum { LOWEST = 2, HIGHEST = 6, LANES = 16, MOST = (HIGHEST + 1) * (HIGHEST + 2) / 2 };
 
@@ -68,27 +59,23 @@ INLINE void row_sums(const int degree, const float *x, const float *c, long long
     }
 }
 
+/* The loops over monomials are written out for each degree. */
+#define OF_DEGREE(k) \
+    case k: \
+        row_sums(k, x, c, columns, out, rows); \
+        break
+
 FOR_THIS_PROCESSOR
 static void all_sums(int degree, const float *x, long long row, const float *c, long long rows,
                      long long columns, float *out)
 {
     for (long long k = 0; k < rows; k++, x += row, out++)
         switch (degree) {
-        case 2:
-            row_sums(2, x, c, columns, out, rows);
-            break;
-        case 3:
-            row_sums(3, x, c, columns, out, rows);
-            break;
-        case 4:
-            row_sums(4, x, c, columns, out, rows);
-            break;
-        case 5:
-            row_sums(5, x, c, columns, out, rows);
-            break;
-        case 6:
-            row_sums(6, x, c, columns, out, rows);
-            break;
+            OF_DEGREE(2);
+            OF_DEGREE(3);
+            OF_DEGREE(4);
+            OF_DEGREE(5);
+            OF_DEGREE(6);
         }
 }
 

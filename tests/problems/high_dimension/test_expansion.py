@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from pinnlab.calculus import strips
 from pinnlab.problems.high_dimension import _expansion
 from pinnlab.problems.high_dimension._expansion import expansion, monomials, temporaries
 from pinnlab.problems.high_dimension._tiles import Arenas
@@ -30,11 +31,13 @@ def test_polynomials_are_found_exactly():
         assert c == pytest.approx(wanted.get(power, 0.0), abs=1e-13)
 
 
-@pytest.fixture(params=["compiled", "general"])
+@pytest.fixture(params=["a loop", "general", "torch"])
 def ways(request, monkeypatch):
-    """Sums by a loop of their own, and by general arithmetic where nothing was compiled."""
-    if request.param == "general":
+    """Sums by a loop of their own, and by general arithmetic, itself compiled or not."""
+    if request.param != "a loop":
         monkeypatch.setattr(_expansion, "_monomials", None)
+        if request.param == "torch":
+            monkeypatch.setattr(strips, "_strips", None)
     elif _expansion._monomials is None:
         pytest.skip("pinnlab was installed without a compiler")
 
