@@ -2,6 +2,7 @@
 
 import _thread
 import os
+import signal
 import threading
 import time
 from functools import partial
@@ -100,7 +101,15 @@ def test_work_within_a_task_stays_there():
     assert len(set(idents)) == 2
 
 
-@pytest.mark.usefixtures("two_threads")
+@pytest.fixture
+def keyboard():
+    """Ctrl-C raises, also in a process that was started in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("two_threads", "keyboard")
 def test_threads_are_given_back_if_the_keyboard_interrupts_the_wait():
     def interrupts():
         time.sleep(0.1)  # the other share has come to its end
