@@ -20,7 +20,7 @@ typedef void (*Product)(Matrix out, Matrix x, Matrix y, Number m, Number inner, 
 
 /* Rows of x, terms of a sum and numbers of a row that are taken at once, so that what is read again
 and again stays in the nearest cache. */
-enum { BLOCK_ROWS = 120, BLOCK_BYTES = 1024, CHUNK_BYTES = 16384 };
+enum { BLOCK_ROWS = 130, BLOCK_BYTES = 1024, CHUNK_BYTES = 16384 };
 
 #if defined(__x86_64__) && defined(__GNUC__)
 
