@@ -320,7 +320,10 @@ class Passes:
             common = Common(layout, shape, products, Scratch(like), like)
             number = len(layout.slope_products) if shape.affine else 0
             sums = Sums(shape.weights, (shape.widths[1], number), like, kept=not shape.wide)
-            shares.append(Share([kind(block, common) for block in share], sums))
+            # The largest first: the others share its scratch, where each would else begin its own.
+            largest = sorted(share, key=lambda block: block.size, reverse=True)
+            made = {block.start: kind(block, common) for block in largest}
+            shares.append(Share([made[block.start] for block in share], sums))
         short = like.device.type == "cpu" and layout.rows * max(shape.widths) < 2 * SHARE_NUMBERS
         return cls(shares, products, short)
 
@@ -416,7 +419,9 @@ class Pass(ABC):
     def _slots(self, name: str, width: int, *, kept: bool = False) -> Slots:
         """An array of its own, or that of the name, which other blocks use as well."""
         block = self._block
-        shape = (width, -(-block.size // LINE) * LINE)  # every row begins a line of the cache
+        # Every row begins a line of the cache. Of an even number of lines many rows would share few
+        # places in it.
+        shape = (width, (-(-block.size // LINE) | 1) * LINE)
         room = self._like.new_empty(shape) if kept else self._scratch.take(name, *shape)
         flat = room[:, : block.size]
         return Slots(flat, len(block.numbers), block.points, block.inner)
