@@ -112,9 +112,10 @@ class Sums:
             weights[0] = None
         return weights, tensors[1::2], products
 
-    def copied(self) -> tuple[list[Tensor | None], Sequence[Tensor]]:
-        """Weights and biases as they are now, parts of one array."""
-        return self._parts(self._all.clone())[:2]
+    def copied(self) -> tuple[list[Tensor | None], list[Tensor]]:
+        """Weights and biases as they are now."""
+        weights = [None if total is None else total.clone() for total in self.weights]
+        return weights, [total.clone() for total in self.biases]
 
     def products_of(self, number: int) -> Tensor:
         """Those of the products of slopes by one of several quantities, ``(width, products)``."""
