@@ -7,9 +7,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from pinnlab.calculus import chain
-from pinnlab.calculus.chain import Layer, evaluate, evaluate_affine
+from pinnlab.calculus.blocks import LINE
+from pinnlab.calculus.chain import BlockPass, Layer, evaluate, evaluate_affine
 from pinnlab.calculus.pointwise import POINTWISE, power
 from pinnlab.calculus.taylor import TaylorTensor, seed
+from pinnlab.calculus.workspace import Scratch
 
 pytestmark = pytest.mark.usefixtures("by")
 
@@ -104,6 +106,40 @@ def test_small_blocks_are_several(generator, monkeypatch):
     network = Network(torch.tanh, generator)
     evaluate(random(generator, of.rows, 2), network.layers(), of)
     assert len(cuts[0]) == N
+
+
+def test_blocks_of_several_sizes_share_one_scratch(generator, monkeypatch):
+    cut_into_blocks(monkeypatch, 1_000)
+    places, take, cut, cuts = {}, Scratch.take, chain.cut, []
+
+    def noted(self, name, *shape):
+        room = take(self, name, *shape)
+        places.setdefault(name, set()).add(room.data_ptr())
+        return room
+
+    monkeypatch.setattr(Scratch, "take", noted)
+    monkeypatch.setattr(chain, "cut", lambda *given: cuts.append(cut(*given)) or cuts[-1])
+    of = layout([LAPLACE], (300, 200, 200, 200))
+    weight = random(generator, 5, 5).requires_grad_()
+    layers = [Layer(weight, None, POINTWISE[torch.tanh]), Layer(weight)]
+    evaluate(random(generator, of.rows, 5), layers, of)
+    assert max(block.size for block in cuts[0]) > cuts[0][0].size
+    assert all(len(own) == 1 for own in places.values())
+
+
+def test_rows_of_a_block_begin_in_all_places_of_the_cache(generator, monkeypatch):
+    strides, slots = set(), BlockPass._slots
+
+    def noted(self, *given, **options):
+        found = slots(self, *given, **options)
+        strides.add(found.flat.stride(0))
+        return found
+
+    monkeypatch.setattr(BlockPass, "_slots", noted)
+    for n in (16, 17, 32, 33, 100):
+        of = layout([LAPLACE], (n,) * 4)
+        evaluate(random(generator, of.rows, 2), Network(torch.tanh, generator).layers(), of)
+    assert all(stride % (2 * LINE) == LINE for stride in strides)
 
 
 @pytest.mark.usefixtures("shares")
