@@ -321,9 +321,8 @@ class Passes:
             number = len(layout.slope_products) if shape.affine else 0
             sums = Sums(shape.weights, (shape.widths[1], number), like, kept=not shape.wide)
             # The largest first: the others share its scratch, where each would else begin its own.
-            largest = sorted(share, key=lambda block: block.size, reverse=True)
-            made = {block.start: kind(block, common) for block in largest}
-            shares.append(Share([made[block.start] for block in share], sums))
+            share.sort(key=lambda block: block.size, reverse=True)
+            shares.append(Share([kind(block, common) for block in share], sums))
         short = like.device.type == "cpu" and layout.rows * max(shape.widths) < 2 * SHARE_NUMBERS
         return cls(shares, products, short)
 

@@ -99,23 +99,14 @@ class Sums:
             m, n = shape or (0, 0)
             wanted += [(m if layer or kept else 0, n), (m, 1)]
         wanted.append(products)
-        self._shapes, self._kept = wanted, kept
         self._all = like.new_zeros(sum(m * n for m, n in wanted))
-        self.weights, self.biases, self.products = self._parts(self._all)
+        parts = self._all.split([m * n for m, n in wanted])
+        *tensors, self.products = (p.view(shape) for p, shape in zip(parts, wanted, strict=True))
+        self.weights: list[Tensor | None] = [*tensors[0::2]]
+        self.biases = tensors[1::2]
+        if not kept:
+            self.weights[0] = None
         self._products_of: dict[int, Tensor] = {}
-
-    def _parts(self, whole: Tensor) -> tuple[list[Tensor | None], Sequence[Tensor], Tensor]:
-        pieces = whole.split([m * n for m, n in self._shapes])
-        *tensors, products = (p.view(s) for p, s in zip(pieces, self._shapes, strict=True))
-        weights: list[Tensor | None] = [*tensors[0::2]]
-        if not self._kept:
-            weights[0] = None
-        return weights, tensors[1::2], products
-
-    def copied(self) -> tuple[list[Tensor | None], list[Tensor]]:
-        """Weights and biases as they are now."""
-        weights = [None if total is None else total.clone() for total in self.weights]
-        return weights, [total.clone() for total in self.biases]
 
     def products_of(self, number: int) -> Tensor:
         """Those of the products of slopes by one of several quantities, ``(width, products)``."""
@@ -233,11 +224,10 @@ class Gradients:
     def finish(self) -> list[Tensor | None]:
         """Start, slopes, and every weight and bias in turn."""
         tensors: list[Tensor | None] = []
-        for (with_weight, with_bias), weight, bias in zip(
-            self._needed, *self._sums.copied(), strict=True
-        ):
-            known = self._first if weight is None else weight if with_weight else None
-            tensors += [known, bias[:, 0] if with_bias else None]
+        sums = zip(self._needed, self._sums.weights, self._sums.biases, strict=True)
+        for (with_weight, with_bias), weight, bias in sums:
+            known = self._first if weight is None else weight.clone() if with_weight else None
+            tensors += [known, bias[:, 0].clone() if with_bias else None]
         grad_slopes = None
         if self._inputs.products is not None:
             grad_slopes = self._finish_slopes(self._sums.products, tensors[0])

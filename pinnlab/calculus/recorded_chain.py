@@ -132,12 +132,7 @@ def _backward(number: int, out: Tensor, grad: Tensor, needed: Sequence[bool]) ->
     plan = _plans[number]
     use, plan.use = plan.use, None
     assert use is not None
-    return [_apart(g) for g in use.backward(grad, needed) if g is not None]
-
-
-def _apart(x: Tensor) -> Tensor:
-    """An array of its own, which is what a compiler takes the result of an operation for."""
-    return x.contiguous() if x.untyped_storage().nbytes() == x.nbytes else x.clone()
+    return [g.contiguous() for g in use.backward(grad, needed) if g is not None]
 
 
 def _backward_shape(number: int, out: Tensor, grad: Tensor, needed: Sequence[bool]) -> list[Tensor]:

@@ -89,8 +89,12 @@ class Noise:
             fill(flat, self.rng)
             return x
         seed = _seed(self.rng)
+
+        def fill_apart(block: Tensor, number: int) -> None:
+            fill(block, np.random.Generator(np.random.SFC64(seed + number)))
+
         blocks = enumerate(flat.split(_BLOCK))
-        run_at_once([partial(fill, block, _stream(seed + k)) for k, block in blocks])
+        run_at_once([partial(fill_apart, block, number) for number, block in blocks])
         return x
 
     def _array(self, n: int, d: int) -> Tensor:
@@ -175,7 +179,3 @@ def _normal_levels() -> np.ndarray:
 
 def _seed(stream: np.random.Generator) -> int:
     return int(stream.integers(2**63))
-
-
-def _stream(seed: int) -> np.random.Generator:
-    return np.random.Generator(np.random.SFC64(seed))
