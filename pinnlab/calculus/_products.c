@@ -35,11 +35,15 @@ enum { BLOCK_ROWS = 130, BLOCK_BYTES = 1024, CHUNK_BYTES = 16384 };
 #define LEFT 3
 #define RIGHT 4
 #define REAL float
+#define INTEGER int
 #include "_products_loop.h"
 #undef REAL
+#undef INTEGER
 #define REAL double
+#define INTEGER long long
 #include "_products_loop.h"
 #undef REAL
+#undef INTEGER
 #undef TARGET
 #undef BYTES
 #undef ROWS
@@ -52,9 +56,12 @@ enum { BLOCK_ROWS = 130, BLOCK_BYTES = 1024, CHUNK_BYTES = 16384 };
 #define LEFT 5
 #define RIGHT 5
 #define REAL float
+#define INTEGER int
 #include "_products_loop.h"
 #undef REAL
+#undef INTEGER
 #define REAL double
+#define INTEGER long long
 #include "_products_loop.h"
 
 /* By level, kind and number. */

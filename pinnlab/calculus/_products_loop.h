@@ -2,17 +2,27 @@
 LEFT x RIGHT sums of x yT. */
 
 typedef REAL NAME(vector) __attribute__((vector_size(BYTES), aligned(sizeof(REAL)), may_alias));
+typedef INTEGER NAME(lanes) __attribute__((vector_size(BYTES), aligned(sizeof(REAL)), may_alias));
 #define VECTOR NAME(vector)
 #define LENGTH ((Number)(BYTES / sizeof(REAL)))
 #define PANEL (2 * LENGTH)
 #define INNER ((Number)(BLOCK_BYTES / sizeof(REAL)))
 #define CHUNK ((Number)(CHUNK_BYTES / sizeof(REAL)))
 
+/* From place n on: a mask of the last n numbers of a vector. */
+static const INTEGER NAME(last)[2 * LENGTH] = {[LENGTH ... 2 * LENGTH - 1] = -1};
+
 /* out (+)= x y + shift for a few rows of x, packed term by term, and a panel of y. */
 INLINE void NAME(tile)(const int rows, const REAL *x, const REAL *y, Number y_row, REAL *out,
                        Number out_row, Number inner, const REAL *shift, int add)
 {
     VECTOR sums[ROWS][2] = {{{0}}};
+    /* Results that are not in the cache arrive while the sums run. */
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; r++) {
+        __builtin_prefetch(out + r * out_row, 1);
+        __builtin_prefetch(out + r * out_row + LENGTH, 1);
+    }
     if (add)
 #pragma GCC unroll 16
         for (int r = 0; r < rows; r++) {
@@ -113,20 +123,38 @@ __attribute__((target(TARGET))) static void NAME(times)(Matrix out, Matrix x, Ma
     }
 }
 
-INLINE REAL NAME(sum)(VECTOR all)
+/* Blocks of w numbers, in turn of a and of b: the first half of each 2 w numbers, plus the second. */
+INLINE VECTOR NAME(fold)(const int w, VECTOR a, VECTOR b)
 {
-    typedef REAL half __attribute__((vector_size(BYTES / 2)));
-    typedef REAL quarter __attribute__((vector_size(BYTES / 4)));
-    half two[2];
-    quarter four[2];
-    memcpy(two, &all, BYTES);
-    two[0] += two[1];
-    memcpy(four, two, BYTES / 2);
-    four[0] += four[1];
-    REAL sum = four[0][0];
-    for (Number k = 1; k < LENGTH / 4; k++)
-        sum += four[0][k];
-    return sum;
+#ifdef __clang__
+    VECTOR first, second;
+#pragma GCC unroll 16
+    for (int k = 0; k < LENGTH; k++) {
+        const int from = k / (2 * w) * 2 * w + k % w;
+        first[k] = k & w ? b[from] : a[from];
+        second[k] = k & w ? b[from + w] : a[from + w];
+    }
+    return first + second;
+#else
+    NAME(lanes) from;
+#pragma GCC unroll 16
+    for (int k = 0; k < LENGTH; k++)
+        from[k] = k / (2 * w) * 2 * w + k % w + (k & w ? LENGTH : 0);
+    return __builtin_shuffle(a, b, from) + __builtin_shuffle(a, b, from + w);
+#endif
+}
+
+/* The sums over the numbers of up to LENGTH vectors, which are overwritten. */
+INLINE void NAME(sums)(const int count, VECTOR *all, REAL *out)
+{
+#define FOLD(w) \
+    if (w < LENGTH) \
+        _Pragma("GCC unroll 8") for (int k = 0; k < w; k++) \
+            if (k < count) \
+                all[k] = NAME(fold)(w, all[k], all[k + w < count ? k + w : k]);
+    FOLD(8) FOLD(4) FOLD(2) FOLD(1)
+#undef FOLD
+    *(VECTOR *)out = all[0];
 }
 
 /* Sums over the first terms of some rows each of x and of y, left x right of them. Beyond the last
@@ -136,8 +164,9 @@ INLINE void NAME(corner)(const int left, const int right, const REAL *x, Number 
                          Number row, Number column, int add)
 {
     const REAL *a[LEFT], *b[RIGHT];
-    VECTOR sums[LEFT][RIGHT] = {{{0}}};
-    const Number whole = terms - terms % LENGTH;
+    VECTOR sums[LEFT * RIGHT] = {{0}};
+    REAL found[LEFT * RIGHT + LENGTH];
+    const Number rest = terms % LENGTH, whole = terms - rest, end = terms - LENGTH;
     for (int r = 0; r < left; r++)
         a[r] = x + (r < m ? r : m - 1) * x_row;
     for (int c = 0; c < right; c++)
@@ -154,19 +183,42 @@ INLINE void NAME(corner)(const int left, const int right, const REAL *x, Number 
             const VECTOR own = *(const VECTOR *)(a[r] + k);
 #pragma GCC unroll 8
             for (int c = 0; c < right; c++)
-                sums[r][c] += own * beside[c];
+                sums[r * right + c] += own * beside[c];
+        }
+    }
+    if (rest && whole) {
+        /* The last vector, without what has been added. */
+        const NAME(lanes) seen = *(const NAME(lanes) *)(NAME(last) + rest);
+        VECTOR beside[RIGHT];
+#pragma GCC unroll 8
+        for (int c = 0; c < right; c++)
+            beside[c] = (VECTOR)(*(const NAME(lanes) *)(b[c] + end) & seen);
+#pragma GCC unroll 8
+        for (int r = 0; r < left; r++) {
+            const VECTOR own = *(const VECTOR *)(a[r] + end);
+#pragma GCC unroll 8
+            for (int c = 0; c < right; c++)
+                sums[r * right + c] += own * beside[c];
         }
     }
 #pragma GCC unroll 8
+    for (int first = 0; first < LEFT * RIGHT; first += LENGTH)
+        if (first < left * right) {
+            const int count = left * right - first;
+            NAME(sums)(count < LENGTH ? count : LENGTH, sums + first, found + first);
+        }
+    for (Number k = 0; !whole && k < rest; k++)
+        for (int r = 0; r < left; r++)
+            for (int c = 0; c < right; c++)
+                found[r * right + c] += a[r][k] * b[c][k];
+#pragma GCC unroll 8
     for (int r = 0; r < left; r++)
 #pragma GCC unroll 8
-        for (int c = 0; c < right; c++) {
-            REAL sum = NAME(sum)(sums[r][c]), *into = out + r * row + c * column;
-            for (Number k = whole; k < terms; k++)
-                sum += a[r][k] * b[c][k];
-            if (r < m && c < n)
-                *into = add ? *into + sum : sum;
-        }
+        for (int c = 0; c < right; c++)
+            if (r < m && c < n) {
+                REAL *into = out + r * row + c * column;
+                *into = add ? *into + found[r * right + c] : found[r * right + c];
+            }
 }
 
 /* out (+)= x yT; columns of x and of y, over which the sums run, are next to each other. */
@@ -181,17 +233,25 @@ __attribute__((target(TARGET))) static void NAME(dots)(Matrix out, Matrix x, Mat
         const Number p = vectors * chunk / chunks * LENGTH;
         const Number end = vectors * (chunk + 1) / chunks * LENGTH;
         const Number terms = (end < inner ? end : inner) - p;
-        for (Number s = 0; s < tall; s++)
-            for (Number t = 0; t < wide; t++) {
+        for (Number t = 0; t < wide; t++)
+            for (Number s = 0; s < tall; s++) {
                 const Number i = m * s / tall, rows = m * (s + 1) / tall - i;
                 const Number j = n * t / wide, columns = n * (t + 1) / wide - j;
                 const REAL *a = (const REAL *)x.start + i * x.row + p;
                 const REAL *b = (const REAL *)y.start + j * y.row + p;
                 REAL *into = (REAL *)out.start + i * out.row + j * out.column;
+                /* Meanwhile the next rows of y come nearer, a part with each corner. */
+                const REAL *next = (const REAL *)y.start + p + n * (t + 1) / wide * y.row;
+                const Number count = t + 1 < wide ? n * (t + 2) / wide - n * (t + 1) / wide : 0;
+                for (Number r = 0; r < count; r++)
+                    for (Number k = terms * s / tall; k < terms * (s + 1) / tall; k += LENGTH)
+                        __builtin_prefetch(next + r * y.row + k, 0, 2);
 #define CASE(left, right) \
     NAME(corner)(left, right, a, x.row, rows, b, y.row, columns, terms, into, out.row, \
                  out.column, add)
-                if (rows == LEFT && columns == RIGHT)
+                if (rows == 1)
+                    CASE(1, RIGHT);
+                else if (rows == LEFT && columns == RIGHT)
                     CASE(LEFT, RIGHT);
                 else if (rows == LEFT)
                     CASE(LEFT, RIGHT - 1);

@@ -48,6 +48,56 @@ enum { SET, SET_PRODUCT, ADD_NUMBER, ADD, ADD_PRODUCT, TIMES_SLOPE_OF_TANH, ADD_
 /* Columns up to which it is faster to take some of them in all slots before the next ones. */
 #define FEW 256
 
+#if defined(__GNUC__)
+#define FETCH(address) __builtin_prefetch(address, 0, 2)
+#else
+#define FETCH(address) ((void)(address))
+#endif
+
+/* What a row of an array needs is fetched into the cache while the row before is computed. */
+enum { LINE = 64, ARRAYS = 16 };
+
+typedef struct {
+    const char *start;
+    long long row, slot, slots, bytes;
+} Ahead;
+
+/* The arrays of all instructions, each once; how many there are. */
+static int find_ahead(Ahead *arrays, const Instruction *code, long long length, long long bytes)
+{
+    int count = 0;
+    for (const Instruction *one = code; one < code + length; one++) {
+        const Array *own[] = {&one->start, &one->a, &one->b, &one->out};
+        for (int k = 0; k < 4; k++) {
+            const Ahead next = {(const char *)own[k]->address, own[k]->row * bytes,
+                                own[k]->slot * bytes, own[k]->slot ? one->slots : 1,
+                                one->columns * bytes};
+            int at = 0;
+            while (at < count && arrays[at].start != next.start)
+                at++;
+            if (!next.start || !own[k]->advances || !next.row || at == ARRAYS)
+                continue;
+            if (at == count || arrays[at].slots * arrays[at].bytes < next.slots * next.bytes)
+                arrays[at] = next;
+            count += at == count;
+        }
+    }
+    return count;
+}
+
+/* Fetch a row of some of the slots, counted through all arrays. */
+static void fetch(const Ahead *arrays, int count, long long row, long long from, long long to)
+{
+    for (const Ahead *array = arrays; array < arrays + count && to > 0; array++) {
+        for (long long slot = from > 0 ? from : 0; slot < to && slot < array->slots; slot++) {
+            const char *start = array->start + row * array->row + slot * array->slot;
+            for (long long at = 0; at < array->bytes; at += LINE)
+                FETCH(start + at);
+        }
+        from -= array->slots, to -= array->slots;
+    }
+}
+
 #define REAL float
 #define NAMED(x) x##_float
 #include "_strips_loop.h"

@@ -64,10 +64,24 @@ FOR_THIS_PROCESSOR
 static void NAMED(run)(const Instruction *code, long long length, long long rows, long long columns)
 {
     const long long strip = STRIP_BYTES / sizeof(REAL);
-    for (long long row = 0; row < rows; row++)
+    Ahead ahead[ARRAYS];
+    const int arrays = find_ahead(ahead, code, length, sizeof(REAL));
+    long long slots = 0, work = 0;
+    for (int k = 0; k < arrays; k++)
+        slots += ahead[k].slots;
+    for (const Instruction *one = code; one < code + length; one++)
+        work += one->slots * one->columns;
+    for (long long row = 0; row < rows; row++) {
+        long long done = 0, fetched = 0;
         for (long long first = 0; first < columns; first += strip)
             for (const Instruction *one = code; one < code + length; one++) {
                 const long long left = one->columns - first, n = left < strip ? left : strip;
+                if (n > 0 && row + 1 < rows) {
+                    done += one->slots * n;
+                    const long long until = slots * done / work;
+                    fetch(ahead, arrays, row + 1, fetched, until);
+                    fetched = until;
+                }
                 if (one->kind != ADD_SUM && one->slots > 1 && (n < FEW || !one->out.slot)) {
                     NAMED(columns)(one, row, first, n);
                     continue;
@@ -119,6 +133,7 @@ static void NAMED(run)(const Instruction *code, long long length, long long rows
                     }
                 }
             }
+    }
 }
 
 #undef AT
