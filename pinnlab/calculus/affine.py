@@ -117,13 +117,15 @@ class AffineKernel:
         self._function, self.argument, self._out = function, z, out
         self._keep, self._inner = g is not None, block.inner
         self._order, self._tanh = block.layout.order, None
-        if function is POINTWISE[torch.tanh]:
-            self._tanh = bound_tanh(z, out.value)
         self._products = block.layout.slope_products
         self._slopes = slopes
         self._f: list[Tensor] = []
         self._backs: dict[tuple, Program] = {}  # by where they add up
         self._onwards, self._g, self._take = Program(z), g, take
+        if function is POINTWISE[torch.tanh]:
+            # In its place: the result is rather written by compiled code, which fetches it in time.
+            self._tanh = bound_tanh(z, z)
+            self._onwards.set(out.value, z)
         self._set_up(self._onwards, self._derivatives(self._onwards, self._order, take))
         if g is not None:
             self.cotangents = take("cotangents", len(z) * len(self._products), block.inner)

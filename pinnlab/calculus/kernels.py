@@ -154,7 +154,9 @@ class TanhKernel(Kernel):
 
     def __init__(self, block: Block, arrays: Arrays, function: Derivatives) -> None:
         super().__init__(block, arrays, function)
-        self._tanh = bound_tanh(self._z.value, self._out.value)
+        # In its place: the result is rather written by compiled code, which fetches it in time.
+        self._tanh = bound_tanh(self._z.value, self._z.value)
+        self._onwards.set(self._out.value, self._z.value)
         self._squares = [_halves(terms) for terms in block.layout.products]
         if self._derived:
             self._set_up_derivatives(block)
