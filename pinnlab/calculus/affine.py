@@ -123,7 +123,7 @@ class AffineKernel:
         self._backs: dict[tuple, Program] = {}  # by where they add up
         self._onwards, self._g, self._take = Program(z), g, take
         if function is POINTWISE[torch.tanh]:
-            # In its place: the result is rather written by compiled code, which fetches it in time.
+            # Compiled code writes the result, which fetches it into the cache in time.
             self._tanh = bound_tanh(z, z)
             self._onwards.set(out.value, z)
         self._set_up(self._onwards, self._derivatives(self._onwards, self._order, take))

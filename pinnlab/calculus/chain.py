@@ -221,7 +221,7 @@ def _forward(passes: list["Pass"], inputs: Inputs, out: Any) -> None:
 def _backward(passes: list["Pass"], inputs: Inputs, grad: Any, gradients: Gradients) -> None:
     """What one thread does on the way back."""
     start = None if gradients.start is None else as_array(gradients.start.T)
-    for one in passes:
+    for one in reversed(passes):  # the last ones are still in the cache
         one.backward(inputs, grad, gradients, start)
 
 
@@ -511,7 +511,8 @@ class BlockPass(Pass):
         if make is not None and function is not None:
             out = self._slots(name, width, kept=shape.keep)
             slope = self._slots("slope", width)
-            arrays = Arrays(z, out, self._g[layer + 1], self._gz[layer], slope, self._room(width))
+            g, pulled, room = self._g[layer + 1], self._gz[layer], self._room(width)
+            arrays = Arrays(z, out, g, pulled, slope, room, spare=own is not None)
             kernel = make(self._block, arrays, function)
         self._layers.append(BlockLayer(layer, own, kernel))
         return out

@@ -129,7 +129,7 @@ class _GatedPass(Pass):
         z = self._slots("argument", width, kept=keep and make.keeps_argument)
         pulled = self._slots("pulled", width)
         slope, room = self._slots("slope", width), self._room(width)
-        arrays = Arrays(z, out, g if keep else None, pulled, slope, room)
+        arrays = Arrays(z, out, g if keep else None, pulled, slope, room, spare=True)
         kernel = make(self._block, arrays, function)
         return BlockLayer(number, self._map(a, z, pulled, g_a), kernel)
 

@@ -56,6 +56,7 @@ class Arrays:
         pulled: Where that of the argument goes.
         slope: Room for the jet of f'(z) at the points with derivatives.
         room: More room at these points, two slots.
+        spare: Whether nobody else reads the argument, so that it may be written over.
     """
 
     z: Slots
@@ -64,6 +65,7 @@ class Arrays:
     pulled: Slots | None
     slope: Slots
     room: Tensor
+    spare: bool
 
 
 class Kernel(ABC):
@@ -154,9 +156,12 @@ class TanhKernel(Kernel):
 
     def __init__(self, block: Block, arrays: Arrays, function: Derivatives) -> None:
         super().__init__(block, arrays, function)
-        # In its place: the result is rather written by compiled code, which fetches it in time.
-        self._tanh = bound_tanh(self._z.value, self._z.value)
-        self._onwards.set(self._out.value, self._z.value)
+        if arrays.spare:
+            # Compiled code writes the result, which fetches it into the cache in time.
+            self._tanh = bound_tanh(self._z.value, self._z.value)
+            self._onwards.set(self._out.value, self._z.value)
+        else:
+            self._tanh = bound_tanh(self._z.value, self._out.value)
         self._squares = [_halves(terms) for terms in block.layout.products]
         if self._derived:
             self._set_up_derivatives(block)

@@ -55,7 +55,7 @@ def plainly(z, function, of):
     return torch.cat([slot.T for slot in out], 1)
 
 
-def check(kind, function, of, generator):
+def check(kind, function, of, generator, *, spare):
     """Values and cotangents of a kernel against autograd through plain operations, twice."""
     z = random(generator, WIDTH, of.rows).requires_grad_()
     weights = random(generator, *z.shape)
@@ -68,10 +68,12 @@ def check(kind, function, of, generator):
 
     empty = torch.full_like(weights, torch.nan)
     room = torch.full((WIDTH, 2, block.inner), torch.nan, dtype=z.dtype)
-    arrays = Arrays(*map(slots, (z.detach(), empty, weights, empty, empty)), room)
+    arrays = Arrays(*map(slots, (z.detach(), empty, weights, empty, empty)), room, spare)
     one = kind(block, arrays, function)
     carry_out(one.forward())
     torch.testing.assert_close(arrays.out.flat, expected.detach(), rtol=1e-13, atol=1e-13)
+    if not spare:
+        assert torch.equal(arrays.z.flat, z)
     if not kind.keeps_argument:
         arrays.z.flat.fill_(torch.nan)
     for _ in range(2):
@@ -84,12 +86,15 @@ def check(kind, function, of, generator):
 def test_bell_kernel_agrees_with_plain_operations_and_their_gradient(
     function, slots, points, generator
 ):
-    check(BellKernel, POINTWISE[function], layout(slots, points), generator)
+    check(BellKernel, POINTWISE[function], layout(slots, points), generator, spare=False)
 
 
+@pytest.mark.parametrize("spare", [False, True], ids=["argument_stays", "argument_is_spare"])
 @pytest.mark.parametrize("points", [M, N], ids=["same_points", "more_values"])
-def test_tanh_kernel_agrees_with_plain_operations_and_their_gradient(slots, points, generator):
-    check(TanhKernel, POINTWISE[torch.tanh], layout(slots, points), generator)
+def test_tanh_kernel_agrees_with_plain_operations_and_their_gradient(
+    slots, points, spare, generator
+):
+    check(TanhKernel, POINTWISE[torch.tanh], layout(slots, points), generator, spare=spare)
 
 
 def test_tanh_has_its_own_kernel():
