@@ -42,9 +42,6 @@ typedef struct {
 
 enum { SET, SET_PRODUCT, ADD_NUMBER, ADD, ADD_PRODUCT, TIMES_SLOPE_OF_TANH, ADD_SUM };
 
-/* Bytes of numbers that are added up side by side, for several additions to be under way. */
-#define SIDE_BY_SIDE 256
-
 /* Columns up to which it is faster to take some of them in all slots before the next ones. */
 #define FEW 256
 

@@ -34,30 +34,39 @@ INLINE void NAMED(columns)(const Instruction *one, long long row, long long firs
 #undef ALL
 }
 
-/* The sum of a b, or of a alone. */
+/* The sum of a b, or of a alone; a few partial ones, for several additions to be under way. */
 INLINE REAL NAMED(sum)(const REAL *a, const REAL *b, long long n)
 {
-    enum { LANES = SIDE_BY_SIDE / sizeof(REAL) };
-    REAL sums[LANES] = {0};
+    REAL sum = 0;
     long long k = 0;
-    if (b)
-        for (; k + LANES <= n; k += LANES) {
-            ANY_ORDER
-            for (int lane = 0; lane < LANES; lane++)
-                sums[lane] += a[k + lane] * b[k + lane];
-        }
-    else
-        for (; k + LANES <= n; k += LANES) {
-            ANY_ORDER
-            for (int lane = 0; lane < LANES; lane++)
-                sums[lane] += a[k + lane];
-        }
-    for (long long lane = 0; k < n; lane++, k++)
-        sums[lane] += b ? a[k] * b[k] : a[k];
-    for (int half = LANES / 2; half; half /= 2)
-        for (int lane = 0; lane < half; lane++)
-            sums[lane] += sums[lane + half];
-    return sums[0];
+#if defined(__GNUC__)
+    enum { LENGTH = 64 / sizeof(REAL) };
+    NAMED(wide) sums[4] = {{0}}, next;
+#define ADD_NEXT(to) \
+    next = *(const NAMED(wide) *)(a + k); \
+    if (b) \
+        next *= *(const NAMED(wide) *)(b + k); \
+    to += next; \
+    k += LENGTH;
+    while (k + 4 * LENGTH <= n) {
+        ADD_NEXT(sums[0])
+        ADD_NEXT(sums[1])
+        ADD_NEXT(sums[2])
+        ADD_NEXT(sums[3])
+    }
+    while (k + LENGTH <= n) {
+        ADD_NEXT(sums[0])
+    }
+#undef ADD_NEXT
+    sums[0] += sums[1] + (sums[2] + sums[3]);
+    const NAMED(narrow) *part = (const NAMED(narrow) *)sums;
+    const NAMED(narrow) last = (part[0] + part[1]) + (part[2] + part[3]);
+    for (int lane = 0; lane < LENGTH / 4; lane++)
+        sum += last[lane];
+#endif
+    for (; k < n; k++)
+        sum += b ? a[k] * b[k] : a[k];
+    return sum;
 }
 
 FOR_THIS_PROCESSOR
