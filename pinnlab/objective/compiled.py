@@ -128,9 +128,10 @@ def fused(module: torch.fx.GraphModule, arguments: list[Tensor]) -> Callable[...
     # What torch.compile does beside this, to record the operations once more and to check in every
     # call that they still hold, takes as long as a small network. Kernels are for one thread: sums
     # over directions that torch 2.13 compiles for several write out of bounds, and what stands
-    # around the chains, which share out their points themselves, is too short for several. The
-    # compiler draws numbers.
-    with torch.random.fork_rng(devices=[]), config.patch({"cpp.threads": 1}):
+    # around the chains, which share out their points themselves, is too short for several. No call
+    # checks sizes again that the arguments determine. The compiler draws numbers.
+    options = {"cpp.threads": 1, "size_asserts": False}
+    with torch.random.fork_rng(devices=[]), config.patch(options):
         return compile(module, arguments)  # type: ignore[return-value]
 
 
