@@ -5,7 +5,7 @@ that every slot of the layout covers a prefix of the rows. :class:`Window` is th
 :class:`~pinnlab.calculus.sources.JetSource` of one set.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -164,6 +164,11 @@ class Batches:
         """First row of the values of point set ``k``, and one after the last."""
         return self.starts[k], self.starts[k] + len(self.points[k])
 
+    def table(self, jets: Mapping[str, tuple[TaylorTensor, int]]) -> "FieldTable":
+        """What the demands read of the jets of all fields; see :class:`FieldTable`."""
+        read = frozenset[Slot]().union(*(demand.slots for demand in self.demands))
+        return FieldTable(jets, [*self.starts, self.layout.n], read)
+
     def window(self, k: int, fields: "FieldTable", *, twin: bool = False) -> "Window":
         """The fields on point set ``k``, from the one or the other random directions."""
         return Window(fields, self.points[k], self.starts[k], self.demands[k], self.drawn, twin)
@@ -183,11 +188,18 @@ class FieldTable:
     Args:
         jets: Per field its jet and the column of it that is meant.
         cuts: The rows at which windows begin, ascending, from 0 to the number of points.
+        slots: Those that are read; by default all.
     """
 
-    def __init__(self, jets: Mapping[str, tuple[TaylorTensor, int]], cuts: Sequence[int]) -> None:
+    def __init__(
+        self,
+        jets: Mapping[str, tuple[TaylorTensor, int]],
+        cuts: Sequence[int],
+        slots: Collection[Slot] | None = None,
+    ) -> None:
         self.jets = jets
         self.cuts = sorted(set(cuts))
+        self._slots = slots
         self._columns: dict[int, tuple[Tensor, ...]] = {}
         self._pieces: dict[tuple[int, int], dict[tuple[Slot, int], Tensor]] = {}
 
@@ -217,15 +229,22 @@ class FieldTable:
 
     def _cut(self, layout: Layout, column: Tensor) -> dict[tuple[Slot, int], Tensor]:
         """All pieces at once: the backward pass of one split is one concatenation."""
-        labels: list[tuple[Slot, int]] = []
+        labels: list[tuple[Slot, int] | None] = []
         sizes: list[int] = []
         for slot, count in zip(layout.slots, layout.counts, strict=True):
-            for start, stop in zip(self.cuts[:-1], self.cuts[1:], strict=True):
-                if start >= count:
-                    break
-                labels.append((slot, start))
-                sizes.append(min(stop, count) - start)
-        return dict(zip(labels, column.split(sizes), strict=True))
+            if self._slots is None or slot in self._slots:
+                for start, stop in zip(self.cuts[:-1], self.cuts[1:], strict=True):
+                    if start >= count:
+                        break
+                    labels.append((slot, start))
+                    sizes.append(min(stop, count) - start)
+            elif labels and labels[-1] is None:  # of many directions, say, that only a sum reads
+                sizes[-1] += count
+            else:
+                labels.append(None)
+                sizes.append(count)
+        pieces = zip(labels, column.split(sizes), strict=True)
+        return {label: piece for label, piece in pieces if label is not None}
 
 
 class Window:

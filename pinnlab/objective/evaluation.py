@@ -15,7 +15,6 @@ from pinnlab.calculus.engine import propagate
 from pinnlab.calculus.formula import Formula
 from pinnlab.calculus.jet import PointFunction, TabulatedFunction
 from pinnlab.calculus.sources import tensor_source
-from pinnlab.calculus.table import FieldTable
 from pinnlab.conditions.context import Context
 from pinnlab.conditions.placement import Placement
 from pinnlab.conditions.term import Term
@@ -54,7 +53,7 @@ def estimates(
     prepared = frozen.prepared(state.ansatz, transparent)
     network = propagate(state.surrogate, batches.x, batches.layout, batches.start)
     jets = state.ansatz.apply(network, prepared)
-    table = FieldTable(jets, [*batches.starts, batches.layout.n])
+    table = batches.table(jets)
     values = state.values()
     contexts: dict[tuple[Placement, bool], Context] = {}
 

@@ -8,7 +8,7 @@ import torch
 from pinnlab.calculus.engine import propagate
 from pinnlab.calculus.formula import Formula
 from pinnlab.calculus.layout import Layout, closure
-from pinnlab.calculus.table import FieldTable, exact_batches
+from pinnlab.calculus.table import exact_batches
 from pinnlab.calculus.taylor import TaylorTensor, seed
 from pinnlab.conditions.context import Context
 from pinnlab.conditions.dirichlet import Dirichlet
@@ -44,7 +44,7 @@ def worst_violation(assembly: Assembly, term: Term) -> tuple[float, float]:
     batches = exact_batches(sets, term.plans)
     network = propagate(state.surrogate, batches.x, batches.layout, batches.start)
     jets = state.ansatz.apply(network, state.ansatz.prepare(batches.start))
-    table = FieldTable(jets, [*batches.starts, batches.layout.n])
+    table = batches.table(jets)
     contexts = [
         Context(batches.window(k, table), state.fields, state.values(), sets[k])
         for k in range(len(sets))

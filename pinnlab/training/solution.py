@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pinnlab.calculus.engine import propagate
 from pinnlab.calculus.recording import Plan
-from pinnlab.calculus.table import FieldTable, exact_batches
+from pinnlab.calculus.table import exact_batches
 from pinnlab.conditions.context import Context
 from pinnlab.errors import DeclarationError, nearest
 from pinnlab.io.exact_reference import ExactReference
@@ -219,7 +219,7 @@ class Solution:
             prepared = self.state.ansatz.prepare(start)
             network = propagate(surrogate, batches.x, batches.layout, start)
             jets = self.state.ansatz.apply(network, prepared)
-        return batches.window(0, FieldTable(jets, [0, len(points)]))
+        return batches.window(0, batches.table(jets))
 
     def residual(self, name: str, **coordinates: Any) -> Any:
         """Residual of an equation or condition at points, ``(...)`` or ``(..., k)``."""

@@ -10,7 +10,7 @@ from pinnlab.calculus.functionals import GradientRows, Laplacian
 from pinnlab.calculus.layout import Collapsed, Layout, closure
 from pinnlab.calculus.recording import Plan
 from pinnlab.calculus.sources import JetSource
-from pinnlab.calculus.table import Batches, Demand, FieldTable, collapse, summands
+from pinnlab.calculus.table import Batches, Demand, collapse, summands
 from pinnlab.errors import DeclarationError
 from pinnlab.sampling.points import Points
 from pinnlab.surrogates import MLP
@@ -33,7 +33,7 @@ def points(n, coordinates=XY, seed=0):
 
 def table_of(batches, module):
     jet = propagate(module, batches.x, batches.layout)
-    return FieldTable({"u": (jet, 0), "v": (jet, 1)}, [*batches.starts, batches.layout.n])
+    return batches.table({"u": (jet, 0), "v": (jet, 1)})
 
 
 @given(st.lists(st.tuples(PLANS, st.integers(1, 5)), min_size=1, max_size=4))
@@ -62,6 +62,15 @@ def test_sets_that_read_values_pay_for_values():
     layout = Batches(clouds, demands).layout
     rows = dict(zip(layout.slots, layout.counts, strict=True))
     assert rows == {(): 112, (0,): 7, (1,): 12, (0, 0): 7}
+
+
+def test_directions_that_only_a_sum_reads_are_one_piece():
+    laplacian = Laplacian("x")
+    demand = Demand.of(Plan(functionals=frozenset({("u", laplacian)})), Directions(HYPER))
+    batches = Batches([points(4, HYPER)], [demand])
+    window = batches.window(0, table_of(batches, build(MLP(width=4, depth=1), dim=4)))
+    pieces = window.functional("u", laplacian).grad_fn
+    assert pieces._saved_split_sizes == (4, 12, 4)
 
 
 def test_a_window_is_a_source():
