@@ -241,11 +241,10 @@ __attribute__((target(TARGET))) static void NAME(dots)(Matrix out, Matrix x, Mat
                 const REAL *b = (const REAL *)y.start + j * y.row + p;
                 REAL *into = (REAL *)out.start + i * out.row + j * out.column;
                 /* Meanwhile the next rows of y come nearer, a part with each corner. */
-                const REAL *next = (const REAL *)y.start + p + n * (t + 1) / wide * y.row;
-                const Number count = t + 1 < wide ? n * (t + 2) / wide - n * (t + 1) / wide : 0;
-                for (Number r = 0; r < count; r++)
+                const Number next = t + 1 < wide ? n * (t + 2) / wide : 0;
+                for (Number r = j + columns; r < next; r++)
                     for (Number k = terms * s / tall; k < terms * (s + 1) / tall; k += LENGTH)
-                        __builtin_prefetch(next + r * y.row + k, 0, 2);
+                        __builtin_prefetch((const REAL *)y.start + r * y.row + p + k, 0, 2);
 #define CASE(left, right) \
     NAME(corner)(left, right, a, x.row, rows, b, y.row, columns, terms, into, out.row, \
                  out.column, add)

@@ -51,7 +51,8 @@ enum { SET, SET_PRODUCT, ADD_NUMBER, ADD, ADD_PRODUCT, TIMES_SLOPE_OF_TANH, ADD_
 #define FETCH(address) ((void)(address))
 #endif
 
-/* What a row of an array needs is fetched into the cache while the row before is computed. */
+/* What a row of an array needs is fetched into the cache while the row before is computed, for so
+many arrays. */
 enum { LINE = 64, ARRAYS = 16 };
 
 typedef struct {
@@ -59,7 +60,7 @@ typedef struct {
     long long row, slot, slots, bytes;
 } Ahead;
 
-/* The arrays of all instructions, each once; how many there are. */
+/* The first arrays of all instructions, each once; how many there are. */
 static int find_ahead(Ahead *arrays, const Instruction *code, long long length, long long bytes)
 {
     int count = 0;

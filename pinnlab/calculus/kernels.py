@@ -156,12 +156,10 @@ class TanhKernel(Kernel):
 
     def __init__(self, block: Block, arrays: Arrays, function: Derivatives) -> None:
         super().__init__(block, arrays, function)
-        if arrays.spare:
-            # Compiled code writes the result, which fetches it into the cache in time.
-            self._tanh = bound_tanh(self._z.value, self._z.value)
+        place = self._z if arrays.spare else self._out
+        self._tanh = bound_tanh(self._z.value, place.value)
+        if arrays.spare:  # compiled code writes the result, which fetches it into the cache in time
             self._onwards.set(self._out.value, self._z.value)
-        else:
-            self._tanh = bound_tanh(self._z.value, self._out.value)
         self._squares = [_halves(terms) for terms in block.layout.products]
         if self._derived:
             self._set_up_derivatives(block)

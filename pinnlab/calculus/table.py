@@ -188,14 +188,14 @@ class FieldTable:
     Args:
         jets: Per field its jet and the column of it that is meant.
         cuts: The rows at which windows begin, ascending, from 0 to the number of points.
-        slots: Those that are read; by default all.
+        slots: Those that are read.
     """
 
     def __init__(
         self,
         jets: Mapping[str, tuple[TaylorTensor, int]],
         cuts: Sequence[int],
-        slots: Collection[Slot] | None = None,
+        slots: Collection[Slot],
     ) -> None:
         self.jets = jets
         self.cuts = sorted(set(cuts))
@@ -232,7 +232,7 @@ class FieldTable:
         labels: list[tuple[Slot, int] | None] = []
         sizes: list[int] = []
         for slot, count in zip(layout.slots, layout.counts, strict=True):
-            if self._slots is None or slot in self._slots:
+            if slot in self._slots:
                 for start, stop in zip(self.cuts[:-1], self.cuts[1:], strict=True):
                     if start >= count:
                         break
@@ -274,17 +274,29 @@ class Window:
             return value if divisor == 1.0 else value / divisor
         if index in self.demand.silent:
             return self.points.x.new_zeros(len(self.points))
-        return self.table.read(field, index, self.start, self.stop)
+        try:
+            return self.table.read(field, index, self.start, self.stop)
+        except KeyError:
+            demand = self.demand
+            single = (slot for slot in demand.slots if not isinstance(slot, Collapsed))
+            known = {*single, *demand.shares, *demand.silent}
+            raise _late(
+                self._text(field, index),
+                [self._text(field, other) for other in sorted(known)],
+                "read in every evaluation what may be needed in one of them",
+            ) from None
+
+    def _text(self, field: str, index: MultiIndex) -> str:
+        suffix = self.coordinates.suffix(index)
+        return f"{field}.{suffix}" if suffix else field
 
     def functional(self, field: str, functional: Functional) -> Tensor:
         """A contraction over a vector coordinate, ``(n,)`` or ``(n, size)``."""
         if functional not in self._readings:
-            raise DeclarationError(
-                f"An equation reads '{functional.text(field)}', which it did not read when it was "
-                "declared",
-                expected=", ".join(sorted(found.text(field) for found in self._readings)),
-                got=functional.text(field),
-                do="make the tensors and functions that it uses before the equation, not inside "
+            raise _late(
+                functional.text(field),
+                sorted(found.text(field) for found in self._readings),
+                "make the tensors and functions that it uses before the equation, not inside "
                 "it from values at the points",
             )
         reading = self._readings[functional]
@@ -305,6 +317,15 @@ class Window:
     def normal(self) -> Tensor | None:
         """Outward normals, ``(n, d_space)``, if the points lie on a boundary."""
         return self.points.normals
+
+
+def _late(got: str, expected: Sequence[str], do: str) -> DeclarationError:
+    return DeclarationError(
+        f"An equation reads '{got}', which it did not read when it was declared",
+        expected=", ".join(expected),
+        got=got,
+        do=do,
+    )
 
 
 def summands(plan: Plan) -> list[frozenset[MultiIndex]]:

@@ -11,7 +11,7 @@ from pinnlab.calculus.distributions import SPARSE
 from pinnlab.calculus.engine import propagate
 from pinnlab.calculus.functionals import Functional, Reading
 from pinnlab.calculus.plan import written
-from pinnlab.calculus.table import Batches, FieldTable
+from pinnlab.calculus.table import Batches
 from pinnlab.conditions.term import Term
 from pinnlab.objective.frozen_points import FrozenPoints
 from pinnlab.objective.state import State
@@ -53,7 +53,7 @@ def estimate_deviations(
         network = propagate(state.surrogate, batches.x, batches.layout, batches.start)
         jets = state.ansatz.apply(network, state.ansatz.prepare(batches.start))
         n = batches.layout.n
-        table = FieldTable(jets, [0, n])
+        table = batches.table(jets)
         plans = [
             plan
             for term in terms

@@ -177,3 +177,18 @@ def test_an_empty_set_is_an_error():
 def test_the_budget_counts_what_is_not_counted():
     assert SMALL.count(pl.Dirichlet(u=0).placements(None)[0]) == SMALL.boundary
     assert SMALL.count(pl.Equation("u").placements(None)[0]) == SMALL.interior
+
+
+def test_a_derivative_that_is_read_only_later():
+    late = False
+
+    def equation(u):
+        return u.xx + u.yy + (u.x if late else 0.0)
+
+    built = assembly(pl.Problem(pl.Box(x=(0, 1), y=(0, 1)), "u", {"e": equation}, {}))
+    built.objective.loss()
+    late = True
+    with pytest.raises(DeclarationError, match=r"reads 'u\.x', which it did not read") as caught:
+        built.objective.loss()
+    assert "expected: u, u.xx, u.yy" in str(caught.value)
+    assert "read in every evaluation" in str(caught.value)
